@@ -1,0 +1,3 @@
+//! Spark embedded in a program.
+
+fn main() {}

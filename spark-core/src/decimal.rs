@@ -1,0 +1,178 @@
+//! Numbers from text and from binary floats, without a rounding error that could flip a comparison.
+//!
+//! What a person wrote is kept exactly or refused. What a program computed in binary floating point
+//! carries about 15 significant digits: beyond them stands an artefact (`0.30000000000000004`), so it is
+//! rounded there before it is compared.
+
+use rust_decimal::Decimal;
+
+/// Significant decimal digits that every `f64` keeps (`f64::DIGITS`).
+const FLOAT_DIGITS: u32 = f64::DIGITS;
+
+/// Reads a decimal number exactly: sign, digits, fraction, exponent; `_` between digits is skipped.
+///
+/// `None` for other text, and for numbers that a 96-bit decimal with at most 28 places cannot hold exactly.
+///
+/// ```
+/// use spark_core::decimal::parse_exact;
+/// assert_eq!(parse_exact("1_000.50").unwrap().to_string(), "1000.5");
+/// assert_eq!(parse_exact("1.2e-05").unwrap().to_string(), "0.000012");
+/// assert_eq!(parse_exact("0x10"), None);
+/// ```
+pub fn parse_exact(text: &str) -> Option<Decimal> {
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(place) => (text.get(..place)?, text.get(place.checked_add(1)?..)?.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, digits) = match mantissa.as_bytes().first()? {
+        b'-' => (true, mantissa.get(1..)?),
+        b'+' => (false, mantissa.get(1..)?),
+        _ => (false, mantissa),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if !well_formed(whole, fraction) {
+        return None;
+    }
+    let mut number: String = whole.chars().chain(fraction.chars()).filter(|c| *c != '_').collect();
+    let places = i32::try_from(fraction.chars().filter(|c| *c != '_').count()).ok()?;
+    let mut scale = places.checked_sub(exponent)?;
+    while scale > 0 && number.len() > 1 && number.ends_with('0') {
+        number.pop();
+        scale = scale.checked_sub(1)?;
+    }
+    let stripped = number.trim_start_matches('0');
+    if stripped.is_empty() {
+        return Some(Decimal::ZERO);
+    }
+    let mut mantissa: i128 = if stripped.len() > 29 { return None } else { stripped.parse().ok()? };
+    while scale < 0 {
+        mantissa = mantissa.checked_mul(10).filter(|m| *m < 1i128 << 96)?;
+        scale = scale.checked_add(1)?;
+    }
+    let mantissa = if negative { mantissa.checked_neg()? } else { mantissa };
+    Decimal::try_from_i128_with_scale(mantissa, u32::try_from(scale).ok()?).ok().map(|d| d.normalize())
+}
+
+fn well_formed(whole: &str, fraction: &str) -> bool {
+    let digit_groups = |part: &str| {
+        part.is_empty()
+            || (part.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+                && !part.starts_with('_')
+                && !part.ends_with('_'))
+    };
+    digit_groups(whole) && digit_groups(fraction) && !(whole.is_empty() && fraction.is_empty())
+}
+
+/// A decimal from a binary float, rounded to the 15 significant digits that the float surely holds.
+///
+/// Whole numbers below 2^53 are kept as they are. `None` for NaN, infinities, and values beyond ±7.9e28.
+/// A value other than zero never becomes zero: its sign stays, at the smallest step (1e-28).
+///
+/// ```
+/// use spark_core::decimal::from_float;
+/// assert_eq!(from_float(0.1 + 0.2).unwrap().to_string(), "0.3");
+/// ```
+pub fn from_float(value: f64) -> Option<Decimal> {
+    if !value.is_finite() {
+        return None;
+    }
+    if value == 0.0 {
+        return Some(Decimal::ZERO);
+    }
+    if value.trunc() == value && value.abs() < 9_007_199_254_740_992.0 {
+        return parse_exact(&format!("{value:.0}"));
+    }
+    let places = FLOAT_DIGITS.saturating_sub(1) as usize;
+    let text = format!("{value:.places$e}");
+    parse_exact(&text).or_else(|| tiny(value))
+}
+
+/// Numbers too small for 15 digits within 28 places: rounded there, but never to zero.
+fn tiny(value: f64) -> Option<Decimal> {
+    if value.abs() >= 1.0 {
+        return None;
+    }
+    let rounded = parse_exact(&format!("{value:.28}"))?;
+    let step = Decimal::from_i128_with_scale(if value > 0.0 { 1 } else { -1 }, 28);
+    Some(if rounded.is_zero() { step } else { rounded })
+}
+
+/// A binary float's text, as Prometheus and exposition formats print it, as a decimal.
+///
+/// Up to 15 significant digits are kept exactly; longer fractions are rounded as by [`from_float`], as are
+/// whole numbers beyond what a decimal holds. `None` for NaN, infinities, out of range, and other text.
+///
+/// ```
+/// use spark_core::decimal::parse_float_text;
+/// assert_eq!(parse_float_text("0.30000000000000004").unwrap().to_string(), "0.3");
+/// assert_eq!(parse_float_text("1767226500.123").unwrap().to_string(), "1767226500.123");
+/// ```
+pub fn parse_float_text(text: &str) -> Option<Decimal> {
+    if let Some(exact) = parse_exact(text) {
+        if exact.scale() == 0 || significant_digits(exact) <= FLOAT_DIGITS {
+            return Some(exact);
+        }
+    }
+    from_float(text.parse::<f64>().ok()?)
+}
+
+fn significant_digits(value: Decimal) -> u32 {
+    value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1))
+}
+
+/// The nearest binary float.
+pub fn to_float(value: Decimal) -> f64 {
+    use rust_decimal::prelude::ToPrimitive;
+    value.to_f64().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written is kept exactly, or refused; never rounded.
+    #[test]
+    fn exact_text() {
+        for (text, expected) in [
+            ("0", "0"),
+            ("-0.0", "0"),
+            ("1e3", "1000"),
+            ("1.2e-05", "0.000012"),
+            ("+.5", "0.5"),
+            ("5.", "5"),
+            ("10.100", "10.1"),
+            ("79228162514264337593543950335", "79228162514264337593543950335"),
+        ] {
+            assert_eq!(parse_exact(text).unwrap().to_string(), expected, "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "1e",
+            "e3",
+            "_1",
+            "1_",
+            "NaN",
+            "Inf",
+            "1 ",
+            "--1",
+            "1e-29",
+            "79228162514264337593543950336",
+            "1.00000000000000000000000000000000000001",
+        ] {
+            assert_eq!(parse_exact(text), None, "{text}");
+        }
+    }
+
+    /// A float's artefact beyond its 15 digits does not reach a comparison, and a sign is never lost.
+    #[test]
+    fn floats() {
+        assert_eq!(from_float(0.1 + 0.2), parse_exact("0.3"));
+        assert_eq!(from_float(1e300), None);
+        assert_eq!(from_float(9_007_199_254_740_991.0), parse_exact("9007199254740991"));
+        assert!(from_float(5e-324).unwrap() > Decimal::ZERO);
+        assert!(from_float(-5e-324).unwrap() < Decimal::ZERO);
+        assert_eq!(parse_float_text("0.30000000000000004"), parse_exact("0.3"));
+        assert_eq!(parse_float_text("NaN"), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! The policy: everything that rule text says, checked, as data. The engine needs nothing else.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::condition::{Comparison, Condition, Expression, Test};
+use crate::signal::{Signal, SignalId};
+use crate::time::TimeSpan;
+use crate::trigger::{Plan, Trigger, TriggerId};
+
+/// Deepest nesting of a condition or an expression. Rule text is held to 64 levels of parentheses; each may
+/// give a `for`, a `not` and an operator. The engine recurses over conditions, and 256 frames fit any stack.
+const DEPTH_MAX: usize = 256;
+
+/// A checked policy.
+///
+/// It is built by `spark-rules` from text, or by a program from parts; [`Policy::new`] holds both to the
+/// invariants that the engine relies on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PolicyParts", into = "PolicyParts")]
+pub struct Policy {
+    // INVARIANT: what `Policy::new` checks
+    parts: PolicyParts,
+    /// Triggers ordered so that each comes after those that it is quiet for.
+    order: Vec<TriggerId>,
+}
+
+/// What a policy is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyParts {
+    /// The time between evaluations in `run` and `replay`.
+    pub every: TimeSpan,
+    /// The signals.
+    pub signals: Vec<Signal>,
+    /// The triggers.
+    pub triggers: Vec<Trigger>,
+    /// The plans.
+    pub plans: Vec<Plan>,
+}
+
+/// Why parts are no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// `every` is zero.
+    #[error("the time between evaluations is zero")]
+    ZeroInterval,
+    /// A name stands twice among signals and triggers, or among plans.
+    #[error("the name `{0}` stands twice")]
+    DuplicateName(String),
+    /// A condition refers to a signal that is not there.
+    #[error("`{0}` reads a signal that is not declared")]
+    UnknownSignal(String),
+    /// An `unless` refers to a trigger that is not there.
+    #[error("`{0}` names a trigger that is not declared")]
+    UnknownTrigger(String),
+    /// Triggers are quiet for each other in a circle.
+    #[error("`{0}` is `unless` itself, in a circle")]
+    UnlessCircle(String),
+    /// A trigger has no level, or one severity twice, or not in order.
+    #[error("the levels of `{0}` are not one each of warn, hold, rollback, in order")]
+    Levels(String),
+    /// A condition or an expression is nested too deeply.
+    #[error("a condition of `{0}` is nested more than {DEPTH_MAX} deep")]
+    TooDeep(String),
+    /// A reference to the baseline or the stage before stands on the left side.
+    #[error("a comparison of `{0}` has `baseline` or `previous stage` on its left side")]
+    ReferenceOnTheLeft(String),
+    /// A `for` stands under `not`.
+    #[error("a `for` of `{0}` stands under `not`")]
+    HeldUnderNot(String),
+    /// `every signal meets its expectation` stands outside of a plan.
+    #[error("`{0}` asks for every expectation outside of a plan")]
+    EveryExpectationOutsidePlan(String),
+    /// A plan has no stage, or a share outside of 1 to 10,000 hundredths of a percent, or shares that do not rise.
+    #[error("the stages of plan `{0}` do not rise from above 0 % to at most 100 %")]
+    Stages(String),
+}
+
+impl Policy {
+    /// A policy from its parts.
+    ///
+    /// # Errors
+    /// A part breaks an invariant; the error names it.
+    pub fn new(parts: PolicyParts) -> Result<Self, PolicyError> {
+        if parts.every.is_zero() {
+            return Err(PolicyError::ZeroInterval);
+        }
+        unique(parts.signals.iter().map(|s| &s.name).chain(parts.triggers.iter().map(|t| &t.name)))?;
+        unique(parts.plans.iter().map(|p| &p.name))?;
+        let signals = parts.signals.len();
+        for signal in &parts.signals {
+            check_condition(signal.expectation.iter(), &signal.name, signals, false)?;
+        }
+        for trigger in &parts.triggers {
+            let severities: Vec<_> = trigger.levels.iter().map(|level| level.severity).collect();
+            if severities.is_empty() || !severities.is_sorted_by(|a, b| a < b) {
+                return Err(PolicyError::Levels(trigger.name.clone()));
+            }
+            let conditions =
+                trigger.levels.iter().map(|l| &l.condition).chain(&trigger.clear).chain(&trigger.given);
+            check_condition(conditions, &trigger.name, signals, false)?;
+        }
+        for plan in &parts.plans {
+            check_condition(plan.proceed.iter(), &plan.name, signals, true)?;
+            let shares: Vec<_> = plan.stages.iter().map(|stage| stage.share_bp).collect();
+            let inside = shares.iter().all(|share| (1..=10_000).contains(share));
+            if shares.is_empty() || !inside || !shares.is_sorted_by(|a, b| a < b) {
+                return Err(PolicyError::Stages(plan.name.clone()));
+            }
+        }
+        let order = unless_order(&parts.triggers)?;
+        Ok(Self { parts, order })
+    }
+
+    /// The time between evaluations in `run` and `replay`.
+    pub const fn every(&self) -> TimeSpan {
+        self.parts.every
+    }
+
+    /// The signals, in the order of their declaration.
+    pub fn signals(&self) -> &[Signal] {
+        &self.parts.signals
+    }
+
+    /// The triggers, in the order of their declaration.
+    pub fn triggers(&self) -> &[Trigger] {
+        &self.parts.triggers
+    }
+
+    /// The plans, in the order of their declaration.
+    pub fn plans(&self) -> &[Plan] {
+        &self.parts.plans
+    }
+
+    /// Triggers ordered so that each comes after those that it is quiet for.
+    pub(crate) fn order(&self) -> &[TriggerId] {
+        &self.order
+    }
+
+    /// The handle of a signal.
+    pub fn signal_id(&self, name: &str) -> Option<SignalId> {
+        let place = self.parts.signals.iter().position(|signal| signal.name == name)?;
+        u32::try_from(place).ok().map(SignalId)
+    }
+
+    /// A signal by its handle.
+    pub fn signal(&self, id: SignalId) -> Option<&Signal> {
+        self.parts.signals.get(id.index())
+    }
+
+    /// A plan by its name.
+    pub fn plan(&self, name: &str) -> Option<&Plan> {
+        self.parts.plans.iter().find(|plan| plan.name == name)
+    }
+
+    /// The signals whose baseline is read by some comparison.
+    pub fn baseline_signals(&self) -> Vec<SignalId> {
+        let mut found = std::collections::BTreeSet::new();
+        let mut visit = |comparison: &Comparison| {
+            if comparison.reads(&Expression::Baseline) {
+                comparison.left.signals(&mut |id| {
+                    found.insert(id);
+                });
+            }
+        };
+        self.conditions().for_each(|condition| condition.comparisons(&mut visit));
+        // `expect` of every signal counts in a plan, and its own comparisons were visited above
+        found.into_iter().collect()
+    }
+
+    /// All conditions: expectations, levels, clears, givens, plans.
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let expectations = self.parts.signals.iter().filter_map(|s| s.expectation.as_ref());
+        let triggers = self
+            .parts
+            .triggers
+            .iter()
+            .flat_map(|t| t.levels.iter().map(|l| &l.condition).chain(&t.clear).chain(&t.given));
+        let plans = self.parts.plans.iter().filter_map(|p| p.proceed.as_ref());
+        expectations.chain(triggers).chain(plans)
+    }
+}
+
+impl TryFrom<PolicyParts> for Policy {
+    type Error = PolicyError;
+    fn try_from(parts: PolicyParts) -> Result<Self, PolicyError> {
+        Self::new(parts)
+    }
+}
+
+impl From<Policy> for PolicyParts {
+    fn from(policy: Policy) -> Self {
+        policy.parts
+    }
+}
+
+fn unique<'a>(names: impl Iterator<Item = &'a String>) -> Result<(), PolicyError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(PolicyError::DuplicateName(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn check_condition<'a>(
+    conditions: impl Iterator<Item = &'a Condition>,
+    owner: &str,
+    signals: usize,
+    in_plan: bool,
+) -> Result<(), PolicyError> {
+    let mut known = true;
+    let mut left_reference = false;
+    for condition in conditions {
+        if condition.deeper_than(DEPTH_MAX) {
+            return Err(PolicyError::TooDeep(owner.to_owned()));
+        }
+        if condition.held_under_not(false) {
+            return Err(PolicyError::HeldUnderNot(owner.to_owned()));
+        }
+        if !in_plan && condition.asks_every_expectation() {
+            return Err(PolicyError::EveryExpectationOutsidePlan(owner.to_owned()));
+        }
+        condition.comparisons(&mut |comparison| {
+            comparison.signals(&mut |id| known &= id.index() < signals);
+            left_reference |= comparison.left.mentions(&Expression::Baseline)
+                || comparison.left.mentions(&Expression::PreviousStage);
+        });
+    }
+    match (known, left_reference) {
+        (false, _) => Err(PolicyError::UnknownSignal(owner.to_owned())),
+        (_, true) => Err(PolicyError::ReferenceOnTheLeft(owner.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Sorts triggers so that each comes after those named in its `unless` (Kahn's algorithm, by place for ties).
+fn unless_order(triggers: &[Trigger]) -> Result<Vec<TriggerId>, PolicyError> {
+    let mut waiting: Vec<usize> = triggers.iter().map(|t| t.unless.len()).collect();
+    let mut followers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (place, trigger) in triggers.iter().enumerate() {
+        for id in &trigger.unless {
+            if id.index() >= triggers.len() {
+                return Err(PolicyError::UnknownTrigger(trigger.name.clone()));
+            }
+            followers.entry(id.index()).or_default().push(place);
+        }
+    }
+    let mut ready: std::collections::BTreeSet<usize> =
+        waiting.iter().enumerate().filter(|(_, n)| **n == 0).map(|(place, _)| place).collect();
+    let mut order = Vec::with_capacity(triggers.len());
+    while let Some(place) = ready.pop_first() {
+        order.extend(u32::try_from(place).map(TriggerId));
+        for follower in followers.get(&place).into_iter().flatten() {
+            if let Some(left) = waiting.get_mut(*follower) {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    ready.insert(*follower);
+                }
+            }
+        }
+    }
+    match waiting.iter().position(|left| *left > 0).and_then(|place| triggers.get(place)) {
+        Some(trigger) => Err(PolicyError::UnlessCircle(trigger.name.clone())),
+        None => Ok(order),
+    }
+}
+
+impl Condition {
+    /// Calls `visit` for every comparison in it, from left to right.
+    pub fn comparisons<'a>(&'a self, visit: &mut impl FnMut(&'a Comparison)) {
+        match self {
+            Self::Compare(comparison) => visit(comparison),
+            Self::All(parts) | Self::Any(parts) => {
+                for part in parts {
+                    part.comparisons(visit);
+                }
+            }
+            Self::Not(inner) | Self::Held { condition: inner, .. } => inner.comparisons(visit),
+            Self::Sequence { first, then, .. } => {
+                first.comparisons(visit);
+                then.comparisons(visit);
+            }
+            Self::EveryExpectation => {}
+        }
+    }
+
+    fn children(&self) -> Vec<&Self> {
+        match self {
+            Self::Compare(_) | Self::EveryExpectation => Vec::new(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().collect(),
+            Self::Not(inner) | Self::Held { condition: inner, .. } => vec![inner],
+            Self::Sequence { first, then, .. } => vec![first, then],
+        }
+    }
+
+    fn deeper_than(&self, depth: usize) -> bool {
+        let Some(left) = depth.checked_sub(1) else { return true };
+        let expressions = match self {
+            Self::Compare(comparison) => comparison.expressions().iter().any(|e| e.deeper_than(left)),
+            _ => false,
+        };
+        expressions || self.children().iter().any(|child| child.deeper_than(left))
+    }
+
+    fn held_under_not(&self, under_not: bool) -> bool {
+        match self {
+            Self::Held { .. } if under_not => true,
+            Self::Not(inner) => inner.held_under_not(true),
+            _ => self.children().iter().any(|child| child.held_under_not(under_not)),
+        }
+    }
+
+    fn asks_every_expectation(&self) -> bool {
+        matches!(self, Self::EveryExpectation)
+            || self.children().iter().any(|child| child.asks_every_expectation())
+    }
+}
+
+impl Comparison {
+    /// All its expressions: the left side, then what it is compared with.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        match &self.test {
+            Test::Is(_, right) => vec![&self.left, right],
+            Test::Between(low, high) => vec![&self.left, low, high],
+        }
+    }
+
+    /// Calls `visit` for every signal that it reads.
+    pub fn signals(&self, visit: &mut impl FnMut(SignalId)) {
+        for expression in self.expressions() {
+            expression.signals(visit);
+        }
+    }
+
+    /// Whether `leaf` (a reference, say) stands anywhere in it.
+    pub fn reads(&self, leaf: &Expression) -> bool {
+        self.expressions().iter().any(|expression| expression.mentions(leaf))
+    }
+}
+
+impl Expression {
+    /// Calls `visit` for every signal in it.
+    pub fn signals(&self, visit: &mut impl FnMut(SignalId)) {
+        match self {
+            Self::Signal(id) | Self::Window { signal: id, .. } => visit(*id),
+            Self::Correlation { a, b, .. } => {
+                visit(*a);
+                visit(*b);
+            }
+            Self::Arithmetic { left, right, .. } => {
+                left.signals(visit);
+                right.signals(visit);
+            }
+            Self::Literal(_) | Self::Baseline | Self::PreviousStage => {}
+        }
+    }
+
+    /// Whether `leaf` stands anywhere in it.
+    pub fn mentions(&self, leaf: &Self) -> bool {
+        match self {
+            Self::Arithmetic { left, right, .. } => left.mentions(leaf) || right.mentions(leaf),
+            other => other == leaf,
+        }
+    }
+
+    fn deeper_than(&self, depth: usize) -> bool {
+        let Some(left_depth) = depth.checked_sub(1) else { return true };
+        match self {
+            Self::Arithmetic { left, right, .. } => {
+                left.deeper_than(left_depth) || right.deeper_than(left_depth)
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Functions of the samples in a window.

@@ -1,0 +1,1 @@
+//! I/O and time around the pure engine.
