@@ -1,1 +1,3 @@
 //! I/O and time around the pure engine.
+
+pub mod http;

@@ -1,0 +1,526 @@
+//! The one place that speaks HTTP as a client: bounded in time and bytes, without redirects or ambient proxies.
+//!
+//! A source that answers slowly, endlessly, half, or from elsewhere must not decide a release. So every request
+//! has three time limits and a byte limit, an answer other than 200 is an error, and so are a redirect (traffic
+//! decisions come from the address in the configuration, not from where it points today) and a compressed body.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+};
+use reqwest::{Certificate, Client, ClientBuilder, Method, Request, Response, Url, redirect};
+use tokio::io::AsyncReadExt;
+
+/// Longest wait for name lookup, TCP and TLS together: a healthy peer needs milliseconds, one SYN retry a second.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Longest silence within an answer: Prometheus may compute for seconds before its first byte.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time for a whole answer: below the default 15 s between evaluations, so that a dead source is
+/// known to be dead at the next one.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Most bytes of a body: 11,000 points of each of 30 series as JSON are about 10 MB; a few services' metrics less.
+const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// Longest token file: the largest signed tokens in use stay below 16 KiB, as servers limit headers.
+const TOKEN_BYTES_MAX: u64 = 16 << 10;
+
+/// Longest file of certificates: all public authorities together are about 220 KiB.
+const CA_BYTES_MAX: u64 = 4 << 20;
+
+/// How long an idle connection is kept. Servers close theirs after 5 s at the earliest; a request sent into a
+/// closing connection would look like a failed source.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Characters of a foreign text that an error shows.
+const EXCERPT_CHARS: usize = 200;
+
+/// How requests are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// A file with a bearer token, read again at each request so that a rotated token counts at once.
+    pub token_file: Option<PathBuf>,
+    /// A PEM file with the certificates that may sign the peer's; then no other authority is trusted.
+    pub ca_file: Option<PathBuf>,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest silence within an answer.
+    pub read_timeout: Duration,
+    /// Longest time for a whole answer.
+    pub total_timeout: Duration,
+    /// Most bytes of a body.
+    pub body_bytes_max: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            token_file: None,
+            ca_file: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            read_timeout: READ_TIMEOUT,
+            total_timeout: TOTAL_TIMEOUT,
+            body_bytes_max: BODY_BYTES_MAX,
+        }
+    }
+}
+
+impl HttpConfig {
+    /// Holds every wait to at most `timeout`.
+    #[must_use]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = self.connect_timeout.min(timeout);
+        self.read_timeout = self.read_timeout.min(timeout);
+        self.total_timeout = timeout;
+        self
+    }
+}
+
+/// A client for requests that must be answered whole, in time, by the address that was asked.
+#[derive(Debug)]
+pub struct HttpClient {
+    config: HttpConfig,
+    /// For `http:` addresses; it trusts nobody's certificates, so it works where none are installed.
+    plain: Client,
+    /// For `https:` addresses; built when first needed.
+    secure: OnceLock<Client>,
+}
+
+/// A whole answer with status 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The content type as it came; empty without one.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The content type without its parameters, in small letters: `application/json`.
+    pub fn media_type(&self) -> String {
+        let media = self.content_type.split(';').next().unwrap_or_default();
+        media.trim().to_ascii_lowercase()
+    }
+
+    /// The body's first characters, for an error.
+    pub fn excerpt(&self) -> String {
+        excerpt(&self.body)
+    }
+}
+
+/// A request that got no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{asked}: {failure}")]
+pub struct HttpError {
+    /// What was asked: method and address.
+    pub asked: String,
+    /// What went wrong.
+    pub failure: HttpFailure,
+}
+
+/// Why a request got no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpFailure {
+    /// The address is not one.
+    #[error("this is no address: {0}")]
+    Address(String),
+    /// The file with the token cannot be used.
+    #[error("token file `{}`: {reason}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The file with certificates, or the system's, cannot be used.
+    #[error("{0}")]
+    Certificates(String),
+    /// No connection came about, or no trusted one.
+    #[error("no connection: {0}")]
+    NoConnection(String),
+    /// Nothing came for too long.
+    #[error("nothing came for {0:?}")]
+    Silent(Duration),
+    /// The answer was not whole in time.
+    #[error("no whole answer within {0:?}")]
+    TooSlow(Duration),
+    /// The connection broke within the answer, or the answer is no HTTP.
+    #[error("the answer broke off: {0}")]
+    Broken(String),
+    /// The answer points elsewhere.
+    #[error(
+        "status {status} redirects to `{location}`, and redirects are not followed: name the final address"
+    )]
+    Redirect {
+        /// The status.
+        status: u16,
+        /// Where to.
+        location: String,
+    },
+    /// A status other than 200.
+    #[error("status {status}{}", shown_body(body))]
+    Status {
+        /// The status.
+        status: u16,
+        /// The body, as far as it came within the limits.
+        body: Vec<u8>,
+    },
+    /// The body is compressed.
+    #[error("the body is encoded as `{0}`, which was not asked for")]
+    Encoded(String),
+    /// The body is longer than the limit.
+    #[error("the body is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl HttpClient {
+    /// A client.
+    ///
+    /// # Errors
+    /// The file of certificates cannot be read or holds none. The token file is read at each request.
+    pub fn new(config: HttpConfig) -> Result<Self, HttpError> {
+        // reqwest is built without a provider of its own; whoever embeds Spark may have chosen one
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // a second thread that installed the same one first is no failure
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let failed = |failure| HttpError { asked: "TLS".to_owned(), failure };
+        let plain = builder(&config)
+            .tls_certs_only([])
+            .build()
+            .map_err(|error| failed(HttpFailure::Certificates(innermost(&error))))?;
+        let secure = OnceLock::new();
+        if config.ca_file.is_some() {
+            let _ = secure.set(secure_client(&config).map_err(failed)?);
+        }
+        Ok(Self { config, plain, secure })
+    }
+
+    /// The body of `url`, asked for with `accept` as the wished content types.
+    ///
+    /// # Errors
+    /// Anything but a whole answer with status 200, from this address, within the limits.
+    pub async fn get(&self, url: &str, accept: &str) -> Result<Answer, HttpError> {
+        self.ask(Method::GET, url, accept, None).await
+    }
+
+    /// The answer to a form sent by POST.
+    ///
+    /// # Errors
+    /// Anything but a whole answer with status 200, from this address, within the limits.
+    pub async fn post_form(
+        &self,
+        url: &str,
+        accept: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Answer, HttpError> {
+        self.ask(Method::POST, url, accept, Some(form_text(fields))).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        url: &str,
+        accept: &str,
+        form: Option<String>,
+    ) -> Result<Answer, HttpError> {
+        let begun = Instant::now();
+        // an address with a password in it must not be repeated, not even in an error
+        let parsed = address(url).map_err(|failure| HttpError { asked: method.to_string(), failure })?;
+        let asked = format!("{method} {parsed}");
+        let failed = |failure| HttpError { asked: asked.clone(), failure };
+        let mut request = Request::new(method, parsed);
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_str(accept).unwrap_or(HeaderValue::from_static("*/*")));
+        if let Some(path) = &self.config.token_file {
+            headers.insert(AUTHORIZATION, read_token(path).await.map_err(failed)?.0);
+        }
+        if let Some(form) = form {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            *request.body_mut() = Some(form.into());
+        }
+        let client = self.client_for(request.url()).map_err(failed)?;
+        let answered = async {
+            let response =
+                client.execute(request).await.map_err(|error| self.failure_of(&error, begun.elapsed()))?;
+            self.whole_answer(response, begun).await
+        };
+        // reqwest's own limit starts anew in some phases; this one holds over all
+        match tokio::time::timeout(self.config.total_timeout, answered).await {
+            Ok(answer) => answer.map_err(failed),
+            Err(_) => Err(failed(HttpFailure::TooSlow(self.config.total_timeout))),
+        }
+    }
+
+    fn client_for(&self, url: &Url) -> Result<&Client, HttpFailure> {
+        if url.scheme() == "http" {
+            return Ok(&self.plain);
+        }
+        if let Some(client) = self.secure.get() {
+            return Ok(client);
+        }
+        let built = secure_client(&self.config)?;
+        Ok(self.secure.get_or_init(|| built))
+    }
+
+    async fn whole_answer(&self, response: Response, begun: Instant) -> Result<Answer, HttpFailure> {
+        let status = response.status();
+        let text_of = |headers: &HeaderMap, name| {
+            headers.get(name).map(|value: &HeaderValue| excerpt(value.as_bytes())).unwrap_or_default()
+        };
+        if status.is_redirection() {
+            let location = text_of(response.headers(), LOCATION);
+            return Err(HttpFailure::Redirect { status: status.as_u16(), location });
+        }
+        let encoding = text_of(response.headers(), CONTENT_ENCODING);
+        if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+            return Err(HttpFailure::Encoded(encoding));
+        }
+        let content_type = text_of(response.headers(), CONTENT_TYPE);
+        let body = self.whole_body(response, begun).await;
+        if status.as_u16() != 200 {
+            // the status is the news, even where its body breaks off
+            return Err(HttpFailure::Status { status: status.as_u16(), body: body.unwrap_or_default() });
+        }
+        Ok(Answer { content_type, body: body? })
+    }
+
+    async fn whole_body(&self, mut response: Response, begun: Instant) -> Result<Vec<u8>, HttpFailure> {
+        let limit = self.config.body_bytes_max;
+        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(HttpFailure::TooLarge { limit });
+        }
+        let mut body = Vec::with_capacity(announced.unwrap_or(0));
+        while let Some(piece) =
+            response.chunk().await.map_err(|error| self.failure_of(&error, begun.elapsed()))?
+        {
+            if body.len().saturating_add(piece.len()) > limit {
+                return Err(HttpFailure::TooLarge { limit });
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+
+    fn failure_of(&self, error: &reqwest::Error, elapsed: Duration) -> HttpFailure {
+        if error.is_connect() {
+            return match error.is_timeout() {
+                true => HttpFailure::NoConnection(format!("none within {:?}", self.config.connect_timeout)),
+                false => HttpFailure::NoConnection(innermost(error)),
+            };
+        }
+        match error.is_timeout() {
+            true if elapsed >= self.config.total_timeout => HttpFailure::TooSlow(self.config.total_timeout),
+            true => HttpFailure::Silent(self.config.read_timeout),
+            false => HttpFailure::Broken(innermost(error)),
+        }
+    }
+}
+
+fn builder(config: &HttpConfig) -> ClientBuilder {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(config.connect_timeout)
+        .read_timeout(config.read_timeout)
+        .timeout(config.total_timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .referer(false)
+        .user_agent(concat!("spark/", env!("CARGO_PKG_VERSION")))
+}
+
+fn secure_client(config: &HttpConfig) -> Result<Client, HttpFailure> {
+    let mut builder = builder(config).tls_backend_rustls();
+    if let Some(path) = &config.ca_file {
+        let failed = |reason: String| {
+            HttpFailure::Certificates(format!("file of certificates `{}`: {reason}", path.display()))
+        };
+        let pem = read_bounded(path, CA_BYTES_MAX).map_err(failed)?;
+        let certificates =
+            Certificate::from_pem_bundle(&pem).map_err(|_| failed("no PEM certificates in it".to_owned()))?;
+        if certificates.is_empty() {
+            return Err(failed("no PEM certificates in it".to_owned()));
+        }
+        builder = builder.tls_certs_only(certificates);
+    }
+    builder.build().map_err(|error| {
+        HttpFailure::Certificates(format!("no certificates to trust: {}", innermost(&error)))
+    })
+}
+
+fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    match u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
+        true => Ok(bytes),
+        false => Err(format!("longer than {limit} bytes")),
+    }
+}
+
+/// An `http` or `https` address without credentials in it.
+fn address(text: &str) -> Result<Url, HttpFailure> {
+    let url = Url::parse(text).map_err(|error| HttpFailure::Address(format!("{error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let reason = "a name or password stands in it, where logs would show it: use a token file";
+        return Err(HttpFailure::Address(reason.to_owned()));
+    }
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(HttpFailure::Address(format!("expected http or https, found `{other}`"))),
+    }
+}
+
+/// Fields as `application/x-www-form-urlencoded`.
+fn form_text(fields: &[(&str, &str)]) -> String {
+    // the address parser has the encoder; no address is asked here
+    let Ok(mut carrier) = Url::parse("http://form/") else { return String::new() };
+    carrier.query_pairs_mut().extend_pairs(fields);
+    carrier.query().unwrap_or_default().to_owned()
+}
+
+/// The value of an `Authorization` header. Its text appears nowhere but there.
+struct Token(HeaderValue);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+async fn read_token(path: &Path) -> Result<Token, HttpFailure> {
+    let failed = |reason: String| HttpFailure::Token { path: path.to_owned(), reason };
+    let file = tokio::fs::File::open(path).await.map_err(|error| failed(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(TOKEN_BYTES_MAX.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > TOKEN_BYTES_MAX) {
+        return Err(failed(format!("longer than {TOKEN_BYTES_MAX} bytes")));
+    }
+    let token = std::str::from_utf8(&bytes).map(str::trim).unwrap_or("\n");
+    if token.is_empty() {
+        return Err(failed("it is empty".to_owned()));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(failed("expected one token of visible ASCII characters".to_owned()));
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|_| failed("expected one token of visible ASCII characters".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(Token(value))
+}
+
+/// The start of a foreign text, on one line.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    // four bytes a character at most: no more of a large body is looked at
+    let head = bytes.get(..EXCERPT_CHARS.saturating_mul(4)).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(head);
+    let mut shown = String::new();
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    for c in chars.by_ref().take(EXCERPT_CHARS) {
+        if !(c == ' ' && shown.ends_with(' ')) {
+            shown.push(c);
+        }
+    }
+    let shown = shown.trim();
+    match chars.next().is_some() || bytes.len() > head.len() {
+        true => format!("{shown}…"),
+        false => shown.to_owned(),
+    }
+}
+
+fn shown_body(body: &[u8]) -> String {
+    let shown = excerpt(body);
+    if shown.is_empty() { " with an empty body".to_owned() } else { format!(": `{shown}`") }
+}
+
+/// The words of the first cause: the outer ones say "error sending request" and no more.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    excerpt(cause.to_string().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Foreign text in an error is one line of bounded length.
+    #[test]
+    fn excerpts() {
+        for (bytes, expected) in [
+            (&b"  <html>\r\n\x1b[31m  x\0y "[..], "<html> [31m x y"),
+            (b"", ""),
+            (b"\xff\xfeok", "\u{fffd}\u{fffd}ok"),
+        ] {
+            assert_eq!(excerpt(bytes), expected);
+        }
+        let long = excerpt("ä".repeat(100_000).as_bytes());
+        assert_eq!(long.chars().count(), EXCERPT_CHARS + 1);
+        assert!(long.ends_with('…'));
+    }
+
+    /// A form keeps every character of a query.
+    #[test]
+    fn forms() {
+        let text = form_text(&[("query", "a + b{c=\"d&e\"}%"), ("time", "1.5")]);
+        assert_eq!(text, "query=a+%2B+b%7Bc%3D%22d%26e%22%7D%25&time=1.5");
+    }
+
+    /// An address is http or https, without a password; the password is not repeated.
+    #[test]
+    fn addresses() {
+        assert!(address("http://127.0.0.1:9090/x").is_ok());
+        for (text, expected) in [
+            ("ftp://h/", "this is no address: expected http or https, found `ftp`"),
+            ("localhost:9090", "this is no address: expected http or https, found `localhost`"),
+            (
+                "http://u:secret@h/",
+                "this is no address: a name or password stands in it, where logs would show it: use a token file",
+            ),
+            ("", "this is no address: relative URL without a base"),
+        ] {
+            assert_eq!(address(text).unwrap_err().to_string(), expected);
+        }
+    }
+
+    /// A token never shows, and what is no token is refused with the file's name.
+    #[tokio::test]
+    async fn tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, " abc.def\r\n").unwrap();
+        let token = read_token(&path).await.unwrap();
+        assert_eq!(token.0.as_bytes(), b"Bearer abc.def");
+        assert!(!format!("{token:?} {:?}", token.0).contains("abc"));
+        let long = "x".repeat(TOKEN_BYTES_MAX as usize + 1);
+        for (content, expected) in [
+            ("", "it is empty"),
+            ("two words", "expected one token of visible ASCII characters"),
+            ("sécret", "expected one token of visible ASCII characters"),
+            (&long, "longer than 16384 bytes"),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            let error = read_token(&path).await.unwrap_err().to_string();
+            assert_eq!(error, format!("token file `{}`: {expected}", path.display()));
+        }
+        let missing = read_token(&folder.path().join("none")).await.unwrap_err().to_string();
+        assert!(missing.contains("none`: No such file"), "{missing}");
+    }
+}
