@@ -1,0 +1,271 @@
+//! Growth over a window, extrapolated to its ends as Prometheus 3 does (`extrapolatedRate`).
+
+use rust_decimal::Decimal;
+
+use crate::decimal;
+use crate::time::Timestamp;
+
+/// What is asked of the samples in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A counter's growth per second.
+    Rate,
+    /// A counter's growth.
+    Increase,
+    /// Last minus first of a gauge.
+    Delta,
+}
+
+impl Kind {
+    const fn is_counter(self) -> bool {
+        matches!(self, Self::Rate | Self::Increase)
+    }
+}
+
+/// Growth between `start` and `end`, from the samples with `start < time <= end` in time order.
+///
+/// `None` with fewer than two samples, no time between them, or a result that a decimal cannot hold.
+///
+/// The samples' own growth is stretched to each end of the window: all the way where the end is nearer than 1.1
+/// times the mean distance of samples, else by half of that distance. A counter is not stretched below zero.
+pub(crate) fn extrapolated(
+    points: &[(Timestamp, Decimal)],
+    start: Timestamp,
+    end: Timestamp,
+    kind: Kind,
+) -> Option<Decimal> {
+    let ((first_at, first), (last_at, _)) = (*points.first()?, *points.last()?);
+    let stretch = Stretch::of(points.len(), first_at, last_at, start, end)?;
+    exact(points, first, &stretch, kind).or_else(|| {
+        let values: Vec<f64> = points.iter().map(|(_, value)| decimal::to_float(*value)).collect();
+        decimal::from_float(stretch.apply_float(&values, kind)?)
+    })
+}
+
+/// The same in binary floating point, for samples that are not finite or beyond a decimal.
+///
+/// `None` with fewer than two samples or no time between them; the result may be NaN or infinite.
+pub(crate) fn extrapolated_float(
+    points: &[(Timestamp, f64)],
+    start: Timestamp,
+    end: Timestamp,
+    kind: Kind,
+) -> Option<f64> {
+    let stretch = Stretch::of(points.len(), points.first()?.0, points.last()?.0, start, end)?;
+    let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
+    stretch.apply_float(&values, kind)
+}
+
+/// How far the sampled interval is stretched; times are nanoseconds, multiplied by twice the number of intervals
+/// between samples so that half of their mean distance is a whole number.
+struct Stretch {
+    /// From the first sample to the last.
+    sampled: i128,
+    to_start: i128,
+    to_end: i128,
+    /// The window's length in nanoseconds.
+    range: i128,
+}
+
+impl Stretch {
+    fn of(count: usize, first: Timestamp, last: Timestamp, start: Timestamp, end: Timestamp) -> Option<Self> {
+        let intervals = i128::try_from(count).ok()?.checked_sub(1)?;
+        let between =
+            |from: Timestamp, to: Timestamp| i128::from(to.nanos()).checked_sub(from.nanos().into());
+        let sampled = between(first, last)?;
+        let range = between(start, end)?;
+        if intervals < 1 || sampled <= 0 || range <= 0 {
+            return None;
+        }
+        let parts = intervals.checked_mul(2)?;
+        let towards = |distance: i128| match is_far(distance, sampled, intervals) {
+            true => Some(sampled),
+            false => distance.checked_mul(parts),
+        };
+        Some(Self {
+            sampled: sampled.checked_mul(parts)?,
+            to_start: towards(between(start, first)?)?,
+            to_end: towards(between(last, end)?)?,
+            range,
+        })
+    }
+
+    fn apply_float(&self, values: &[f64], kind: Kind) -> Option<f64> {
+        let (first, last) = (*values.first()?, *values.last()?);
+        let mut growth = last - first;
+        if kind.is_counter() {
+            let resets = values.iter().zip(values.iter().skip(1)).filter(|(before, after)| after < before);
+            growth += resets.map(|(before, _)| *before).sum::<f64>();
+        }
+        let sampled = float(self.sampled);
+        let mut to_start = float(self.to_start);
+        if kind.is_counter() && growth > 0.0 && first >= 0.0 {
+            to_start = to_start.min(sampled * (first / growth));
+        }
+        let mut factor = (sampled + to_start + float(self.to_end)) / sampled;
+        if kind == Kind::Rate {
+            factor /= float(self.range) / 1e9;
+        }
+        Some(growth * factor)
+    }
+}
+
+/// Whether a window's end is so far from the nearest sample that the series is taken to begin or end in between.
+///
+/// Decided in binary floating point seconds, exactly as Prometheus does: on the boundary the decimals would
+/// decide otherwise for some distances.
+fn is_far(distance: i128, sampled: i128, intervals: i128) -> bool {
+    let mean = float(sampled) / 1e9 / float(intervals);
+    float(distance) / 1e9 >= mean * 1.1
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "the nearest float is what is asked for"
+)]
+const fn float(value: i128) -> f64 {
+    value as f64
+}
+
+/// The growth in decimals: one division at the end, so that a result that a decimal can hold is exact.
+fn exact(points: &[(Timestamp, Decimal)], first: Decimal, stretch: &Stretch, kind: Kind) -> Option<Decimal> {
+    let growth = growth(points, kind)?;
+    let mut numerator = stretch.sampled.checked_add(stretch.to_end)?;
+    let mut from_zero = Decimal::ZERO;
+    if starts_at_zero(first, growth, stretch, kind) {
+        // growth * (sampled * first / growth) / sampled
+        from_zero = first;
+    } else {
+        numerator = numerator.checked_add(stretch.to_start)?;
+    }
+    let (numerator, denominator) = reduced(numerator, stretch.sampled)?;
+    let total =
+        growth.checked_mul(whole(numerator)?)?.checked_add(from_zero.checked_mul(whole(denominator)?)?)?;
+    let mut divisor = whole(denominator)?;
+    if kind == Kind::Rate {
+        divisor =
+            divisor.checked_mul(Decimal::try_from_i128_with_scale(stretch.range, 9).ok()?.normalize())?;
+    }
+    let result = total.checked_div(divisor)?.normalize();
+    // a growth too small for a decimal is left to the floats, which keep its sign
+    (result.is_zero() == total.is_zero()).then_some(result)
+}
+
+fn growth(points: &[(Timestamp, Decimal)], kind: Kind) -> Option<Decimal> {
+    let mut growth = points.last()?.1.checked_sub(points.first()?.1)?;
+    if kind.is_counter() {
+        for ((_, before), (_, after)) in points.iter().zip(points.iter().skip(1)) {
+            if after < before {
+                growth = growth.checked_add(*before)?;
+            }
+        }
+    }
+    Some(growth)
+}
+
+/// Whether a counter reaches zero before the place to which it would be stretched.
+fn starts_at_zero(first: Decimal, growth: Decimal, stretch: &Stretch, kind: Kind) -> bool {
+    if !kind.is_counter() || growth <= Decimal::ZERO || first.is_sign_negative() {
+        return false;
+    }
+    let limit = || {
+        let (to_start, sampled) = reduced(stretch.to_start, stretch.sampled)?;
+        whole(to_start)?.checked_div(whole(sampled)?)
+    };
+    match (first.checked_div(growth), limit()) {
+        (Some(to_zero), Some(to_start)) => to_zero < to_start,
+        // a first value beyond all growth is far above zero
+        _ => false,
+    }
+}
+
+fn reduced(numerator: i128, denominator: i128) -> Option<(i128, i128)> {
+    let (mut a, mut b) = (numerator, denominator);
+    while b != 0 {
+        (a, b) = (b, a.checked_rem(b)?);
+    }
+    Some((numerator.checked_div(a)?, denominator.checked_div(a)?))
+}
+
+fn whole(value: i128) -> Option<Decimal> {
+    Decimal::try_from_i128_with_scale(value, 0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: &str) -> Timestamp {
+        Timestamp::parse(seconds).unwrap()
+    }
+
+    fn check(samples: &[(&str, &str)], from: &str, to: &str, kind: Kind, expected: Option<&str>) {
+        let points: Vec<_> = samples.iter().map(|(t, v)| (at(t), decimal::parse_exact(v).unwrap())).collect();
+        let got = extrapolated(&points, at(from), at(to), kind);
+        assert_eq!(got.map(|v| v.to_string()).as_deref(), expected, "{samples:?} ({from}, {to}] {kind:?}");
+        let floats: Vec<_> = points.iter().map(|(t, v)| (*t, decimal::to_float(*v))).collect();
+        let float = extrapolated_float(&floats, at(from), at(to), kind).and_then(decimal::from_float);
+        let rounded = got.and_then(|v| decimal::from_float(decimal::to_float(v)));
+        assert_eq!(float, rounded, "the floats agree: {samples:?} {kind:?}");
+    }
+
+    /// Growth is extrapolated to the window's ends by Prometheus' rules: the threshold first, then the zero limit.
+    #[test]
+    fn growth_as_prometheus_computes_it() {
+        use Kind::{Delta, Increase, Rate};
+        let steady = [("15", "1000"), ("30", "1010"), ("45", "1020"), ("60", "1030")];
+        check(&steady, "0", "60", Increase, Some("40"));
+        check(&steady, "0", "60", Rate, Some("0.6666666666666666666666666667"));
+        check(&steady, "0", "60", Delta, Some("40"));
+        // the start is 1.1 distances away or more: half a distance
+        check(&steady, "-1.5", "60", Increase, Some("35"));
+        check(&steady, "-1.4", "60", Increase, Some("40.933333333333333333333333333"));
+        // the end likewise
+        check(&steady, "0", "77", Increase, Some("45"));
+        // a reset adds what was there before it
+        check(&[("15", "100"), ("30", "110"), ("45", "5"), ("60", "8")], "0", "60", Increase, Some("24"));
+        check(
+            &[("15", "100"), ("30", "110"), ("45", "5"), ("60", "8")],
+            "0",
+            "60",
+            Delta,
+            Some("-122.66666666666666666666666667"),
+        );
+        // a counter that began at zero is not stretched below it
+        check(&[("15", "2"), ("30", "12"), ("45", "22"), ("60", "32")], "0", "60", Increase, Some("32"));
+        check(&[("15", "0"), ("30", "10"), ("45", "20"), ("60", "30")], "0", "60", Increase, Some("30"));
+        // threshold first, then zero limit (Prometheus 2.51 and later): half a distance is 7.5 s, zero is 3 s away
+        check(&[("45", "2"), ("60", "12")], "0", "60", Increase, Some("12"));
+        check(&[("45", "0.3"), ("60", "0.6")], "0", "60", Increase, Some("0.45"));
+        // nothing to extrapolate from
+        check(&[("45", "2")], "0", "60", Increase, None);
+        check(&[], "0", "60", Increase, None);
+        check(&[("15", "7"), ("30", "7")], "0", "30", Rate, Some("0"));
+    }
+
+    /// The largest and the smallest decimals overflow into the floats or into nothing, and never panic.
+    #[test]
+    fn extremes() {
+        let points = [(at("0"), Decimal::MIN), (at("1"), Decimal::MAX), (at("2"), Decimal::MIN)];
+        for kind in [Kind::Rate, Kind::Increase, Kind::Delta] {
+            let _ = extrapolated(&points, at("-1"), at("2"), kind);
+            assert_eq!(extrapolated(&points, at("2"), at("-1"), kind), None);
+        }
+        let step = Decimal::from_i128_with_scale(1, 28);
+        let tiny = [(at("1"), Decimal::ZERO), (at("3600"), step)];
+        let rate = extrapolated(&tiny, at("0"), at("3600"), Kind::Rate);
+        assert!(rate.unwrap() > Decimal::ZERO, "a growth never becomes none");
+        let ends = [
+            (Timestamp::from_nanos(i64::MIN), Decimal::ONE),
+            (Timestamp::from_nanos(i64::MAX), Decimal::TWO),
+        ];
+        let all = extrapolated(
+            &ends,
+            Timestamp::from_nanos(i64::MIN),
+            Timestamp::from_nanos(i64::MAX),
+            Kind::Delta,
+        );
+        assert_eq!(all, Some(Decimal::ONE));
+    }
+}
