@@ -166,7 +166,6 @@ impl Policy {
             }
         };
         self.conditions().for_each(|condition| condition.comparisons(&mut visit));
-        // `expect` of every signal counts in a plan, and its own comparisons were visited above
         found.into_iter().collect()
     }
 
@@ -285,6 +284,14 @@ impl Condition {
                 then.comparisons(visit);
             }
             Self::EveryExpectation => {}
+        }
+    }
+
+    /// Calls `visit` for this condition and every one inside of it.
+    pub fn visit<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
+        visit(self);
+        for child in self.children() {
+            child.visit(visit);
         }
     }
 

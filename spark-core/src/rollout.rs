@@ -2,22 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::Decision;
+use crate::decision::{Decision, Truth, Verdict};
 use crate::time::{TimeSpan, Timestamp};
 use crate::trigger::Plan;
 
-/// A rollout on its way (skeleton: the signatures stand, the meaning follows).
+/// A rollout on its way through a plan.
+///
+/// It only ever moves by [`Rollout::apply`], so a rollout is a fold over decisions: the same decisions give the
+/// same steps, live and in replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
-    /// Where it is.
-    pub state: RolloutState,
+    state: RolloutState,
     /// Good time served in the stage.
-    pub served: TimeSpan,
-    /// The last decision's instant and whether it was proceed.
-    last: Option<(Timestamp, bool)>,
+    served: TimeSpan,
+    /// The last decision's instant, where it was proceed.
+    proceeding_since: Option<Timestamp>,
 }
 
-/// Where a rollout is. Exhaustive on purpose.
+/// Where a rollout is. Exhaustive on purpose: a new state must break the build of whoever moves traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RolloutState {
@@ -32,6 +34,7 @@ pub enum RolloutState {
 /// What is to be carried out now; nothing is left to choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[must_use = "a step that nobody carries out moves nothing"]
 pub enum Step {
     /// Send this share of traffic (hundredths of a percent) to the canary, and enter that stage.
     EnterStage {
@@ -47,18 +50,122 @@ pub enum Step {
         /// Why.
         because: Vec<String>,
     },
-    /// The release is at 100 % and done.
+    /// The release is at its last share and done.
     Complete,
 }
 
 impl Rollout {
-    /// The start of a plan, with its first step.
-    pub fn start(_plan: &Plan) -> (Self, Vec<Step>) {
-        (Self { state: RolloutState::Stage(0), served: TimeSpan::ZERO, last: None }, Vec::new())
+    /// The start of a plan, with its first step; a plan without stages is complete.
+    pub fn start(plan: &Plan) -> (Self, Step) {
+        let (state, step) = entered(plan, 0);
+        (Self { state, served: TimeSpan::ZERO, proceeding_since: None }, step)
     }
 
-    /// The next state and what to carry out.
-    pub fn apply(&mut self, _plan: &Plan, _decision: &Decision) -> Vec<Step> {
-        Vec::new()
+    /// Where it is.
+    pub const fn state(&self) -> RolloutState {
+        self.state
+    }
+
+    /// The good time served in the present stage: time at hold does not serve.
+    pub const fn served(&self) -> TimeSpan {
+        self.served
+    }
+
+    /// Takes a decision in and says what to carry out, if anything.
+    ///
+    /// A stage is left when its time is served, the decision is proceed and `proceed when` holds. The time between
+    /// two decisions serves when both are proceed. A rollback takes all traffic back, from any stage.
+    pub fn apply(&mut self, plan: &Plan, decision: &Decision) -> Option<Step> {
+        let RolloutState::Stage(place) = self.state else { return None };
+        match decision.verdict {
+            Verdict::Rollback => {
+                self.state = RolloutState::RolledBack(place);
+                Some(Step::RollBack { stage: place, because: decision.because.clone() })
+            }
+            Verdict::Hold => {
+                self.proceeding_since = None;
+                None
+            }
+            Verdict::Proceed => {
+                if let Some(before) = self.proceeding_since {
+                    self.served = self.served.plus(decision.at.since(before));
+                }
+                self.proceeding_since = Some(decision.at);
+                let duration =
+                    plan.stages.get(place as usize).map(|stage| stage.duration).unwrap_or_default();
+                if self.served < duration || decision.ready != Truth::True {
+                    return None;
+                }
+                let (state, step) = entered(plan, place.saturating_add(1));
+                self.state = state;
+                self.served = TimeSpan::ZERO;
+                Some(step)
+            }
+        }
+    }
+}
+
+/// The stage with this place, or the end behind the last.
+fn entered(plan: &Plan, place: u32) -> (RolloutState, Step) {
+    match plan.stages.get(place as usize) {
+        Some(stage) => {
+            (RolloutState::Stage(place), Step::EnterStage { stage: place, share_bp: stage.share_bp })
+        }
+        None => (RolloutState::Completed, Step::Complete),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::SourceSpan;
+    use crate::trigger::Stage;
+
+    /// Walks two stages of 30 s each over decisions 15 s apart; a letter a decision, `p` where `proceed when` does not hold.
+    fn check(decisions: &str, expected: &str) {
+        let stage =
+            |share_bp| Stage { share_bp, duration: TimeSpan::from_seconds(30), span: SourceSpan::default() };
+        let plan = Plan {
+            name: "canary".to_owned(),
+            title: None,
+            stages: vec![stage(100), stage(10_000)],
+            proceed: None,
+            span: SourceSpan::default(),
+        };
+        let (mut rollout, step) = Rollout::start(&plan);
+        assert_eq!(step, Step::EnterStage { stage: 0, share_bp: 100 });
+        let mut steps = String::new();
+        for (place, letter) in decisions.chars().enumerate() {
+            let decision = Decision {
+                at: Timestamp::EPOCH.plus(TimeSpan::from_seconds(15).times(u32::try_from(place).unwrap())),
+                verdict: match letter {
+                    'H' => Verdict::Hold,
+                    'R' => Verdict::Rollback,
+                    _ => Verdict::Proceed,
+                },
+                because: Vec::new(),
+                ready: if letter == 'p' { Truth::Unknown } else { Truth::True },
+                changes: Vec::new(),
+            };
+            steps.push(match rollout.apply(&plan, &decision) {
+                None => '.',
+                Some(Step::EnterStage { stage, .. }) => char::from_digit(stage, 10).unwrap(),
+                Some(Step::RollBack { .. }) => 'R',
+                Some(Step::Complete) => 'C',
+            });
+        }
+        assert_eq!(steps, expected, "{decisions}");
+    }
+
+    /// A stage is left when its time is served, the decision is proceed and `proceed when` holds; hold does not serve.
+    #[test]
+    fn stages() {
+        check("PPPPP", "..1.C");
+        check("HHHPPPPP", ".....1.C");
+        check("PPHPPP", "....1.");
+        check("PPpppP", ".....1");
+        check("HHHHHH", "......");
+        check("PPR", "..R");
+        check("PPPRPPP", "..1R...");
     }
 }

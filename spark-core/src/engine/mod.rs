@@ -1,42 +1,105 @@
 //! The engine: the only place that turns samples into decisions.
 
+mod cause;
+mod clock;
+mod history;
+mod pass;
+mod program;
+mod report;
+mod stages;
+mod triggers;
+mod view;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Observed, Report, Truth, Verdict};
+use self::clock::Outcome;
+use self::history::History;
+use self::pass::{Memory, Pass};
+use self::program::Program;
+use self::stages::StageMemory;
+use self::view::View;
+use crate::decision::{Change, Decision, Observed, Truth, Verdict};
 use crate::policy::Policy;
-use crate::signal::Sample;
-use crate::time::Timestamp;
+use crate::signal::{Sample, Track};
+use crate::time::{TimeSpan, Timestamp};
 
-/// The engine (skeleton: the signatures stand, the meaning follows).
+/// Decides a release from samples, at instants that the caller names.
+///
+/// It is pure and total: the same samples and instants give the same decisions, bit for bit, and nothing that it
+/// is given makes it fail or panic; what cannot be known is part of the answer. Its state can be
+/// [saved](Self::save), [restored](Self::restore), and folded again from recorded samples and instants.
+///
+/// An evaluation sees every sample whose time is not after its instant. Instants only go forward: an earlier one
+/// than the last is answered as the last.
 #[derive(Debug, Clone)]
 pub struct Engine {
     policy: Arc<Policy>,
+    program: Arc<Program>,
+    state: EngineState,
+    /// Room for one evaluation's comparisons, kept to be used again.
+    compared: Vec<Option<Outcome>>,
 }
 
-/// The engine's state, to be saved.
+/// The engine's state between evaluations, to be saved. It means something only beside its policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineState {}
+pub struct EngineState {
+    /// The plan that is followed.
+    plan: Option<String>,
+    /// By signal: the canary's samples and the baseline's.
+    histories: Vec<[History; 2]>,
+    memory: Memory,
+    stages: StageMemory,
+    /// By signal: whether its expectation was met, and the first instant at which it was so.
+    expectations: Vec<Option<(Truth, Timestamp)>>,
+    last: Option<Decision>,
+}
 
 /// Why a state is not of this policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
     /// It was saved under another policy.
-    #[error("the saved state is of another policy")]
-    OtherPolicy,
+    #[error("the saved state is of another policy: it has {found} {what}, the policy has {expected}")]
+    OtherPolicy {
+        /// What was counted.
+        what: &'static str,
+        /// How many the state has.
+        found: usize,
+        /// How many the policy has.
+        expected: usize,
+    },
 }
 
 impl Engine {
     /// An engine without a plan: decisions are made over all triggers and expectations.
     pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy }
+        Self::start(policy, None)
     }
 
-    /// An engine that also follows a plan's `proceed when` and stages; without it when the plan is unknown.
-    pub fn with_plan(policy: Arc<Policy>, _plan: &str) -> Self {
-        Self { policy }
+    /// An engine that also follows a plan's `proceed when`; as without one where the policy has no such plan.
+    pub fn with_plan(policy: Arc<Policy>, plan: &str) -> Self {
+        Self::start(policy, Some(plan.to_owned()))
+    }
+
+    fn start(policy: Arc<Policy>, plan: Option<String>) -> Self {
+        let program = Program::new(&policy, plan.as_deref());
+        let memory = Memory {
+            clocks: vec![Default::default(); program.clocks],
+            sequences: vec![Default::default(); program.sequences],
+            triggers: vec![Default::default(); policy.triggers().len()],
+        };
+        let state = EngineState {
+            plan,
+            histories: vec![Default::default(); policy.signals().len()],
+            memory,
+            stages: StageMemory::default(),
+            expectations: vec![None; policy.signals().len()],
+            last: None,
+        };
+        let compared = vec![None; program.comparisons.len()];
+        Self { policy, program: Arc::new(program), state, compared }
     }
 
     /// The policy.
@@ -44,45 +107,194 @@ impl Engine {
         &self.policy
     }
 
-    /// Takes a sample in; it is seen by every later evaluation at an instant that is not before it.
-    pub fn observe(&mut self, _sample: &Sample) -> Observed {
-        Observed::Kept
+    /// The last decision.
+    pub fn last(&self) -> Option<&Decision> {
+        self.state.last.as_ref()
     }
 
-    /// Says that the rollout entered the stage with this place in the plan.
-    pub fn enter_stage(&mut self, _stage: u32) {}
+    /// How far back samples are needed to decide as if all of them had been seen: the longest window with its `for`.
+    pub fn look_back(&self) -> TimeSpan {
+        self.program.horizons.iter().copied().max().unwrap_or_default()
+    }
+
+    /// Takes a sample in; it is seen by every later evaluation at an instant that is not before it.
+    pub fn observe(&mut self, sample: &Sample) -> Observed {
+        let Some([canary, baseline]) = self.state.histories.get_mut(sample.signal.index()) else {
+            return Observed::Undeclared;
+        };
+        let history = match sample.track {
+            Track::Canary => canary,
+            Track::Baseline => baseline,
+        };
+        history.observe(sample.at, &sample.reading)
+    }
+
+    /// Says that the rollout entered the stage with this place in the plan. What was measured until now is then
+    /// `previous stage`.
+    pub fn enter_stage(&mut self, stage: u32) {
+        self.state.stages.enter(stage);
+    }
 
     /// Decides at an instant.
     pub fn evaluate(&mut self, at: Timestamp) -> Decision {
-        Decision {
+        if let Some(last) = &self.state.last
+            && at <= last.at
+        {
+            return last.clone();
+        }
+        self.remember_stage_means(at);
+        let before: Vec<_> = self.state.memory.triggers.iter().map(|trigger| trigger.shown).collect();
+        self.compared.iter_mut().for_each(|slot| *slot = None);
+        let state = &mut self.state;
+        let view = View {
+            policy: &self.policy,
+            program: &self.program,
+            histories: &state.histories,
+            stages: &state.stages,
             at,
-            verdict: Verdict::Hold,
-            because: Vec::new(),
-            ready: Truth::Unknown,
-            changes: Vec::new(),
+        };
+        let mut pass = Pass {
+            view,
+            memory: &mut state.memory,
+            compared: &mut self.compared,
+            every_expectation: Outcome::True,
+        };
+        let mut asked = expectations(&mut pass, &mut state.expectations);
+        triggers(&mut pass, &mut asked);
+        let ready = match &view.program.proceed {
+            Some(proceed) => truth(pass.root(proceed, None).unwrap_or(Outcome::True)),
+            None => Truth::True,
+        };
+        let verdict = asked.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Proceed);
+        let mut because: Vec<_> =
+            asked.into_iter().filter(|(asks, _)| *asks == verdict).map(|(_, name)| name.to_owned()).collect();
+        because.sort_unstable();
+        let changes = self.changes(&before, at);
+        let decision = Decision { at, verdict, because, ready, changes };
+        self.state.last = Some(decision.clone());
+        self.forget(at);
+        decision
+    }
+
+    /// Adds what later stages are compared with to the means of this one.
+    fn remember_stage_means(&mut self, at: Timestamp) {
+        if !self.state.stages.in_stage() {
+            return;
+        }
+        for place in &self.program.previous_stage {
+            let view = View {
+                policy: &self.policy,
+                program: &self.program,
+                histories: &self.state.histories,
+                stages: &self.state.stages,
+                at,
+            };
+            let value = view.left(*place).ok();
+            self.state.stages.add(*place, value);
         }
     }
 
-    /// Everything about every trigger at the last instant, in the order of declaration.
-    pub fn trigger_reports(&self) -> Vec<Report> {
-        Vec::new()
+    fn changes(&self, before: &[crate::decision::State], at: Timestamp) -> Vec<Change> {
+        let mut changes: Vec<_> = self
+            .policy
+            .triggers()
+            .iter()
+            .zip(&self.state.memory.triggers)
+            .zip(before)
+            .enumerate()
+            .filter(|(_, ((_, memory), before))| memory.shown != **before)
+            .filter_map(|(place, _)| self.change(place, at))
+            .collect();
+        changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        changes
     }
 
-    /// Everything about every expectation at the last instant, in the order of declaration.
-    pub fn expectation_reports(&self) -> Vec<Report> {
-        Vec::new()
+    fn forget(&mut self, at: Timestamp) {
+        for (histories, horizon) in self.state.histories.iter_mut().zip(&self.program.horizons) {
+            histories.iter_mut().for_each(|history| history.forget_before(at, *horizon));
+        }
     }
 
     /// The state, to be saved.
     pub fn save(&self) -> EngineState {
-        EngineState {}
+        self.state.clone()
     }
 
-    /// An engine that goes on where another stopped.
+    /// An engine that goes on where another stopped, with the same bytes out.
     ///
     /// # Errors
-    /// The state was saved under another policy.
-    pub fn restore(policy: Arc<Policy>, _state: EngineState) -> Result<Self, RestoreError> {
-        Ok(Self { policy })
+    /// The state was saved under another policy: its parts do not fit.
+    pub fn restore(policy: Arc<Policy>, state: EngineState) -> Result<Self, RestoreError> {
+        let mut engine = Self::start(policy, state.plan.clone());
+        let fresh = &engine.state;
+        for (what, found, expected) in [
+            ("signals", state.histories.len(), fresh.histories.len()),
+            ("expectations", state.expectations.len(), fresh.expectations.len()),
+            ("triggers", state.memory.triggers.len(), fresh.memory.triggers.len()),
+            ("clocks", state.memory.clocks.len(), fresh.memory.clocks.len()),
+            ("sequences", state.memory.sequences.len(), fresh.memory.sequences.len()),
+        ] {
+            if found != expected {
+                return Err(RestoreError::OtherPolicy { what, found, expected });
+            }
+        }
+        engine.state = state;
+        Ok(engine)
+    }
+}
+
+/// Evaluates every expectation; what is not met asks for hold.
+fn expectations<'a>(
+    pass: &mut Pass<'a>,
+    remembered: &mut [Option<(Truth, Timestamp)>],
+) -> Vec<(Verdict, &'a str)> {
+    let view = pass.view;
+    let mut asked = Vec::new();
+    let mut every = Outcome::True;
+    for ((signal, root), memory) in
+        view.policy.signals().iter().zip(&view.program.expectations).zip(remembered)
+    {
+        let outcome = root.as_ref().and_then(|root| pass.root(root, None));
+        let Some(outcome) = outcome else {
+            *memory = None;
+            continue;
+        };
+        every = every.and(outcome);
+        if !outcome.is_true() {
+            asked.push((Verdict::Hold, signal.name.as_str()));
+        }
+        let truth = truth(outcome);
+        let since = memory.filter(|(before, _)| *before == truth).map_or(view.at, |(_, since)| since);
+        *memory = Some((truth, since));
+    }
+    pass.every_expectation = every;
+    asked
+}
+
+/// Evaluates every trigger, each after those that it is quiet for.
+fn triggers<'a>(pass: &mut Pass<'a>, asked: &mut Vec<(Verdict, &'a str)>) {
+    let view = pass.view;
+    for id in view.policy.order() {
+        let place = id.index();
+        let (Some(trigger), Some(roots)) =
+            (view.policy.triggers().get(place), view.program.triggers.get(place))
+        else {
+            continue;
+        };
+        let truth = pass.levels(roots);
+        let shown = |id: &crate::trigger::TriggerId| pass.memory.triggers.get(id.index())?.shown.level();
+        let speaking = trigger.unless.iter().filter_map(shown).max();
+        if let Some(memory) = pass.memory.triggers.get_mut(place) {
+            memory.advance(trigger, &truth, speaking, view.at);
+            asked.extend(memory.asks.map(|asks| (asks, trigger.name.as_str())));
+        }
+    }
+}
+
+const fn truth(outcome: Outcome) -> Truth {
+    match outcome {
+        Outcome::True => Truth::True,
+        Outcome::False => Truth::False,
+        Outcome::Unknown(_) => Truth::Unknown,
     }
 }

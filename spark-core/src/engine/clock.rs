@@ -1,0 +1,281 @@
+//! What conditions remember between evaluations: the clocks of `for`, and sequences.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Unknown;
+use crate::time::{TimeSpan, Timestamp};
+
+/// Truth at an instant, with the cause where it is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    True,
+    False,
+    Unknown(Unknown),
+}
+
+impl Outcome {
+    pub(super) const fn of(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+
+    pub(super) const fn is_true(self) -> bool {
+        matches!(self, Self::True)
+    }
+
+    pub(super) const fn is_false(self) -> bool {
+        matches!(self, Self::False)
+    }
+
+    pub(super) const fn is_unknown(self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+
+    /// Kleene's `and`: false wins, then unknown; of several causes the first stays.
+    pub(super) const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::False, _) | (_, Self::False) => Self::False,
+            (Self::Unknown(cause), _) | (_, Self::Unknown(cause)) => Self::Unknown(cause),
+            (Self::True, Self::True) => Self::True,
+        }
+    }
+
+    /// Kleene's `or`: true wins, then unknown; of several causes the first stays.
+    pub(super) const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::True, _) | (_, Self::True) => Self::True,
+            (Self::Unknown(cause), _) | (_, Self::Unknown(cause)) => Self::Unknown(cause),
+            (Self::False, Self::False) => Self::False,
+        }
+    }
+
+    /// Kleene's `not`: unknown stays unknown.
+    pub(super) const fn negated(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            unknown @ Self::Unknown(_) => unknown,
+        }
+    }
+}
+
+/// The clock of a `for`: it adds up evidence, not time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Clock {
+    /// The first instant of the run of truth.
+    start: Option<Timestamp>,
+    /// Evidence added up.
+    held: TimeSpan,
+    /// The evaluation before, where the condition was true at it.
+    last_true: Option<Timestamp>,
+    /// The first instant of the unknown run.
+    unknown_since: Option<Timestamp>,
+}
+
+impl Clock {
+    /// Takes one evaluation in. `duration` is the `for`; an interval longer than `reach` is no evidence.
+    pub(super) fn advance(
+        &mut self,
+        at: Timestamp,
+        inner: Outcome,
+        duration: TimeSpan,
+        reach: TimeSpan,
+    ) -> Outcome {
+        match inner {
+            Outcome::False => {
+                *self = Self::default();
+                Outcome::False
+            }
+            Outcome::Unknown(cause) => {
+                self.last_true = None;
+                if self.start.is_some() {
+                    let since = *self.unknown_since.get_or_insert(at);
+                    if at.since(since) > duration {
+                        *self = Self::default();
+                    }
+                }
+                Outcome::Unknown(cause)
+            }
+            Outcome::True => {
+                self.unknown_since = None;
+                if self.start.is_none() {
+                    self.start = Some(at);
+                }
+                if let Some(before) = self.last_true
+                    && at.since(before) <= reach
+                {
+                    self.held = self.held.plus(at.since(before));
+                }
+                self.last_true = Some(at);
+                Outcome::of(self.held >= duration)
+            }
+        }
+    }
+
+    /// The first instant of the run of truth, while it runs.
+    pub(super) const fn start(&self) -> Option<Timestamp> {
+        self.start
+    }
+
+    /// What is still missing of `duration`.
+    pub(super) const fn missing(&self, duration: TimeSpan) -> TimeSpan {
+        duration.minus(self.held)
+    }
+}
+
+/// Whether B's present run of truth came after A's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Followed {
+    Yes,
+    No,
+    /// A was unknown when B turned true.
+    Uncertain,
+}
+
+/// What `A then B within d` remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Sequence {
+    /// The latest instant at which A turned true.
+    first_rose: Option<Timestamp>,
+    /// Whether A was true when it was last known.
+    first_was_true: bool,
+    /// B's present run of truth, unknown instants in it kept.
+    run: Option<Followed>,
+}
+
+impl Sequence {
+    /// Takes one evaluation of A and B in.
+    pub(super) fn advance(
+        &mut self,
+        at: Timestamp,
+        first: Outcome,
+        then: Outcome,
+        within: TimeSpan,
+    ) -> Outcome {
+        if first.is_true() && !self.first_was_true {
+            self.first_rose = Some(at);
+        }
+        if !first.is_unknown() {
+            self.first_was_true = first.is_true();
+        }
+        let recent = self.first_rose.is_some_and(|rose| at.since(rose) <= within);
+        match then {
+            Outcome::False => {
+                self.run = None;
+                Outcome::False
+            }
+            Outcome::True => {
+                let followed = *self.run.get_or_insert(match (recent, first) {
+                    (true, _) => Followed::Yes,
+                    (false, Outcome::Unknown(_)) => Followed::Uncertain,
+                    (false, _) => Followed::No,
+                });
+                match followed {
+                    Followed::Yes => Outcome::True,
+                    Followed::No => Outcome::False,
+                    Followed::Uncertain => Outcome::Unknown(Unknown::SequenceUncertain),
+                }
+            }
+            Outcome::Unknown(cause) => match self.run {
+                Some(Followed::No) if !recent => Outcome::False,
+                None if !recent && !first.is_unknown() => Outcome::False,
+                _ => Outcome::Unknown(cause),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: u32 = 15;
+
+    fn outcome(letter: char) -> Outcome {
+        match letter {
+            'T' => Outcome::True,
+            'F' => Outcome::False,
+            _ => Outcome::Unknown(Unknown::TooLittleEvidence),
+        }
+    }
+
+    fn letter(outcome: Outcome) -> char {
+        match outcome {
+            Outcome::True => 'T',
+            Outcome::False => 'F',
+            Outcome::Unknown(_) => '?',
+        }
+    }
+
+    fn instant(place: usize) -> Timestamp {
+        Timestamp::EPOCH.plus(TimeSpan::from_seconds(EVERY).times(u32::try_from(place).unwrap()))
+    }
+
+    fn check_clock(inner: &str, seconds: u32, expected: &str) {
+        let mut clock = Clock::default();
+        let (duration, reach) = (TimeSpan::from_seconds(seconds), TimeSpan::from_seconds(45));
+        let found: String = inner
+            .chars()
+            .enumerate()
+            .map(|(place, truth)| letter(clock.advance(instant(place), outcome(truth), duration, reach)))
+            .collect();
+        assert_eq!(found, expected, "{inner} for {seconds}s, every {EVERY}s");
+    }
+
+    /// `for` holds once evidence for that long has been added up; false starts it over, unknown adds nothing.
+    #[test]
+    fn evidence_is_added_up() {
+        check_clock("TTTTT", 60, "FFFFT");
+        check_clock("TTTFTTTTT", 60, "FFFFFFFFT");
+        check_clock("T", 0, "T");
+        check_clock("T?", 0, "T?");
+        // the two intervals that touch an unknown instant add nothing
+        check_clock("TTT?TTTT", 60, "FFF?FFTT");
+        // an unknown run of 60 s, not longer than 60 s, is survived: 15 s are held
+        check_clock("TT?????TTTTT", 60, "FF?????FFFTT");
+        // one of 75 s is not: it starts over
+        check_clock("TT??????TTTTT", 60, "FF??????FFFFT");
+    }
+
+    /// An interval longer than `stale after` is no evidence, whatever its ends say.
+    #[test]
+    fn long_intervals_add_nothing() {
+        let mut clock = Clock::default();
+        let (duration, reach) = (TimeSpan::from_seconds(60), TimeSpan::from_seconds(45));
+        for (second, expected) in [(0, 'F'), (45, 'F'), (91, 'F'), (106, 'T')] {
+            let at = Timestamp::EPOCH.plus(TimeSpan::from_seconds(second));
+            assert_eq!(letter(clock.advance(at, Outcome::True, duration, reach)), expected, "{second}");
+        }
+    }
+
+    fn check_sequence(first: &str, then: &str, expected: &str) {
+        let mut sequence = Sequence::default();
+        let found: String = first
+            .chars()
+            .zip(then.chars())
+            .enumerate()
+            .map(|(place, (a, b))| {
+                letter(sequence.advance(instant(place), outcome(a), outcome(b), TimeSpan::from_seconds(30)))
+            })
+            .collect();
+        assert_eq!(found, expected, "{first} then {then} within 30s");
+    }
+
+    /// A sequence is true from the instant at which B turns true, if A turned true at most `within` before it.
+    #[test]
+    fn sequences() {
+        check_sequence("FTTTT", "FFTTF", "FFTTF");
+        check_sequence("FTFFF", "FFFTT", "FFFTT");
+        check_sequence("FTFFFF", "FFFFTT", "FFFFFF");
+        check_sequence("TTTT", "TTTT", "TTTT");
+        // B came first: A's turn afterwards does not count
+        check_sequence("FFTT", "FTTT", "FFFF");
+        // the latest A counts
+        check_sequence("TFFTF", "FFFFT", "FFFFT");
+        // unknown before B turns true leaves the order uncertain
+        check_sequence("F?FF", "FTTF", "F??F");
+        // a lost sample of B does not end its run, nor does one of A make it turn true anew
+        check_sequence("FTTTT", "FFT?T", "FFT?T");
+        check_sequence("TTTT?T", "FFFFFT", "FFFFFF");
+    }
+}

@@ -1,0 +1,113 @@
+//! One evaluation: every condition once, in order, with what it remembers brought forward.
+
+use super::clock::{Clock, Outcome, Sequence};
+use super::program::{LevelRoots, Node, NodeId, Root, TriggerRoots};
+use super::triggers::{Levels, TriggerMemory};
+use super::view::View;
+use crate::decision::Unknown;
+use serde::{Deserialize, Serialize};
+
+/// What conditions remember between evaluations, by place.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    pub(super) clocks: Vec<Clock>,
+    pub(super) sequences: Vec<Sequence>,
+    pub(super) triggers: Vec<TriggerMemory>,
+}
+
+/// One evaluation on its way.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    pub(super) view: View<'a>,
+    pub(super) memory: &'a mut Memory,
+    /// Comparisons of this instant: both readings of a condition ask for each.
+    pub(super) compared: &'a mut [Option<Outcome>],
+    /// Whether every expectation is met, once they were all evaluated.
+    pub(super) every_expectation: Outcome,
+}
+
+impl Pass<'_> {
+    fn compare(&mut self, place: usize) -> Outcome {
+        if let Some(Some(known)) = self.compared.get(place) {
+            return *known;
+        }
+        let outcome = self.view.compare(place);
+        if let Some(slot) = self.compared.get_mut(place) {
+            *slot = Some(outcome);
+        }
+        outcome
+    }
+
+    /// Evaluates a node. Where `masked`, its comparisons read as unknown for that cause.
+    ///
+    /// Every part is evaluated, also where the others decide: clocks and sequences have to see each instant.
+    fn node(&mut self, id: NodeId, masked: Option<Unknown>) -> Outcome {
+        let view = self.view;
+        match view.program.nodes.get(id) {
+            None => Outcome::False,
+            Some(Node::Compare(place)) => match masked {
+                Some(cause) => Outcome::Unknown(cause),
+                None => self.compare(*place),
+            },
+            Some(Node::All(parts)) => {
+                parts.iter().fold(Outcome::True, |so_far, part| so_far.and(self.node(*part, masked)))
+            }
+            Some(Node::Any(parts)) => {
+                parts.iter().fold(Outcome::False, |so_far, part| so_far.or(self.node(*part, masked)))
+            }
+            Some(Node::Not(inner)) => self.node(*inner, masked).negated(),
+            Some(Node::Held { inner, clock, duration, reach }) => {
+                let inner = self.node(*inner, masked);
+                match self.memory.clocks.get_mut(*clock) {
+                    Some(clock) => clock.advance(view.at, inner, *duration, *reach),
+                    None => inner,
+                }
+            }
+            Some(Node::Sequence { first, then, within, memory }) => {
+                let first = self.node(*first, masked);
+                let then = self.node(*then, masked);
+                match self.memory.sequences.get_mut(*memory) {
+                    Some(memory) => memory.advance(view.at, first, then, *within),
+                    None => then,
+                }
+            }
+            Some(Node::EveryExpectation) => match masked {
+                Some(cause) => Outcome::Unknown(cause),
+                None => self.every_expectation,
+            },
+        }
+    }
+
+    /// A condition as written; `None` where it reads a stage before the first.
+    pub(super) fn root(&mut self, root: &Root, masked: Option<Unknown>) -> Option<Outcome> {
+        if root.reads_previous_stage && self.view.stages.is_first() {
+            return None;
+        }
+        Some(self.node(root.full, masked))
+    }
+
+    /// Evaluates a trigger's conditions.
+    pub(super) fn levels(&mut self, roots: &TriggerRoots) -> Levels {
+        let given = roots.given.as_ref().and_then(|given| self.root(given, None));
+        let masked = given.filter(|given| !given.is_true()).map(|_| Unknown::TooLittleEvidence);
+        let levels = roots.levels.iter().map(|level| self.level(level, masked)).collect();
+        let clear = roots.clear.as_ref().and_then(|clear| self.root(clear, masked));
+        Levels { levels, clear, given_is_false: given.is_some_and(Outcome::is_false) }
+    }
+
+    fn level(&mut self, level: &LevelRoots, masked: Option<Unknown>) -> Option<super::triggers::LevelTruth> {
+        let root = &level.root;
+        let full = self.root(root, masked)?;
+        let mut bare = if root.bare == root.full { full } else { self.node(root.bare, masked) };
+        if full.is_true() {
+            // `A for d then B within w`: with its `for` A turns true later, so that w may reach it only then
+            bare = Outcome::True;
+        }
+        if let Some(run) = self.memory.clocks.get_mut(level.run) {
+            run.advance(self.view.at, bare, root.longest, root.reach);
+        }
+        let start = |place: usize| self.memory.clocks.get(place).and_then(Clock::start);
+        let running = root.clocks.iter().filter_map(|(place, _)| start(*place)).min();
+        Some(super::triggers::LevelTruth { full, bare, run: start(level.run), running })
+    }
+}

@@ -1,0 +1,245 @@
+//! Conditions, laid out for evaluation: nodes by place, with a place for what each remembers.
+
+use crate::condition::{Comparison, Condition, Expression};
+use crate::policy::Policy;
+use crate::time::TimeSpan;
+
+/// The place of a node.
+pub(super) type NodeId = usize;
+
+/// A condition's node.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    /// The comparison at that place.
+    Compare(usize),
+    All(Vec<NodeId>),
+    Any(Vec<NodeId>),
+    Not(NodeId),
+    /// A `for`, with its clock's place; intervals longer than `reach` are no evidence.
+    Held {
+        inner: NodeId,
+        clock: usize,
+        duration: TimeSpan,
+        reach: TimeSpan,
+    },
+    /// `A then B within d`, with its memory's place.
+    Sequence {
+        first: NodeId,
+        then: NodeId,
+        within: TimeSpan,
+        memory: usize,
+    },
+    EveryExpectation,
+}
+
+/// A condition with both of its readings.
+#[derive(Debug, Clone)]
+pub(super) struct Root {
+    /// As written.
+    pub(super) full: NodeId,
+    /// Its `for`s aside; the same node where it has none.
+    pub(super) bare: NodeId,
+    /// Its longest `for`.
+    pub(super) longest: TimeSpan,
+    /// The smallest `stale after` of its signals.
+    pub(super) reach: TimeSpan,
+    /// Whether it reads the stage before.
+    pub(super) reads_previous_stage: bool,
+    /// Its clocks, of the full reading.
+    pub(super) clocks: Vec<(usize, TimeSpan)>,
+}
+
+/// A level of a trigger.
+#[derive(Debug, Clone)]
+pub(super) struct LevelRoots {
+    pub(super) root: Root,
+    /// The clock that remembers since when the bare condition is true.
+    pub(super) run: usize,
+}
+
+/// A trigger's conditions.
+#[derive(Debug, Clone)]
+pub(super) struct TriggerRoots {
+    pub(super) levels: Vec<LevelRoots>,
+    pub(super) clear: Option<Root>,
+    pub(super) given: Option<Root>,
+}
+
+/// All conditions of a policy and, where one is followed, of a plan.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Program {
+    pub(super) nodes: Vec<Node>,
+    pub(super) comparisons: Vec<Comparison>,
+    /// By signal: its expectation.
+    pub(super) expectations: Vec<Option<Root>>,
+    /// By trigger.
+    pub(super) triggers: Vec<TriggerRoots>,
+    pub(super) proceed: Option<Root>,
+    /// The comparisons that read the stage before, by the place of what is remembered of them.
+    pub(super) previous_stage: Vec<usize>,
+    pub(super) clocks: usize,
+    pub(super) sequences: usize,
+    /// By signal: how far back its samples are needed.
+    pub(super) horizons: Vec<TimeSpan>,
+}
+
+impl Program {
+    pub(super) fn new(policy: &Policy, plan: Option<&str>) -> Self {
+        let mut program = Self {
+            horizons: policy.signals().iter().map(|signal| signal.stale_after).collect(),
+            ..Self::default()
+        };
+        for signal in policy.signals() {
+            let root = signal.expectation.as_ref().map(|condition| program.root(policy, condition));
+            program.expectations.push(root);
+        }
+        for trigger in policy.triggers() {
+            let levels = trigger
+                .levels
+                .iter()
+                .map(|level| LevelRoots {
+                    root: program.root(policy, &level.condition),
+                    run: program.clock(),
+                })
+                .collect();
+            let clear = trigger.clear.as_ref().map(|condition| program.root(policy, condition));
+            let given = trigger.given.as_ref().map(|condition| program.root(policy, condition));
+            program.triggers.push(TriggerRoots { levels, clear, given });
+        }
+        let proceed = plan.and_then(|name| policy.plan(name)).and_then(|plan| plan.proceed.as_ref());
+        program.proceed = proceed.map(|condition| program.root(policy, condition));
+        program
+    }
+
+    fn clock(&mut self) -> usize {
+        let place = self.clocks;
+        self.clocks = place.saturating_add(1);
+        place
+    }
+
+    fn node(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        self.nodes.len().saturating_sub(1)
+    }
+
+    fn root(&mut self, policy: &Policy, condition: &Condition) -> Root {
+        let first_comparison = self.comparisons.len();
+        let mut layout =
+            Layout { program: self, policy, known: None, clocks: Vec::new(), held: TimeSpan::ZERO };
+        let full = layout.lay(condition, true);
+        let clocks = std::mem::take(&mut layout.clocks);
+        layout.known = Some(first_comparison);
+        let bare = if clocks.is_empty() { full } else { layout.lay(condition, false) };
+        let mine = self.comparisons.get(first_comparison..).unwrap_or_default();
+        Root {
+            full,
+            bare,
+            longest: clocks.iter().map(|(_, duration)| *duration).max().unwrap_or_default(),
+            reach: reach(policy, condition),
+            reads_previous_stage: mine.iter().any(|comparison| comparison.reads(&Expression::PreviousStage)),
+            clocks,
+        }
+    }
+}
+
+/// Lays one reading of one condition out.
+struct Layout<'a> {
+    program: &'a mut Program,
+    policy: &'a Policy,
+    /// In the second reading: the place of its next comparison, which the first has laid out already.
+    known: Option<usize>,
+    clocks: Vec<(usize, TimeSpan)>,
+    /// The `for`s around the present place, added up.
+    held: TimeSpan,
+}
+
+impl Layout<'_> {
+    /// `with_holds` keeps the `for`s.
+    fn lay(&mut self, condition: &Condition, with_holds: bool) -> NodeId {
+        let node = match condition {
+            Condition::Compare(comparison) => Node::Compare(self.comparison(comparison)),
+            Condition::All(parts) => Node::All(parts.iter().map(|part| self.lay(part, with_holds)).collect()),
+            Condition::Any(parts) => Node::Any(parts.iter().map(|part| self.lay(part, with_holds)).collect()),
+            Condition::Not(inner) => Node::Not(self.lay(inner, with_holds)),
+            Condition::Held { condition: inner, duration } => {
+                let around = self.held;
+                self.held = around.plus(*duration);
+                let inner_node = self.lay(inner, with_holds);
+                self.held = around;
+                if !with_holds {
+                    return inner_node;
+                }
+                let clock = self.program.clock();
+                self.clocks.push((clock, *duration));
+                let reach = reach(self.policy, inner);
+                Node::Held { inner: inner_node, clock, duration: *duration, reach }
+            }
+            Condition::Sequence { first, then, within } => {
+                let first = self.lay(first, with_holds);
+                let then = self.lay(then, with_holds);
+                let memory = self.program.sequences;
+                self.program.sequences = memory.saturating_add(1);
+                Node::Sequence { first, then, within: *within, memory }
+            }
+            Condition::EveryExpectation => Node::EveryExpectation,
+        };
+        self.program.node(node)
+    }
+
+    fn comparison(&mut self, comparison: &Comparison) -> usize {
+        if let Some(known) = self.known {
+            self.known = Some(known.saturating_add(1));
+            return known;
+        }
+        let place = self.program.comparisons.len();
+        if comparison.reads(&Expression::PreviousStage) {
+            self.program.previous_stage.push(place);
+        }
+        for expression in comparison.expressions() {
+            self.need(expression);
+        }
+        self.program.comparisons.push(comparison.clone());
+        place
+    }
+
+    /// Notes how far back the samples of an expression's signals are needed: windows, and for the reader also the `for`.
+    fn need(&mut self, expression: &Expression) {
+        let (signals, over) = match expression {
+            Expression::Signal(id) => (vec![*id], TimeSpan::ZERO),
+            Expression::Window { signal, over, .. } => (vec![*signal], *over),
+            Expression::Correlation { a, b, over } => (vec![*a, *b], *over),
+            Expression::Arithmetic { left, right, .. } => {
+                self.need(left);
+                self.need(right);
+                return;
+            }
+            Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => return,
+        };
+        for id in signals {
+            let stale = self.policy.signal(id).map(|signal| signal.stale_after).unwrap_or_default();
+            if let Some(horizon) = self.program.horizons.get_mut(id.index()) {
+                *horizon = (*horizon).max(over.plus(self.held).plus(stale));
+            }
+        }
+    }
+}
+
+/// The smallest `stale after` of the signals that a condition reads; of all with an expectation where it asks for every one.
+fn reach(policy: &Policy, condition: &Condition) -> TimeSpan {
+    let mut smallest: Option<TimeSpan> = None;
+    let mut see = |stale: TimeSpan| smallest = Some(smallest.map_or(stale, |known| known.min(stale)));
+    condition.comparisons(&mut |comparison| {
+        comparison
+            .signals(&mut |id| policy.signal(id).into_iter().for_each(|signal| see(signal.stale_after)));
+    });
+    let mut every_expectation = false;
+    condition.visit(&mut |part| every_expectation |= matches!(part, Condition::EveryExpectation));
+    if every_expectation {
+        policy
+            .signals()
+            .iter()
+            .filter(|s| s.expectation.is_some())
+            .for_each(|signal| see(signal.stale_after));
+    }
+    smallest.unwrap_or(TimeSpan::MAX)
+}

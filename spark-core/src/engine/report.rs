@@ -1,0 +1,362 @@
+//! What a reader gets: the deciding comparison, its margin, the evidence, and what would change the state.
+
+use rust_decimal::Decimal;
+
+use super::Engine;
+use super::program::{LevelRoots, Node, NodeId, Root};
+use super::view::{Sides, View};
+use crate::condition::{Comparison, Expression};
+use crate::decision::{Change, Evidence, Report, State, Truth};
+use crate::quantity::Quantity;
+use crate::signal::{SignalId, SourceSpan, Track};
+use crate::time::{TimeSpan, Timestamp};
+use crate::trigger::{Trigger, TriggerId};
+
+/// The comparison that decides a condition, and how near it is to turning, as a part of its threshold.
+#[derive(Debug, Clone, Copy)]
+struct Deciding {
+    place: usize,
+    sides: Option<Sides>,
+    nearness: Decimal,
+}
+
+impl Engine {
+    fn view(&self, at: Timestamp) -> View<'_> {
+        View {
+            policy: &self.policy,
+            program: &self.program,
+            histories: &self.state.histories,
+            stages: &self.state.stages,
+            at,
+        }
+    }
+
+    /// A trigger's present state as a change.
+    pub(super) fn change(&self, place: usize, at: Timestamp) -> Option<Change> {
+        let trigger = self.policy.triggers().get(place)?;
+        let memory = self.state.memory.triggers.get(place)?;
+        let view = self.view(at);
+        let deciding = self.deciding_level(place, at).and_then(|(_, level)| view.deciding(&level.root));
+        let (value, _, margin, _) = view.measured(deciding, memory.shown);
+        Some(Change {
+            trigger: TriggerId(u32::try_from(place).ok()?),
+            name: trigger.name.clone(),
+            state: memory.shown,
+            since: memory.since.unwrap_or(at),
+            value,
+            margin,
+            cause: memory.cause.map(|cause| view.cause_words(cause)),
+        })
+    }
+
+    /// Everything about every trigger at the last instant, in the order of declaration; nothing before the first.
+    pub fn trigger_reports(&self) -> Vec<Report> {
+        let Some(last) = self.state.last.as_ref() else { return Vec::new() };
+        (0..self.policy.triggers().len()).filter_map(|place| self.trigger_report(place, last.at)).collect()
+    }
+
+    fn trigger_report(&self, place: usize, at: Timestamp) -> Option<Report> {
+        let trigger = self.policy.triggers().get(place)?;
+        let memory = self.state.memory.triggers.get(place)?;
+        let view = self.view(at);
+        let level = self.deciding_level(place, at);
+        let deciding = level.and_then(|(_, level)| view.deciding(&level.root));
+        let (value, threshold, margin, margin_percent) = view.measured(deciding, memory.shown);
+        let longest = level.map(|(_, level)| level.root.longest).unwrap_or_default();
+        Some(Report {
+            name: trigger.name.clone(),
+            state: memory.shown,
+            since: memory.since.unwrap_or(at),
+            value,
+            threshold,
+            margin,
+            margin_percent,
+            evidence: deciding.map(|deciding| view.evidence(deciding.place, longest)).unwrap_or_default(),
+            span: deciding
+                .and_then(|deciding| view.comparison(deciding.place))
+                .map_or(trigger.span, |c| c.span),
+            cause: memory.cause.map(|cause| view.cause_words(cause)),
+            would_change: self.would_change(place, trigger, at),
+        })
+    }
+
+    /// The level that a reader wants to know about: the one it is at; else the highest whose comparison is true;
+    /// else the nearest.
+    fn deciding_level(&self, place: usize, at: Timestamp) -> Option<(usize, &LevelRoots)> {
+        let trigger = self.policy.triggers().get(place)?;
+        let roots = self.program.triggers.get(place)?;
+        let memory = self.state.memory.triggers.get(place)?;
+        let levels = || roots.levels.iter().enumerate().filter(|(_, level)| self.is_read(&level.root));
+        if let Some(severity) = memory.shown.level() {
+            return levels()
+                .find(|(n, _)| trigger.levels.get(*n).is_some_and(|level| level.severity == severity));
+        }
+        let view = self.view(at);
+        let running = |level: &LevelRoots| {
+            self.state.memory.clocks.get(level.run).is_some_and(|run| run.start().is_some())
+        };
+        if memory.shown == State::Pending
+            && let Some(level) = levels().rfind(|(_, level)| running(level))
+        {
+            return Some(level);
+        }
+        let nearness = |level: &LevelRoots| view.deciding(&level.root).map(|deciding| deciding.nearness);
+        levels().reduce(|best, next| match (nearness(best.1), nearness(next.1)) {
+            (Some(a), Some(b)) if b < a => next,
+            (None, Some(_)) => next,
+            _ => best,
+        })
+    }
+
+    fn is_read(&self, root: &Root) -> bool {
+        !(root.reads_previous_stage && self.state.stages.is_first())
+    }
+
+    /// Everything about every expectation at the last instant, in the order of declaration; nothing before the first.
+    pub fn expectation_reports(&self) -> Vec<Report> {
+        let Some(last) = self.state.last.as_ref() else { return Vec::new() };
+        let view = self.view(last.at);
+        let roots =
+            self.policy.signals().iter().zip(&self.program.expectations).zip(&self.state.expectations);
+        roots
+            .filter_map(|((signal, root), remembered)| {
+                let (root, (met, since)) = (root.as_ref()?, (*remembered)?);
+                let state = match met {
+                    Truth::True => State::Ok,
+                    Truth::False => State::Hold,
+                    Truth::Unknown => State::Unknown,
+                };
+                let deciding = view.deciding(root);
+                let (value, threshold, margin, margin_percent) = view.measured(deciding, state);
+                // an expectation must hold: its margin is positive while it does
+                let negated = |quantity: Quantity| Quantity { value: negate(quantity.value), ..quantity };
+                let words = deciding.and_then(|d| view.comparison(d.place)).map(|c| view.words(c))?;
+                let cause = deciding.and_then(|deciding| view.sides(deciding.place).err());
+                Some(Report {
+                    name: signal.name.clone(),
+                    state,
+                    since,
+                    value,
+                    threshold,
+                    margin: margin.map(negated),
+                    margin_percent: margin_percent.map(negate),
+                    evidence: deciding.map(|d| view.evidence(d.place, TimeSpan::ZERO)).unwrap_or_default(),
+                    span: deciding
+                        .and_then(|d| view.comparison(d.place))
+                        .map_or(SourceSpan::default(), |c| c.span),
+                    cause: cause.filter(|_| state == State::Unknown).map(|cause| view.cause_words(cause)),
+                    would_change: Some(match state {
+                        State::Ok => format!("asks for hold as soon as `{words}` is not true"),
+                        _ => format!("asks for nothing as soon as `{words}` is true"),
+                    }),
+                })
+            })
+            .collect()
+    }
+
+    fn would_change(&self, place: usize, trigger: &Trigger, at: Timestamp) -> Option<String> {
+        let view = self.view(at);
+        let memory = self.state.memory.triggers.get(place)?;
+        let roots = self.program.triggers.get(place)?;
+        let words = |root: &Root| {
+            view.deciding(root).and_then(|deciding| view.comparison(deciding.place)).map(|c| view.words(c))
+        };
+        let severity = |n: usize| trigger.levels.get(n).map_or("", |level| level.severity.as_str());
+        match memory.shown {
+            State::Unknown => {
+                let cause = memory.cause.map(|cause| view.cause_words(cause))?;
+                Some(match trigger.unknown_rollback_after {
+                    Some(after) => format!(
+                        "is known again when this ends: {cause}; asks for rollback once it has lasted {after}"
+                    ),
+                    None => format!("is known again when this ends: {cause}"),
+                })
+            }
+            State::Ok => {
+                let (n, level) = self.deciding_level(place, at)?;
+                let condition = words(&level.root)?;
+                Some(match level.root.longest.is_zero() {
+                    true => format!("goes to {} as soon as `{condition}` is true", severity(n)),
+                    false => format!("goes to pending as soon as `{condition}` is true"),
+                })
+            }
+            State::Pending => {
+                let steps: Vec<String> = roots
+                    .levels
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(n, level)| {
+                        let (due, condition) = (self.due(level, at)?, words(&level.root)?);
+                        Some(format!("goes to {} at {due} if `{condition}` stays true", severity(n)))
+                    })
+                    .collect();
+                Some(format!("{}; back to ok as soon as it is false", steps.join("; ")))
+            }
+            State::Warn | State::Hold | State::Rollback => {
+                let upward = roots.levels.iter().enumerate().filter_map(|(n, level)| {
+                    let higher =
+                        trigger.levels.get(n).is_some_and(|l| Some(l.severity) > memory.shown.level());
+                    let (due, condition) = (self.due(level, at).filter(|_| higher)?, words(&level.root)?);
+                    Some(format!("goes to {} at {due} if `{condition}` stays true; ", severity(n)))
+                });
+                let upward: String = upward.collect();
+                let leaves = match &roots.clear {
+                    Some(clear) => {
+                        let held = if clear.longest.is_zero() {
+                            String::new()
+                        } else {
+                            format!(" for {}", clear.longest)
+                        };
+                        format!("clears once `{}` has been true{held}", words(clear)?)
+                    }
+                    None => format!(
+                        "clears as soon as `{}` is false",
+                        words(&self.deciding_level(place, at)?.1.root)?
+                    ),
+                };
+                Some(format!("{upward}{leaves}"))
+            }
+        }
+    }
+
+    /// When a level with one running clock is reached if nothing changes.
+    fn due(&self, level: &LevelRoots, at: Timestamp) -> Option<Timestamp> {
+        let [(place, duration)] = level.root.clocks.as_slice() else { return None };
+        let clock = self.state.memory.clocks.get(*place)?;
+        clock.start()?;
+        Some(at.plus(clock.missing(*duration)))
+    }
+}
+
+fn negate(value: Decimal) -> Decimal {
+    Decimal::ZERO.checked_sub(value).unwrap_or(value)
+}
+
+impl<'a> View<'a> {
+    fn comparison(&self, place: usize) -> Option<&'a Comparison> {
+        self.program.comparisons.get(place)
+    }
+
+    fn words(&self, comparison: &Comparison) -> String {
+        super::cause::comparison_words(self.policy, comparison)
+    }
+
+    /// The comparison that decides a condition: of `and` the farthest from true, of `or` the nearest.
+    fn deciding(&self, root: &Root) -> Option<Deciding> {
+        self.deciding_node(root.bare)
+    }
+
+    fn deciding_node(&self, id: NodeId) -> Option<Deciding> {
+        match self.program.nodes.get(id)? {
+            Node::Compare(place) => Some(self.nearness(*place)),
+            Node::All(parts) => self.best(parts, |next, best| next > best),
+            Node::Any(parts) => self.best(parts, |next, best| next < best),
+            Node::Not(inner) => {
+                let deciding = self.deciding_node(*inner)?;
+                let sides = deciding.sides.map(|sides| Sides { margin: negate(sides.margin), ..sides });
+                Some(Deciding { sides, nearness: negate(deciding.nearness), ..deciding })
+            }
+            Node::Held { inner, .. } => self.deciding_node(*inner),
+            Node::Sequence { then, .. } => self.deciding_node(*then),
+            Node::EveryExpectation => None,
+        }
+    }
+
+    fn best(&self, parts: &[NodeId], better: impl Fn(Decimal, Decimal) -> bool) -> Option<Deciding> {
+        parts.iter().filter_map(|part| self.deciding_node(*part)).reduce(|best, next| {
+            // an unknown part decides only where all are
+            match (best.sides.is_some(), next.sides.is_some()) {
+                (false, true) => next,
+                (true, true) if better(next.nearness, best.nearness) => next,
+                _ => best,
+            }
+        })
+    }
+
+    fn nearness(&self, place: usize) -> Deciding {
+        let sides = self.sides(place).ok();
+        let nearness = sides.map_or(Decimal::MAX, |sides| {
+            let scale = if sides.right.is_zero() { Decimal::ONE } else { sides.right.abs() };
+            sides.margin.checked_div(scale).unwrap_or(sides.margin)
+        });
+        Deciding { place, sides, nearness }
+    }
+
+    /// Value, threshold and margin of the deciding comparison, and the margin in percent; nothing where the state is unknown.
+    fn measured(
+        &self,
+        deciding: Option<Deciding>,
+        state: State,
+    ) -> (Option<Quantity>, Option<Quantity>, Option<Quantity>, Option<Decimal>) {
+        let known = deciding
+            .filter(|_| state != State::Unknown)
+            .and_then(|deciding| Some((self.comparison(deciding.place)?, deciding.sides?)));
+        let Some((comparison, sides)) = known else { return (None, None, None, None) };
+        let shown = |value| Some(Quantity::new(value, comparison.unit).shown_per(comparison.per));
+        let percent = sides
+            .margin
+            .checked_div(sides.right.abs())
+            .and_then(|part| part.checked_mul(Decimal::ONE_HUNDRED))
+            .map(|percent| percent.round_dp(1).normalize());
+        (shown(sides.left), shown(sides.right), shown(sides.margin), percent)
+    }
+
+    /// The canary's samples that the comparison at that place rests on: as far back as its windows and the `for` reach.
+    fn evidence(&self, place: usize, held: TimeSpan) -> Evidence {
+        let Some(comparison) = self.comparison(place) else { return Evidence::default() };
+        let mut evidence = Evidence::default();
+        let mut seen = Vec::new();
+        for expression in comparison.expressions() {
+            look_back(expression, &mut |signal, over| seen.push((signal, over)));
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        for (signal, over) in seen {
+            let stale = self.policy.signal(signal).map(|signal| signal.stale_after).unwrap_or_default();
+            let over = over.plus(held);
+            let over = if over.is_zero() { stale } else { over };
+            self.add_evidence(&mut evidence, signal, over);
+        }
+        evidence
+    }
+
+    fn add_evidence(&self, evidence: &mut Evidence, signal: SignalId, over: TimeSpan) {
+        let Some(history) = self.history(signal, Track::Canary) else { return };
+        let mut before: Option<Timestamp> = None;
+        let mut gap =
+            |gap: TimeSpan| evidence.largest_gap = Some(evidence.largest_gap.map_or(gap, |g| g.max(gap)));
+        let mut count: u64 = 0;
+        let mut oldest = None;
+        for point in history.window(self.at, over) {
+            count = count.saturating_add(1);
+            oldest = oldest.or(Some(point.at));
+            if let Some(before) = before {
+                gap(point.at.since(before));
+            }
+            before = Some(point.at);
+        }
+        if let Some(newest) = before {
+            gap(self.at.since(newest));
+        }
+        evidence.samples = evidence.samples.saturating_add(count);
+        evidence.oldest = [evidence.oldest, oldest].into_iter().flatten().min();
+        evidence.newest = [evidence.newest, before].into_iter().flatten().max();
+    }
+}
+
+/// Calls `see` for every signal of an expression with how far back it is read.
+fn look_back(expression: &Expression, see: &mut impl FnMut(SignalId, TimeSpan)) {
+    match expression {
+        Expression::Signal(signal) => see(*signal, TimeSpan::ZERO),
+        Expression::Window { signal, over, .. } => see(*signal, *over),
+        Expression::Correlation { a, b, over } => {
+            see(*a, *over);
+            see(*b, *over);
+        }
+        Expression::Arithmetic { left, right, .. } => {
+            look_back(left, see);
+            look_back(right, see);
+        }
+        Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => {}
+    }
+}

@@ -1,0 +1,163 @@
+//! A trigger's way between its levels, and what it asks for.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Outcome;
+use crate::decision::{State, Unknown, Verdict};
+use crate::time::Timestamp;
+use crate::trigger::{Severity, Trigger};
+
+/// One level's condition at an instant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LevelTruth {
+    /// As written.
+    pub(super) full: Outcome,
+    /// Its `for`s aside.
+    pub(super) bare: Outcome,
+    /// Since when the bare condition is true.
+    pub(super) run: Option<Timestamp>,
+    /// The start of its earliest running clock.
+    pub(super) running: Option<Timestamp>,
+}
+
+/// A trigger's conditions at an instant; a level that is left out is `None`.
+#[derive(Debug, Clone)]
+pub(super) struct Levels {
+    pub(super) levels: Vec<Option<LevelTruth>>,
+    /// `None` where there is no `clear`.
+    pub(super) clear: Option<Outcome>,
+    /// `given` is false, not merely unknown.
+    pub(super) given_is_false: bool,
+}
+
+/// What a trigger remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TriggerMemory {
+    /// The level that it is at underneath, and since when that level's condition has been true.
+    level: Option<(Severity, Timestamp)>,
+    /// The first instant of the unknown run that counts towards `then rollback after`.
+    unknown_since: Option<Timestamp>,
+    /// What it shows.
+    pub(super) shown: State,
+    /// Since when, in the sense of the state.
+    pub(super) since: Option<Timestamp>,
+    /// What it asks for.
+    pub(super) asks: Option<Verdict>,
+    /// Why it is unknown.
+    pub(super) cause: Option<Unknown>,
+}
+
+impl Default for TriggerMemory {
+    fn default() -> Self {
+        Self { level: None, unknown_since: None, shown: State::Unknown, since: None, asks: None, cause: None }
+    }
+}
+
+/// What a trigger would show and ask for, were it not for its `unless`.
+struct Underneath {
+    state: State,
+    since: Option<Timestamp>,
+    asks: Option<Verdict>,
+    cause: Option<Unknown>,
+}
+
+impl TriggerMemory {
+    /// Takes one evaluation in. `speaking` is the highest level that a trigger of its `unless` shows.
+    pub(super) fn advance(
+        &mut self,
+        trigger: &Trigger,
+        truth: &Levels,
+        speaking: Option<Severity>,
+        at: Timestamp,
+    ) {
+        self.move_between_levels(trigger, truth, at);
+        let underneath = self.underneath(trigger, truth, at);
+        let quiet = speaking.is_some_and(|speaking| {
+            self.level.is_none_or(|(level, _)| level <= speaking)
+                && underneath.asks.is_none_or(|asks| rank(asks) <= speaking)
+        });
+        let (state, since, asks, cause) = match (quiet, underneath) {
+            (true, _) => (State::Ok, None, None, None),
+            (false, Underneath { state, since, asks, cause }) => (state, since, asks, cause),
+        };
+        // of ok and unknown: the first instant in that state
+        let since = since.or(self.since.filter(|_| self.shown == state)).or(Some(at));
+        (self.shown, self.since, self.asks, self.cause) = (state, since, asks, cause);
+    }
+
+    /// Leaves the level when it clears, then goes up to the highest that holds; both may be the same instant.
+    fn move_between_levels(&mut self, trigger: &Trigger, truth: &Levels, at: Timestamp) {
+        let of = |severity: Severity| {
+            trigger.levels.iter().zip(&truth.levels).find(|(level, _)| level.severity == severity)?.1.as_ref()
+        };
+        if let Some((severity, _)) = self.level {
+            let cleared = match truth.clear {
+                Some(clear) => clear.is_true(),
+                None => of(severity).is_some_and(|level| level.bare.is_false()),
+            };
+            if cleared {
+                self.level = None;
+            }
+        }
+        for (level, known) in trigger.levels.iter().zip(&truth.levels) {
+            let Some(known) = known else { continue };
+            let higher = self.level.is_none_or(|(present, _)| level.severity > present);
+            if higher && known.full.is_true() {
+                self.level = Some((level.severity, known.run.unwrap_or(at)));
+            }
+        }
+    }
+
+    fn underneath(&mut self, trigger: &Trigger, truth: &Levels, at: Timestamp) -> Underneath {
+        let present = self.level.map(|(severity, _)| severity);
+        let known = || {
+            trigger
+                .levels
+                .iter()
+                .zip(&truth.levels)
+                .filter_map(|(level, truth)| Some((level, truth.as_ref()?)))
+        };
+        let unknown = known()
+            .filter(|(level, _)| present.is_none_or(|present| level.severity >= present))
+            .find_map(|(_, truth)| match truth.full {
+                Outcome::Unknown(cause) => Some(cause),
+                Outcome::True | Outcome::False => None,
+            });
+        match unknown {
+            Some(_) if !truth.given_is_false => {
+                self.unknown_since.get_or_insert(at);
+            }
+            _ => self.unknown_since = None,
+        }
+        let lasted = |after| self.unknown_since.is_some_and(|since| at.since(since) >= after);
+        let given_up = trigger.unknown_rollback_after.is_some_and(lasted);
+        let counting =
+            known().any(|(level, truth)| level.severity >= Severity::Hold && truth.running.is_some());
+        let asks = match present {
+            Some(Severity::Rollback) => Some(Verdict::Rollback),
+            _ if given_up => Some(Verdict::Rollback),
+            Some(Severity::Hold) => Some(Verdict::Hold),
+            _ if counting || unknown.is_some() => Some(Verdict::Hold),
+            _ => None,
+        };
+        let pending = known().any(|(_, truth)| truth.bare.is_true());
+        let (state, since) = match (self.level, unknown) {
+            (Some((severity, since)), _) => (State::from(severity), Some(since)),
+            (None, Some(_)) => (State::Unknown, None),
+            (None, None) if pending => {
+                (State::Pending, known().filter_map(|(_, truth)| truth.running.or(truth.run)).min())
+            }
+            (None, None) => (State::Ok, None),
+        };
+        Underneath { state, since, asks, cause: unknown }
+    }
+}
+
+/// A verdict on the scale of levels.
+const fn rank(verdict: Verdict) -> Severity {
+    match verdict {
+        Verdict::Proceed => Severity::Warn,
+        Verdict::Hold => Severity::Hold,
+        Verdict::Rollback => Severity::Rollback,
+    }
+}

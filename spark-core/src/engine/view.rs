@@ -1,0 +1,214 @@
+//! What expressions are worth at an instant. Nothing here changes anything.
+
+use rust_decimal::Decimal;
+
+use super::clock::Outcome;
+use super::history::{History, Newest, values};
+use super::program::Program;
+use super::stages::StageMemory;
+use crate::condition::{Expression, Operator, Test, WindowFunction};
+use crate::decision::Unknown;
+use crate::policy::Policy;
+use crate::signal::{Reading, SignalId, Track};
+use crate::time::{TimeSpan, Timestamp};
+use crate::window;
+
+/// The part of a window that samples must cover for its function to be known: 80 %.
+const COVERED_MIN_PERCENT: i128 = 80;
+
+type Value = Result<Decimal, Unknown>;
+
+/// Everything that a value at an instant depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) program: &'a Program,
+    pub(super) histories: &'a [[History; 2]],
+    pub(super) stages: &'a StageMemory,
+    pub(super) at: Timestamp,
+}
+
+/// A comparison's sides at an instant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides {
+    pub(super) left: Decimal,
+    /// The right side; of `between`, the nearer end.
+    pub(super) right: Decimal,
+    /// How far it is from turning: positive where it is false, negative where it is true.
+    pub(super) margin: Decimal,
+    pub(super) holds: bool,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn history(&self, signal: SignalId, track: Track) -> Option<&'a History> {
+        let [canary, baseline] = self.histories.get(signal.index())?;
+        Some(match track {
+            Track::Canary => canary,
+            Track::Baseline => baseline,
+        })
+    }
+
+    fn stale_after(&self, signal: SignalId) -> TimeSpan {
+        self.policy.signal(signal).map(|signal| signal.stale_after).unwrap_or_default()
+    }
+
+    /// The truth of the comparison at that place.
+    pub(super) fn compare(&self, place: usize) -> Outcome {
+        match self.sides(place) {
+            Ok(sides) => Outcome::of(sides.holds),
+            Err(cause) => Outcome::Unknown(cause),
+        }
+    }
+
+    /// The sides of the comparison at that place.
+    pub(super) fn sides(&self, place: usize) -> Result<Sides, Unknown> {
+        let comparison = self.program.comparisons.get(place).ok_or(Unknown::Overflow)?;
+        let value = |expression| self.value(expression, Track::Canary, &comparison.left, place);
+        let left = value(&comparison.left)?;
+        match &comparison.test {
+            Test::Is(relation, right) => {
+                let right = value(right)?;
+                let margin = margin(*relation, left, right).ok_or(Unknown::Overflow)?;
+                Ok(Sides { left, right, margin, holds: relation.holds(left, right) })
+            }
+            Test::Between(low, high) => {
+                let (low, high) = (value(low)?, value(high)?);
+                let below = low.checked_sub(left).ok_or(Unknown::Overflow)?;
+                let above = left.checked_sub(high).ok_or(Unknown::Overflow)?;
+                let right = if below > above { low } else { high };
+                Ok(Sides { left, right, margin: below.max(above), holds: low <= left && left <= high })
+            }
+        }
+    }
+
+    /// The left side of the comparison at that place.
+    pub(super) fn left(&self, place: usize) -> Value {
+        let comparison = self.program.comparisons.get(place).ok_or(Unknown::Overflow)?;
+        self.value(&comparison.left, Track::Canary, &comparison.left, place)
+    }
+
+    fn value(&self, expression: &Expression, track: Track, left_side: &Expression, place: usize) -> Value {
+        match expression {
+            Expression::Signal(signal) => self.newest(*signal, track),
+            Expression::Literal(value) => Ok(*value),
+            Expression::Window { function, signal, over } => self.window(*function, *signal, track, *over),
+            Expression::Correlation { a, b, over } => self.correlation(*a, *b, track, *over),
+            Expression::Arithmetic { operator, left, right } => {
+                let left = self.value(left, track, left_side, place)?;
+                let right = self.value(right, track, left_side, place)?;
+                arithmetic(*operator, left, right)
+            }
+            // a policy has no reference on its left side, so this does not go round
+            Expression::Baseline => self.value(left_side, Track::Baseline, left_side, place),
+            Expression::PreviousStage => self.stages.previous(place).ok_or(Unknown::NoPreviousStage),
+        }
+    }
+
+    fn newest(&self, signal: SignalId, track: Track) -> Value {
+        let stale_after = self.stale_after(signal);
+        match self.history(signal, track).map_or(Newest::Nothing, |history| history.newest(self.at)) {
+            Newest::Nothing => Err(Unknown::NoSample(signal, track)),
+            Newest::Failed => Err(Unknown::SourceFailed(signal, track)),
+            Newest::Point(point) => {
+                let age = self.at.since(point.at);
+                if age > stale_after {
+                    return Err(Unknown::Stale(signal, track, age));
+                }
+                point.reading.value().ok_or_else(|| not_a_value(&point.reading, signal, track))
+            }
+        }
+    }
+
+    /// The samples in a window, where it is covered well enough.
+    fn points(
+        &self,
+        signal: SignalId,
+        track: Track,
+        over: TimeSpan,
+    ) -> Result<Vec<(Timestamp, Decimal)>, Unknown> {
+        let history = self.history(signal, track).ok_or(Unknown::NoSample(signal, track))?;
+        let covered = history.covered(self.at, over, self.stale_after(signal));
+        let part = i128::from(covered.nanos()).saturating_mul(10_000).checked_div(i128::from(over.nanos()));
+        let part = part.unwrap_or(0);
+        if part < COVERED_MIN_PERCENT.saturating_mul(100) {
+            return Err(Unknown::ShortHistory(signal, track, u16::try_from(part).unwrap_or(0)));
+        }
+        values(history.window(self.at, over)).map_err(|reading| not_a_value(reading, signal, track))
+    }
+
+    fn window(&self, function: WindowFunction, signal: SignalId, track: Track, over: TimeSpan) -> Value {
+        let points = self.points(signal, track, over)?;
+        let only_values = || points.iter().map(|(_, value)| *value);
+        let list = || only_values().collect::<Vec<_>>();
+        let extrapolated = |kind| window::extrapolated(&points, self.at.minus(over), self.at, kind);
+        let needs_two = matches!(
+            function,
+            WindowFunction::Increase | WindowFunction::Rate | WindowFunction::Delta | WindowFunction::Slope
+        );
+        if points.is_empty() || (needs_two && points.len() < 2) {
+            return Err(Unknown::ShortHistory(signal, track, 0));
+        }
+        let result = match function {
+            WindowFunction::Avg => window::mean(&list()),
+            WindowFunction::Min => only_values().min(),
+            WindowFunction::Max => only_values().max(),
+            WindowFunction::Sum => window::sum(only_values()),
+            WindowFunction::Count => Some(Decimal::from(points.len())),
+            WindowFunction::Quantile(quantile) => window::quantile_over(&list(), quantile.fraction()),
+            WindowFunction::Stddev => window::standard_deviation(&list()),
+            WindowFunction::Increase => extrapolated(window::Kind::Increase),
+            WindowFunction::Rate => extrapolated(window::Kind::Rate),
+            WindowFunction::Delta => extrapolated(window::Kind::Delta),
+            WindowFunction::Slope => window::slope(&points),
+        };
+        result.ok_or(Unknown::Overflow)
+    }
+
+    /// Each sample of `a` with the newest of `b` that is not after it and not stale at it.
+    fn correlation(&self, a: SignalId, b: SignalId, track: Track, over: TimeSpan) -> Value {
+        let left = self.points(a, track, over)?;
+        let right = self.points(b, track, over)?;
+        let stale_after = self.stale_after(b);
+        let pairs: Vec<_> = left
+            .iter()
+            .filter_map(|(at, value)| {
+                let newest = right.partition_point(|(other, _)| other <= at).checked_sub(1)?;
+                let (other, partner) = right.get(newest)?;
+                (at.since(*other) <= stale_after).then_some((*value, *partner))
+            })
+            .collect();
+        window::correlation(&pairs).ok_or(Unknown::DivisionByZero)
+    }
+}
+
+fn not_a_value(reading: &Reading, signal: SignalId, track: Track) -> Unknown {
+    match reading {
+        Reading::NotANumber | Reading::Value(_) => Unknown::NotANumber(signal, track),
+        Reading::Infinite { .. } => Unknown::Infinite(signal, track),
+        Reading::OutOfRange => Unknown::OutOfRange(signal, track),
+        Reading::Failed(_) => Unknown::SourceFailed(signal, track),
+    }
+}
+
+fn arithmetic(operator: Operator, left: Decimal, right: Decimal) -> Value {
+    let result = match operator {
+        Operator::Add => left.checked_add(right),
+        Operator::Subtract => left.checked_sub(right),
+        Operator::Multiply => left.checked_mul(right),
+        Operator::Divide if right.is_zero() => return Err(Unknown::DivisionByZero),
+        Operator::Divide => left.checked_div(right),
+    };
+    result.ok_or(Unknown::Overflow)
+}
+
+/// How far a comparison is from turning: positive where it is false, negative where it is true.
+fn margin(relation: crate::condition::Relation, left: Decimal, right: Decimal) -> Option<Decimal> {
+    use crate::condition::Relation;
+    let distance = right.checked_sub(left)?;
+    Some(match relation {
+        Relation::Above | Relation::AtLeast => distance,
+        Relation::Below | Relation::AtMost => Decimal::ZERO.checked_sub(distance)?,
+        Relation::Equal => distance.abs(),
+        Relation::NotEqual => Decimal::ZERO.checked_sub(distance.abs())?,
+    })
+}

@@ -1,0 +1,5 @@
+//! The engine through its public interface.
+#![expect(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may")]
+
+mod policies;
+mod timelines;
