@@ -1,8 +1,17 @@
 //! `from metrics` expressions: what is computed from scraped series, by Spark or, as PromQL, by Prometheus.
 
+mod cause;
+mod evaluate;
 mod expression;
+mod histogram;
+mod matching;
+mod number;
+mod range;
+mod reader;
+mod series;
 
 pub use expression::{
     AggregateFunction, Aggregation, LabelMatch, LabelMatcher, MetricsExpression, MetricsNode, RangeFunction,
     Selector,
 };
+pub use reader::{MetricPoint, MetricsReader};
