@@ -1,0 +1,91 @@
+//! JSON lines: one object a line with the keys `time`, `signal`, `value` and an optional `track`.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use spark_core::Policy;
+
+use super::row::{Field, Row, Signals};
+use super::{Malformed, Record};
+
+/// A line. Numbers stay text: a binary float in between would change them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object<'a> {
+    #[serde(borrow)]
+    time: &'a RawValue,
+    #[serde(borrow)]
+    signal: &'a RawValue,
+    #[serde(borrow)]
+    value: &'a RawValue,
+    #[serde(borrow, default)]
+    track: Option<&'a RawValue>,
+}
+
+pub(super) fn read(text: &str, policy: &Policy) -> Result<Vec<Record>, Malformed> {
+    let signals = Signals::of(policy);
+    let mut records = Vec::new();
+    let mut start = 0usize;
+    for line in text.split('\n') {
+        if !line.trim().is_empty() {
+            let at = |offset: usize| start.saturating_add(offset);
+            let object: Object<'_> = serde_json::from_str(line)
+                .map_err(|error| Malformed::new(at(column_offset(&error)), words(&error)))?;
+            let record = row_of(line, &object).and_then(|row| signals.record(&row));
+            records.push(record.map_err(|wrong| Malformed { offset: at(wrong.offset), ..wrong })?);
+        }
+        start = start.saturating_add(line.len()).saturating_add(1);
+    }
+    Ok(records)
+}
+
+fn row_of<'a>(line: &'a str, object: &Object<'a>) -> Result<Row<'a>, Malformed> {
+    Ok(Row {
+        time: field(line, object.time, Kind::TextOrNumber)?,
+        signal: field(line, object.signal, Kind::Text)?,
+        value: field(line, object.value, Kind::TextOrNumber)?,
+        track: object.track.map(|raw| field(line, raw, Kind::Text)).transpose()?,
+    })
+}
+
+/// serde counts columns in bytes from 1; an error at the end of the text has the column of its last byte.
+fn column_offset(error: &serde_json::Error) -> usize {
+    error.column().saturating_sub(1)
+}
+
+/// An error's words without its place, which is said elsewhere.
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let words = text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words);
+    crate::http::excerpt(words.as_bytes())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    TextOrNumber,
+}
+
+fn field<'a>(line: &'a str, raw: &'a RawValue, kind: Kind) -> Result<Field<'a>, Malformed> {
+    let json = raw.get();
+    let offset = offset_within(line, json);
+    if json.starts_with('"') {
+        let text: Cow<'a, str> =
+            serde_json::from_str(json).map_err(|error| Malformed::new(offset, words(&error)))?;
+        let inside = offset.saturating_add(1);
+        return Ok(Field { text: Cow::Owned(text.trim().to_owned()), offset: inside });
+    }
+    let number = json.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    if number && kind == Kind::TextOrNumber {
+        return Ok(Field { text: Cow::Borrowed(json), offset });
+    }
+    let expected = if kind == Kind::Text { "a string" } else { "a number or a string" };
+    let shown = crate::http::excerpt(json.as_bytes());
+    Err(Malformed::new(offset, format!("found `{shown}`: expected {expected}")))
+}
+
+/// Where a part that was borrowed from `whole` starts in it.
+fn offset_within(whole: &str, part: &str) -> usize {
+    part.as_ptr().addr().saturating_sub(whole.as_ptr().addr()).min(whole.len())
+}

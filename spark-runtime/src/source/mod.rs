@@ -1,0 +1,4 @@
+//! Where samples come from: a scraped service, a Prometheus, a file.
+
+pub mod file;
+pub mod prometheus;

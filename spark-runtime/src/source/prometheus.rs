@@ -1,0 +1,3 @@
+//! A live Prometheus over its HTTP API.
+
+pub(crate) mod answer;
