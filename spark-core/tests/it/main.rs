@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may")]
 
 mod policies;
+mod properties;
 mod timelines;
