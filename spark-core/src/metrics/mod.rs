@@ -6,6 +6,7 @@ mod expression;
 mod histogram;
 mod matching;
 mod number;
+mod promql;
 mod range;
 mod reader;
 mod series;
@@ -14,4 +15,5 @@ pub use expression::{
     AggregateFunction, Aggregation, LabelMatch, LabelMatcher, MetricsExpression, MetricsNode, RangeFunction,
     Selector,
 };
+pub use promql::{PromqlOptions, to_promql};
 pub use reader::{MetricPoint, MetricsReader};
