@@ -1,4 +1,9 @@
 //! I/O and time around the pure engine.
 
+pub mod action;
+pub mod evidence;
 pub mod http;
+pub mod journal;
+pub mod replay;
+pub mod runner;
 pub mod source;

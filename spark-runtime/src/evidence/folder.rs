@@ -1,0 +1,153 @@
+//! The folder of a release while it is being written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use spark_core::{Report, State, Timestamp};
+
+use super::{EvidenceError, io_error};
+use crate::journal::RuleText;
+
+/// Longest release id: it is a folder's name, and those end at 255 bytes.
+const RELEASE_BYTES_MAX: usize = 128;
+
+/// A release's name: it names a folder as well, so it cannot lead anywhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseId {
+    // INVARIANT: letters, digits, `.`, `_`, `-`; begins with a letter or a digit; not too long
+    text: String,
+}
+
+impl ReleaseId {
+    /// A release's name from text.
+    ///
+    /// # Errors
+    /// The text could not be a folder's name everywhere.
+    pub fn new(text: &str) -> Result<Self, EvidenceError> {
+        let first = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+        let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if first && rest && text.len() <= RELEASE_BYTES_MAX {
+            return Ok(Self { text: text.to_owned() });
+        }
+        Err(EvidenceError::BadRelease(text.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// What one signal showed in a stage, at the stage's last instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalSummary {
+    /// The signal.
+    pub signal: String,
+    /// Its value, as rules write it.
+    pub value: Option<String>,
+    /// What it was held to.
+    pub limit: Option<String>,
+    /// Whether it met that; none when it was not known.
+    pub met: Option<bool>,
+    /// Why it was not known.
+    pub cause: Option<String>,
+}
+
+impl SignalSummary {
+    /// The summary of an expectation's report.
+    pub fn of(report: &Report) -> Self {
+        Self {
+            signal: report.name.clone(),
+            value: report.value.map(|value| value.to_string()),
+            limit: report.threshold.map(|limit| limit.to_string()),
+            met: match report.state {
+                State::Ok => Some(true),
+                State::Unknown => None,
+                State::Pending | State::Warn | State::Hold | State::Rollback => Some(false),
+            },
+            cause: report.cause.clone(),
+        }
+    }
+}
+
+/// What a stage showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageSummary {
+    /// Its place in the plan, from 0.
+    pub stage: u32,
+    /// Its share of traffic, as rules write it.
+    pub share: String,
+    /// When the canary got that share.
+    pub entered: Timestamp,
+    /// When it was left.
+    pub left: Option<Timestamp>,
+    /// How often was decided.
+    pub evaluations: u64,
+    /// How often the decision was hold.
+    pub held: u64,
+    /// Every signal with an expectation.
+    pub signals: Vec<SignalSummary>,
+}
+
+/// An evidence folder that is being written.
+#[derive(Debug, Clone)]
+pub struct EvidenceFolder {
+    path: PathBuf,
+}
+
+impl EvidenceFolder {
+    /// A new folder for a release below `root`; `root` is made where it is not there.
+    ///
+    /// # Errors
+    /// The release has a folder already, or none can be made.
+    pub fn create(root: &Path, release: &ReleaseId) -> Result<Self, EvidenceError> {
+        fs::create_dir_all(root).map_err(io_error("write", root))?;
+        let path = root.join(release.as_str());
+        fs::create_dir(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => EvidenceError::Exists(path.clone()),
+            _ => io_error("write", &path)(error),
+        })?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the rules' text under `rules/`, each file named by its place and its name.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write_rules(&self, rules: &[RuleText]) -> Result<(), EvidenceError> {
+        for (place, rule) in rules.iter().enumerate() {
+            let name = Path::new(&rule.name).file_name().and_then(|n| n.to_str()).unwrap_or("rules");
+            self.write("rules", &format!("{place}-{name}"), rule.text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Writes a value as JSON, `folder/name` below the evidence folder.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_json(&self, folder: &str, name: &str, value: &impl Serialize) -> Result<(), EvidenceError> {
+        let path = self.path.join(folder).join(name);
+        let mut text = serde_json::to_vec_pretty(value)
+            .map_err(|error| io_error("write", &path)(std::io::Error::other(error)))?;
+        text.push(b'\n');
+        self.write(folder, name, &text)
+    }
+
+    /// Writes bytes, `folder/name` below the evidence folder.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
+        let folder = self.path.join(folder);
+        fs::create_dir_all(&folder).map_err(io_error("write", &folder))?;
+        let path = folder.join(name);
+        fs::write(&path, bytes).map_err(io_error("write", &path))
+    }
+}

@@ -1,0 +1,240 @@
+//! A recording: the records of sample files, held to the rules of arrival, in the order of time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spark_core::{Reading, Sample, SignalId, TimeSpan, Timestamp, Track};
+
+use super::{Instants, ReplayError};
+use crate::source::file::Record;
+
+/// Records of sample files.
+///
+/// What is kept is decided per series in the order of the files, as the engine does live: older than the series'
+/// newest is dropped; the newest again is nothing; its time with another value is a conflict, and the first
+/// stays. What was kept then stands in the order of time.
+#[derive(Debug, Clone, Default)]
+pub struct Recording {
+    // INVARIANT: ordered by time; within a series, times rise
+    kept: Vec<Record>,
+    given: BTreeSet<(SignalId, Track)>,
+    points: bool,
+    span: Option<(Timestamp, Timestamp)>,
+    samples: u64,
+    dropped: u64,
+    conflicts: u64,
+}
+
+impl Recording {
+    /// A recording from records in the order of their files.
+    pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
+        let mut recording = Self::default();
+        let mut series = Series::default();
+        for record in records {
+            recording.take(record, &mut series);
+        }
+        recording.kept.sort_by_key(Record::at);
+        recording
+    }
+
+    /// A recording from samples, as a range query gives them.
+    pub fn from_samples(samples: Vec<Sample>) -> Self {
+        Self::new(samples.into_iter().map(Record::Sample))
+    }
+
+    fn take(&mut self, record: Record, series: &mut Series) {
+        let at = record.at();
+        self.samples = self.samples.saturating_add(1);
+        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        match series.arrive(&record) {
+            Arrival::New => {
+                match &record {
+                    Record::Sample(sample) => {
+                        self.given.insert((sample.signal, sample.track));
+                    }
+                    Record::Point(..) => self.points = true,
+                    // it counts, and nothing reads it
+                    Record::Undeclared { .. } => return,
+                }
+                self.kept.push(record);
+            }
+            Arrival::Repeated => {}
+            Arrival::Late => self.dropped = self.dropped.saturating_add(1),
+            Arrival::Conflict => self.conflicts = self.conflicts.saturating_add(1),
+        }
+    }
+
+    /// The instants of its replay: from the first sample's time to the last one's, undeclared signals included.
+    ///
+    /// # Errors
+    /// There is no sample, or no instant between them, or there are too many.
+    pub fn instants(&self, every: TimeSpan) -> Result<Instants, ReplayError> {
+        let (from, to) = self.span.ok_or(ReplayError::NoSamples)?;
+        Instants::within(from, to, every)
+    }
+
+    /// How many samples the files hold.
+    pub const fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// How many of them came too late in their series.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// How many contradicted the one before them.
+    pub const fn conflicts(&self) -> u64 {
+        self.conflicts
+    }
+
+    pub(super) fn records(&self) -> &[Record] {
+        &self.kept
+    }
+
+    pub(super) const fn has_points(&self) -> bool {
+        self.points
+    }
+
+    pub(super) const fn given(&self) -> &BTreeSet<(SignalId, Track)> {
+        &self.given
+    }
+}
+
+enum Arrival {
+    New,
+    Repeated,
+    Late,
+    Conflict,
+}
+
+/// The newest of a series: its time, and its value where it has one that is read.
+type Newest = (Timestamp, Option<Reading>);
+
+type ByLabels = BTreeMap<BTreeMap<String, String>, Newest>;
+
+/// The newest of each series, keyed so that a known series is found without copying its name.
+#[derive(Default)]
+struct Series {
+    samples: BTreeMap<(SignalId, Track), Newest>,
+    points: BTreeMap<Track, BTreeMap<String, ByLabels>>,
+    undeclared: BTreeMap<Track, BTreeMap<String, Newest>>,
+}
+
+impl Series {
+    fn arrive(&mut self, record: &Record) -> Arrival {
+        match record {
+            Record::Sample(sample) => {
+                let key = (sample.signal, sample.track);
+                let newest = self.samples.get_mut(&key);
+                compare(newest, sample.at, Some(&sample.reading)).unwrap_or_else(|newest| {
+                    self.samples.insert(key, newest);
+                    Arrival::New
+                })
+            }
+            Record::Point(track, point) => {
+                let metrics = self.points.entry(*track).or_default();
+                let newest = metrics.get_mut(&point.metric).and_then(|by| by.get_mut(&point.labels));
+                compare(newest, point.at, Some(&point.reading)).unwrap_or_else(|newest| {
+                    let by_labels = metrics.entry(point.metric.clone()).or_default();
+                    by_labels.insert(point.labels.clone(), newest);
+                    Arrival::New
+                })
+            }
+            Record::Undeclared { name, track, at } => {
+                let names = self.undeclared.entry(*track).or_default();
+                compare(names.get_mut(name), *at, None).unwrap_or_else(|newest| {
+                    names.insert(name.clone(), newest);
+                    Arrival::New
+                })
+            }
+        }
+    }
+}
+
+/// How a record arrives in its series; the series' first newest where there is no series yet.
+fn compare(newest: Option<&mut Newest>, at: Timestamp, reading: Option<&Reading>) -> Result<Arrival, Newest> {
+    let Some(newest) = newest else { return Err((at, reading.cloned())) };
+    Ok(match at.cmp(&newest.0) {
+        std::cmp::Ordering::Less => Arrival::Late,
+        std::cmp::Ordering::Equal if newest.1.as_ref() == reading => Arrival::Repeated,
+        std::cmp::Ordering::Equal => Arrival::Conflict,
+        std::cmp::Ordering::Greater => {
+            *newest = (at, reading.cloned());
+            Arrival::New
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u32) -> Timestamp {
+        Timestamp::EPOCH.plus(TimeSpan::from_seconds(seconds))
+    }
+
+    fn sample(seconds: u32, value: i64) -> Record {
+        Record::Sample(Sample {
+            signal: SignalId(0),
+            track: Track::Canary,
+            at: at(seconds),
+            reading: Reading::Value(value.into()),
+        })
+    }
+
+    fn nan(seconds: u32) -> Record {
+        Record::Sample(Sample {
+            signal: SignalId(0),
+            track: Track::Canary,
+            at: at(seconds),
+            reading: Reading::NotANumber,
+        })
+    }
+
+    fn check(records: Vec<Record>, kept: usize, dropped: u64, conflicts: u64) {
+        let count = u64::try_from(records.len()).unwrap();
+        let recording = Recording::new(records);
+        assert_eq!(
+            (recording.records().len(), recording.dropped(), recording.conflicts(), recording.samples()),
+            (kept, dropped, conflicts, count)
+        );
+    }
+
+    /// A sample older than its series' newest is dropped, even one that repeats a kept one.
+    #[test]
+    fn late() {
+        check(vec![sample(10, 1), sample(20, 2), sample(10, 1), sample(15, 3)], 2, 2, 0);
+    }
+
+    /// The newest again is nothing, two NaNs included; its time with another value is a conflict.
+    #[test]
+    fn repeated_and_conflicting() {
+        check(vec![sample(10, 1), sample(10, 1), sample(10, 2), sample(10, 1)], 1, 0, 1);
+        check(vec![nan(10), nan(10), sample(10, 2)], 1, 0, 1);
+    }
+
+    /// Undeclared samples are counted and span time, but nothing reads them.
+    #[test]
+    fn undeclared() {
+        let other = |seconds: u32| Record::Undeclared {
+            name: "other".to_owned(),
+            track: Track::Canary,
+            at: at(seconds),
+        };
+        let records = vec![other(0), sample(10, 1), other(40), other(20)];
+        let instants = Recording::new(records.clone()).instants(TimeSpan::from_seconds(15)).unwrap();
+        assert_eq!((instants.from().nanos(), instants.count()), (0, 3));
+        check(records, 1, 1, 0);
+    }
+
+    /// A span of time that would take millions of evaluations is refused, as is one without an instant.
+    #[test]
+    fn too_long_or_nothing() {
+        let every = TimeSpan::from_seconds(15);
+        let long = Recording::new(vec![sample(0, 1), sample(1_767_226_500, 1)]).instants(every);
+        assert!(matches!(long, Err(ReplayError::TooLong { .. })), "{long:?}");
+        let none = Recording::new(vec![sample(1, 1), sample(14, 1)]).instants(every);
+        assert!(matches!(none, Err(ReplayError::NoInstant { .. })), "{none:?}");
+        assert_eq!(Recording::default().instants(every), Err(ReplayError::NoSamples));
+    }
+}
