@@ -1,6 +1,7 @@
 //! I/O and time around the pure engine.
 
 pub mod action;
+pub mod config;
 pub mod evidence;
 pub mod http;
 pub mod journal;
