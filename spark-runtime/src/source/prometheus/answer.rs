@@ -37,11 +37,13 @@ pub(crate) struct Series {
 pub(crate) struct AnswerError {
     pub(crate) offset: usize,
     pub(crate) problem: String,
+    /// Prometheus' own word for the kind of error, where it is Prometheus that says no.
+    pub(crate) refused: Option<String>,
 }
 
 impl AnswerError {
     fn new(offset: usize, problem: impl Into<String>) -> Self {
-        Self { offset, problem: problem.into() }
+        Self { offset, problem: problem.into(), refused: None }
     }
 }
 
@@ -104,9 +106,10 @@ struct RawSeries<'a> {
 pub(crate) fn parse(text: &str) -> Result<Answer, AnswerError> {
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| placed(text, text, &error))?;
     let Some(data) = bare_or_wrapped(&envelope)? else {
-        let of_type = envelope.error_type.as_deref().unwrap_or("error");
-        let words = envelope.error.as_deref().unwrap_or("no words");
-        return Err(AnswerError::new(0, format!("prometheus answers {of_type}: {words}")));
+        let kind = envelope.error_type.unwrap_or_else(|| "error".to_owned());
+        let words = shown(envelope.error.as_deref().unwrap_or("it does not say why"));
+        let problem = format!("prometheus refuses ({}): {words}", shown(&kind));
+        return Err(AnswerError { refused: Some(kind), ..AnswerError::new(0, problem) });
     };
     let mut warnings = envelope.warnings;
     if envelope.is_partial {
