@@ -4,3 +4,4 @@
 mod policies;
 mod properties;
 mod timelines;
+mod walls;
