@@ -10,14 +10,18 @@
 //! rollback = ["./roll-back", "{reason}", "{stage}"]
 //! ```
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use spark_core::TimeSpan;
+use spark_core::metrics::{LabelMatch, LabelMatcher};
+use spark_core::{TimeSpan, Track};
 use toml::Spanned;
 
 use crate::action::{CommandActions, CommandTemplate};
 use crate::http::HttpConfig;
+use crate::source::prometheus::PrometheusConfig;
+use crate::source::scrape::Target;
 
 /// Longest configuration: a hundred scrape targets are 5 KiB.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
@@ -28,9 +32,6 @@ const DEADLINE: TimeSpan = TimeSpan::from_seconds(60);
 
 /// How long a request to a source may take where nothing else is said.
 const TIMEOUT: TimeSpan = TimeSpan::from_seconds(5);
-
-/// Most scrape targets of a track.
-const TARGETS_MAX: usize = 1_000;
 
 /// A configuration that was read and checked.
 #[derive(Debug, Clone)]
@@ -53,19 +54,12 @@ pub struct RunConfig {
 #[derive(Debug, Clone)]
 pub enum SourceConfig {
     /// A Prometheus.
-    Prometheus {
-        /// Its address.
-        url: String,
-        /// How it is asked.
-        http: HttpConfig,
-    },
+    Prometheus(PrometheusConfig),
     /// The instances themselves.
     Scrape {
-        /// The canary's addresses.
-        canary: Vec<String>,
-        /// The stable version's addresses.
-        baseline: Vec<String>,
-        /// How they are asked.
+        /// What is scraped.
+        targets: Vec<Target>,
+        /// How it is asked.
         http: HttpConfig,
     },
 }
@@ -107,6 +101,8 @@ struct PrometheusTable {
     token_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
     timeout: Option<Spanned<TimeSpan>>,
+    canary: Option<BTreeMap<String, String>>,
+    baseline: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -189,18 +185,27 @@ fn source(base: &Path, table: Spanned<SourceTable>) -> Result<SourceConfig, Prob
     let at = table.span().start;
     match table.into_inner() {
         SourceTable { prometheus: Some(table), scrape: None } => {
-            let http = http(base, table.token_file, table.ca_file, table.timeout)?;
-            Ok(SourceConfig::Prometheus { url: address(table.url)?, http })
+            let mut config = PrometheusConfig::new(address(table.url)?);
+            config.token_file = table.token_file.map(|path| base.join(path));
+            config.ca_file = table.ca_file.map(|path| base.join(path));
+            config.timeout = positive(table.timeout, TIMEOUT)?.to_std();
+            if let Some(labels) = table.canary {
+                config.canary = matchers(labels);
+            }
+            if let Some(labels) = table.baseline {
+                config.baseline = matchers(labels);
+            }
+            Ok(SourceConfig::Prometheus(config))
         }
         SourceTable { prometheus: None, scrape: Some(table) } => {
             let canary_at = table.canary.span().start;
-            let canary = addresses(table.canary.into_inner())?;
-            if canary.is_empty() {
+            let mut targets = targets(table.canary.into_inner(), Track::Canary)?;
+            if targets.is_empty() {
                 return Err(Problem::new(canary_at, "`canary` names no address to scrape"));
             }
-            let baseline = addresses(table.baseline)?;
+            targets.extend(self::targets(table.baseline, Track::Baseline)?);
             let http = http(base, table.token_file, table.ca_file, table.timeout)?;
-            Ok(SourceConfig::Scrape { canary, baseline, http })
+            Ok(SourceConfig::Scrape { targets, http })
         }
         SourceTable { prometheus: None, scrape: None } => {
             Err(Problem::new(at, "expected `[source.prometheus]` or `[source.scrape]`"))
@@ -236,11 +241,16 @@ fn positive(span: Option<Spanned<TimeSpan>>, default: TimeSpan) -> Result<TimeSp
     }
 }
 
-fn addresses(list: Vec<Spanned<String>>) -> Result<Vec<String>, Problem> {
-    if let Some(beyond) = list.get(TARGETS_MAX) {
-        return Err(Problem::new(beyond.span().start, format!("more than {TARGETS_MAX} addresses")));
-    }
-    list.into_iter().map(address).collect()
+/// Labels that must be equal.
+fn matchers(labels: BTreeMap<String, String>) -> Vec<LabelMatcher> {
+    labels
+        .into_iter()
+        .map(|(label, value)| LabelMatcher { label, operator: LabelMatch::Equal, value })
+        .collect()
+}
+
+fn targets(list: Vec<Spanned<String>>, track: Track) -> Result<Vec<Target>, Problem> {
+    list.into_iter().map(|url| Ok(Target { url: address(url)?, track })).collect()
 }
 
 fn address(url: Spanned<String>) -> Result<String, Problem> {
@@ -288,7 +298,7 @@ rollback = ["back", "{reason}", "{stage}"]
         let config = RunConfig::parse(Path::new("conf/run.toml"), &text).unwrap();
         assert_eq!(config.deadline, TimeSpan::from_seconds(60));
         assert_eq!(config.key, Some(PathBuf::from("conf/release.key")));
-        assert!(matches!(config.source, SourceConfig::Scrape { ref canary, .. } if canary.len() == 1));
+        assert!(matches!(config.source, SourceConfig::Scrape { ref targets, .. } if targets.len() == 1));
     }
 
     /// Every mistake names its place and what would be right.

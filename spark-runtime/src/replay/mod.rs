@@ -175,7 +175,7 @@ impl<'a> Replay<'a> {
 /// Replays a recording, and gives every event to `each`, the summary last.
 pub fn replay(policy: &Arc<Policy>, recording: &Recording, instants: Instants, mut each: impl FnMut(&Event)) {
     let result: Result<Option<Decision>, std::convert::Infallible> = replay_with(
-        Replay::new(policy, recording, instants),
+        &mut Replay::new(policy, recording, instants),
         recording,
         |event| {
             each(event);
@@ -192,7 +192,7 @@ pub fn replay(policy: &Arc<Policy>, recording: &Recording, instants: Instants, m
 /// # Errors
 /// The first error of `each` ends the replay.
 pub fn replay_with<E>(
-    mut replay: Replay<'_>,
+    replay: &mut Replay<'_>,
     recording: &Recording,
     mut each: impl FnMut(&Event) -> Result<(), E>,
     mut progress: impl FnMut(u64, u64),
