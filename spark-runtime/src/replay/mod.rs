@@ -13,6 +13,7 @@
 //! ```
 
 mod event;
+mod look_back;
 mod recording;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use spark_core::metrics::MetricsReader;
 use spark_core::{Decision, Engine, Policy, SignalId, TimeSpan, Timestamp, Track};
 
 pub use event::{DecisionEvent, Event, Events, Summary, TriggerEvent};
+pub use look_back::look_back;
 pub use recording::Recording;
 
 use crate::source::file::Record;
