@@ -25,8 +25,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// known to be dead at the next one.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Most bytes of a body: 11,000 points of each of 30 series as JSON are about 10 MB; a few services' metrics less.
-const BODY_BYTES_MAX: usize = 32 << 20;
+/// Most bytes of a body: 11,000 points of each of 40 series as JSON are about 13 MB, and the metrics of a service
+/// with 100,000 series as much. Four such answers at once fit a small machine.
+const BODY_BYTES_MAX: usize = 16 << 20;
 
 /// Longest token file: the largest signed tokens in use stay below 16 KiB, as servers limit headers.
 const TOKEN_BYTES_MAX: u64 = 16 << 10;

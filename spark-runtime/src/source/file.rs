@@ -140,6 +140,7 @@ fn read_within(
     if bytes.len() > limits.file_bytes {
         return Err(SampleFileError::TooLarge { file: name.to_owned(), limit: limits.file_bytes });
     }
+    let whole = bytes.len();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -147,7 +148,8 @@ fn read_within(
             let offset = error.valid_up_to();
             let before = bytes.get(..offset).and_then(|valid| std::str::from_utf8(valid).ok());
             let byte = bytes.get(offset).copied().unwrap_or_default();
-            let problem = format!("byte 0x{byte:02x} (number {offset}) is not UTF-8");
+            let place = whole.saturating_sub(bytes.len()).saturating_add(offset);
+            let problem = format!("byte 0x{byte:02x}, {place} bytes into the file, is not UTF-8");
             return Err(located(name, before.unwrap_or_default(), Malformed::new(offset, problem)));
         }
     };

@@ -4,3 +4,5 @@ pub mod exposition;
 pub mod file;
 pub mod prometheus;
 pub mod scrape;
+
+pub(crate) mod json_text;

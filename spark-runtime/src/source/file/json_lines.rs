@@ -8,6 +8,7 @@ use spark_core::Policy;
 
 use super::row::{Field, Row, Signals};
 use super::{Malformed, Record};
+use crate::source::json_text::{offset_of, offset_within, words};
 
 /// A line. Numbers stay text: a binary float in between would change them.
 #[derive(Deserialize)]
@@ -30,8 +31,12 @@ pub(super) fn read(text: &str, policy: &Policy) -> Result<Vec<Record>, Malformed
     for line in text.split('\n') {
         if !line.trim().is_empty() {
             let at = |offset: usize| start.saturating_add(offset);
+            // a derived reader would take an array for an object
+            if !line.trim_start().starts_with('{') {
+                return Err(Malformed::new(start, EXPECTED));
+            }
             let object: Object<'_> = serde_json::from_str(line)
-                .map_err(|error| Malformed::new(at(column_offset(&error)), words(&error)))?;
+                .map_err(|error| Malformed::new(at(offset_of(line, &error)), words(&error)))?;
             let record = row_of(line, &object).and_then(|row| signals.record(&row));
             records.push(record.map_err(|wrong| Malformed { offset: at(wrong.offset), ..wrong })?);
         }
@@ -49,17 +54,7 @@ fn row_of<'a>(line: &'a str, object: &Object<'a>) -> Result<Row<'a>, Malformed> 
     })
 }
 
-/// serde counts columns in bytes from 1; an error at the end of the text has the column of its last byte.
-fn column_offset(error: &serde_json::Error) -> usize {
-    error.column().saturating_sub(1)
-}
-
-/// An error's words without its place, which is said elsewhere.
-fn words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let words = text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words);
-    crate::http::excerpt(words.as_bytes())
-}
+const EXPECTED: &str = "this line is no object: expected one such as {\"time\":\"2026-01-01T00:15:00Z\",\"signal\":\"p95\",\"value\":0.2}";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -83,9 +78,4 @@ fn field<'a>(line: &'a str, raw: &'a RawValue, kind: Kind) -> Result<Field<'a>, 
     let expected = if kind == Kind::Text { "a string" } else { "a number or a string" };
     let shown = crate::http::excerpt(json.as_bytes());
     Err(Malformed::new(offset, format!("found `{shown}`: expected {expected}")))
-}
-
-/// Where a part that was borrowed from `whole` starts in it.
-fn offset_within(whole: &str, part: &str) -> usize {
-    part.as_ptr().addr().saturating_sub(whole.as_ptr().addr()).min(whole.len())
 }

@@ -18,6 +18,9 @@ pub(super) fn read_time(text: &str) -> Result<Timestamp, String> {
     }
     let milliseconds = parse_exact(text).is_some_and(|n| n.abs() >= Decimal::from(MILLISECONDS_FROM));
     let hint = if milliseconds { "; these look like milliseconds" } else { "" };
+    if text.is_empty() {
+        return Err("the time is empty: expected one such as 2026-01-01T00:15:00Z".to_owned());
+    }
     Err(format!(
         "`{text}` is no time{hint}: expected RFC 3339, as in 2026-01-01T00:15:00Z, or Unix seconds, as in \
          1767226500.5"
@@ -37,7 +40,7 @@ pub(super) fn read_value(text: &str, signal: &Signal) -> Result<Reading, String>
         return Ok(Reading::Value(quantity.value));
     }
     Err(format!(
-        "`{text}` is {}, and `{}` is {}: expected a number in {}, or one with a unit, as in {}",
+        "`{text}` is {}, and `{}` is {}: expected {}, or a value with a unit, as in {}",
         words(quantity.unit),
         signal.name,
         words(signal.unit),
@@ -92,6 +95,8 @@ fn read_number(text: &str) -> Option<Reading> {
         true => Reading::from_float_text(text).map(|reading| match reading {
             // a text with digits is no infinity: it is larger than a float
             Reading::Infinite { .. } => Reading::OutOfRange,
+            // nor does a number other than zero become zero
+            Reading::Value(value) if value.is_zero() && significant > 0 => Reading::OutOfRange,
             other => other,
         }),
         false => Some(Reading::OutOfRange),
@@ -118,11 +123,11 @@ fn words(unit: Unit) -> String {
 
 fn base(unit: Unit) -> String {
     let noun = match unit.dimension {
-        Dimension::Number | Dimension::Count => "units".to_owned(),
-        Dimension::Ratio => "0 to 1".to_owned(),
-        Dimension::Duration => "seconds".to_owned(),
-        Dimension::Bytes => "bytes".to_owned(),
-        Dimension::Money(currency) => currency.as_str().to_owned(),
+        Dimension::Number | Dimension::Count => "a plain number".to_owned(),
+        Dimension::Ratio => "a number from 0 to 1".to_owned(),
+        Dimension::Duration => "a number of seconds".to_owned(),
+        Dimension::Bytes => "a number of bytes".to_owned(),
+        Dimension::Money(currency) => format!("an amount of {}", currency.as_str()),
     };
     if unit.per_time { format!("{noun} per second") } else { noun }
 }

@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 use spark_core::decimal::parse_exact;
 use spark_core::{Reading, Timestamp};
 
+use crate::source::json_text::{offset_of, offset_within, words};
+
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -104,6 +106,16 @@ struct RawSeries<'a> {
 
 /// The answer in `text`.
 pub(crate) fn parse(text: &str) -> Result<Answer, AnswerError> {
+    // a derived reader would take an array for an object
+    let start = text.len().saturating_sub(text.trim_start().len());
+    match text.get(start..).and_then(|rest| rest.chars().next()) {
+        Some('{') => {}
+        None => return Err(AnswerError::new(0, "the answer is empty")),
+        Some(_) => {
+            let problem = format!("expected an object, found `{}`", shown(text));
+            return Err(AnswerError::new(start, problem));
+        }
+    }
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| placed(text, text, &error))?;
     let Some(data) = bare_or_wrapped(&envelope)? else {
         let kind = envelope.error_type.unwrap_or_else(|| "error".to_owned());
@@ -266,19 +278,7 @@ fn shown(text: &str) -> String {
 
 /// A parser's error in `part` of `whole`, with its place in the whole.
 fn placed(whole: &str, part: &str, error: &serde_json::Error) -> AnswerError {
-    let lines_before = error.line().saturating_sub(1);
-    let line_start: usize = part.split_inclusive('\n').take(lines_before).map(str::len).sum();
-    let offset = offset_within(whole, part)
-        .saturating_add(line_start)
-        .saturating_add(error.column().saturating_sub(1));
-    let text = error.to_string();
-    let words = text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words);
-    AnswerError::new(offset.min(whole.len()), shown(words))
-}
-
-/// Where a part that was borrowed from `whole` starts in it.
-fn offset_within(whole: &str, part: &str) -> usize {
-    part.as_ptr().addr().saturating_sub(whole.as_ptr().addr()).min(whole.len())
+    AnswerError::new(offset_within(whole, part).saturating_add(offset_of(part, error)), words(error))
 }
 
 /// Whether the first object of `text` has a key that only an answer has; a broken object may be known by it too.

@@ -1,0 +1,12 @@
+//! The runtime from outside: files, servers and processes as they are in the world.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do, and clippy knows only the tests themselves"
+)]
+
+mod hostile_http;
+mod policies;
+mod sample_files;
