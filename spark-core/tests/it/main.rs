@@ -4,4 +4,3 @@
 mod policies;
 mod properties;
 mod timelines;
-mod walls;
