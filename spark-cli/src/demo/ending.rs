@@ -1,0 +1,185 @@
+//! The end of the demo: evidence sealed, verified and replayed, and what happened in a few lines.
+
+use std::path::Path;
+
+use spark_runtime::evidence::{self, EvidenceError, Sealed};
+use spark_runtime::journal::{Replayed, replay_journal};
+use spark_runtime::runner::{Ending, Outcome};
+
+use super::effect::Effect;
+use super::frame::{clock, shown_millis};
+use super::rollout::Shared;
+use super::traffic::Traffic;
+use super::{Failure, with_causes};
+
+/// Exit code: all is well.
+const WELL: u8 = 0;
+/// Exit code: something could not run.
+const NOT_RUN: u8 = 1;
+/// Exit code: the release was rolled back.
+const ROLLED_BACK: u8 = 11;
+
+/// Seals, verifies and replays the evidence, tells how the demo ended, and gives its exit code.
+///
+/// # Errors
+/// The evidence cannot be written, does not verify, or does not give the same decisions again.
+pub(super) fn tell(
+    shared: &Shared,
+    traffic: &Traffic,
+    outcome: &Outcome,
+    effect: Option<Result<Effect, Failure>>,
+    healthy: bool,
+) -> Result<u8, Failure> {
+    let failed = |error: EvidenceError| Failure(format!("the evidence: {}", with_causes(&error)));
+    if let Some(Ok(effect)) = &effect {
+        outcome.evidence.write_json("", "rollback-effect.json", effect).map_err(failed)?;
+        shared.screen().event(&format!(
+            "VERIFIED: {} orders/s to the new version, {} to the stable one; users' p95 is {}ms",
+            effect.new_version_orders, effect.stable_version_orders, effect.users_p95_ms
+        ));
+    }
+    let key = evidence::throw_away_key().map_err(failed)?;
+    let sealed = outcome.seal(&key).map_err(failed)?;
+    let folder = outcome.evidence.path();
+    let public = evidence::key_beside(folder);
+    let read_back = evidence::public_key(&public).map_err(failed)?;
+    let verified = evidence::verify(folder, &read_back).map_err(failed)?;
+    let replayed = replay_journal(folder)
+        .map_err(|error| Failure(format!("the evidence does not replay: {}", with_causes(&error))))?;
+    let code = code(&outcome.ending, &effect, healthy);
+    let lines = [
+        what_happened(shared, outcome, effect.as_ref(), healthy),
+        about_traffic(shared, traffic),
+        about_evidence(folder, &public, &verified, &replayed),
+        what_next(folder, healthy, code),
+    ];
+    debug_assert_eq!(sealed, verified, "what was sealed is what was verified");
+    let mut screen = shared.screen();
+    screen.leave();
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        screen.say(line);
+    }
+    Ok(code)
+}
+
+fn code(ending: &Ending, effect: &Option<Result<Effect, Failure>>, healthy: bool) -> u8 {
+    match (ending, effect) {
+        (Ending::RolledBack { .. }, Some(Ok(_))) => ROLLED_BACK,
+        // with a fault injected, completing means that nobody noticed it
+        (Ending::Completed, _) if healthy => WELL,
+        _ => NOT_RUN,
+    }
+}
+
+fn what_happened(
+    shared: &Shared,
+    outcome: &Outcome,
+    effect: Option<&Result<Effect, Failure>>,
+    healthy: bool,
+) -> String {
+    let story = shared.story();
+    let took = clock(shared.screen().elapsed());
+    let stage = |place: u32| {
+        let summary = outcome.stages.iter().find(|summary| summary.stage == place);
+        summary.map_or_else(String::new, |summary| summary.share.clone())
+    };
+    let told = match (&outcome.ending, effect) {
+        (Ending::RolledBack { stage: place, because }, Some(Ok(effect))) => {
+            let after = story.fault_to_rollback.map_or_else(String::new, |after| {
+                format!(", {:.1}s after it turned slow", after.as_secs_f64())
+            });
+            format!(
+                "The new version was rolled back at {}{after}, because of {}.\n\
+                 Users met a p95 of {} at worst, and {}ms again {:.1}s after the rollback.",
+                stage(*place),
+                because.join(", "),
+                shown_millis(story.worst),
+                effect.users_p95_ms,
+                std::time::Duration::from_millis(effect.took_ms).as_secs_f64(),
+            )
+        }
+        (Ending::RolledBack { .. }, Some(Err(failure))) => format!("The rollback failed: {failure}."),
+        (Ending::Completed, _) if healthy => format!(
+            "The new version serves all users: every stage met all of its signals.\n\
+             Users met a p95 of {} at worst.",
+            shown_millis(story.worst)
+        ),
+        (Ending::Completed, _) => "The fault was not noticed: this must not happen.".to_owned(),
+        (ending, _) => {
+            let decision = outcome.decision.as_ref().map_or_else(String::new, |decision| {
+                format!("; the last decision was {} {}", decision.verdict, decision.because.join(", "))
+            });
+            format!("The demo did not come to its end: {}{decision}", story.failure.unwrap_or(ending.to_string()))
+        }
+    };
+    format!("\nWhat happened ({took})\n{}", indented(&told))
+}
+
+fn about_traffic(_shared: &Shared, traffic: &Traffic) -> String {
+    let (shed, lost) = traffic.shed_and_lost();
+    let mut words = format!("{} real orders were sent", traffic.sent());
+    if shed > 0 {
+        words.push_str(&format!("; {shed} were not, because this machine is too busy"));
+    }
+    if lost > 0 {
+        words.push_str(&format!("; {lost} got no answer"));
+    }
+    indented(&format!("{words}."))
+}
+
+fn about_evidence(folder: &Path, public: &Path, verified: &Sealed, replayed: &Replayed) -> String {
+    let key = std::fs::read_to_string(public).unwrap_or_default();
+    let key = key.lines().find(|line| !line.starts_with("-----")).unwrap_or_default().to_owned();
+    format!(
+        "Evidence\n{}",
+        indented(&format!(
+            "{} ({} files, {} KiB, sealed with a throw-away Ed25519 key)\n\
+             public key, also in {}:\n  {key}\n\
+             verified: the folder is exactly what was sealed\n\
+             replayed {} evaluations of {} samples: the same decisions, byte for byte",
+            shown(folder),
+            verified.files,
+            verified.bytes / 1024,
+            shown(public),
+            replayed.decisions,
+            replayed.samples,
+        ))
+    )
+}
+
+fn what_next(folder: &Path, healthy: bool, code: u8) -> String {
+    let folder = shown(folder);
+    let other = if healthy {
+        "spark demo              the same release, with a fault at 25%"
+    } else {
+        "spark demo --healthy    the same release without the fault, to 100%"
+    };
+    format!(
+        "Next\n{}",
+        indented(&format!(
+            "spark evidence verify {folder}    nothing was changed\n\
+             spark evidence replay {folder}    the same decisions again\n\
+             {other}\n\
+             spark init              rules for your own service\n\
+             exit code {code}: {}",
+            match code {
+                WELL => "all stages were served",
+                ROLLED_BACK => "the release was rolled back",
+                _ => "the demo did not come to its end",
+            }
+        ))
+    )
+}
+
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
+}
+
+/// A path as the reader would type it: relative to here where it is below.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let below = here.and_then(|here| full.strip_prefix(here).ok().map(Path::to_owned));
+    below.unwrap_or(full).display().to_string()
+}

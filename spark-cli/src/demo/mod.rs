@@ -1,0 +1,245 @@
+//! `spark demo`: the main job, with nothing installed.
+//!
+//! Two versions of a small order service run as child processes, real HTTP traffic flows, Spark scrapes both, decides
+//! by rules, moves the traffic, and meets a fault. The live loop, the journal and the seal are the ones of
+//! `spark run`; what is here is the service, the traffic, the fault, and the telling.
+
+mod chance;
+mod effect;
+mod ending;
+mod frame;
+mod instance;
+mod load;
+mod rollout;
+mod rules;
+mod screen;
+pub(crate) mod service;
+mod source;
+mod traffic;
+mod view;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use spark_core::{Plan, Policy, Track};
+use spark_runtime::evidence::ReleaseId;
+use spark_runtime::runner::{Ending, Outcome, Release, SystemClock};
+
+use self::instance::Instance;
+use self::load::USERS_PER_SECOND;
+use self::rollout::{DemoActions, Shared, Teller};
+use self::screen::Screen;
+use self::source::DemoSource;
+use self::traffic::{Addresses, Traffic};
+
+/// The release's name in the evidence.
+const RELEASE: &str = "demo";
+
+/// Longest that the rollout may take: a healthy one needs about 45 s, and the whole demo stays below 90 s.
+const ROLLOUT_WITHIN: Duration = Duration::from_secs(75);
+
+/// How long the stable version gets traffic before the rollout begins, so that there is something to compare with.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Time between two looks at whether both versions still run.
+const LOOK_AFTER_EVERY: Duration = Duration::from_millis(500);
+
+/// Watch Spark decide about a release: real processes, real traffic, a real fault, in under a minute
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  spark demo              the new version turns slow, and is rolled back (exit code 11)\n  \
+                        spark demo --healthy    nothing goes wrong: all the way to 100 % (exit code 0)\n  \
+                        spark demo --rules      the rules that decide")]
+pub(crate) struct DemoArgs {
+    /// Inject no fault: walk to 100 %
+    #[arg(long)]
+    healthy: bool,
+    /// The folder below which the evidence is written, in `demo/`
+    #[arg(long, value_name = "DIR", default_value = "evidence")]
+    evidence: PathBuf,
+    /// Print the rules that decide, and end
+    #[arg(long)]
+    rules: bool,
+}
+
+/// Why the demo could not run, in words.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Runs the demo. Exit codes: 11 after the rollback, 0 at 100 %, 1 where it could not run.
+pub(crate) fn run(args: &DemoArgs) -> ExitCode {
+    if args.rules {
+        return print_rules();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(demo(args)),
+        Err(error) => Err(Failure(format!("the runtime does not start: {error}"))),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            anstream::eprintln!("error: the demo could not run: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_rules() -> ExitCode {
+    use std::io::Write;
+    match std::io::stdout().write_all(rules::TEXT.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
+    let policy = rules::policy()?;
+    let Some(plan) = policy.plan(rules::PLAN).cloned() else {
+        return Err(Failure(format!("the demo's rules have no plan `{}`", rules::PLAN)));
+    };
+    let release = ReleaseId::new(RELEASE).map_err(|error| Failure(error.to_string()))?;
+    make_room(&args.evidence)?;
+    let stable = Instance::start(Track::Baseline).await?;
+    let new = Instance::start(Track::Canary).await?;
+    let shared = Shared::new(Screen::new());
+    say_what_is_seen(&shared, &stable, &new);
+    let addresses = Addresses { baseline: stable.url(""), canary: new.url("") };
+    let traffic = Traffic::start(addresses.clone())?;
+    let release = Release {
+        id: release,
+        policy: Arc::clone(&policy),
+        plan: rules::PLAN.to_owned(),
+        rules: rules::as_evidence(),
+        evidence: args.evidence.clone(),
+    };
+    let fault_url = (!args.healthy).then(|| new.url("/fault?kind=slow"));
+    let actions = DemoActions::new(Arc::clone(&shared), Arc::clone(&traffic), fault_url);
+    let stage = Stage { shared, traffic, addresses, versions: [stable, new] };
+    let outcome = stage.walk(&policy, &plan, release, actions).await?;
+    let ended = stage.end(outcome, args).await;
+    stage.leave().await;
+    ended
+}
+
+/// What the demo has on stage.
+#[derive(Debug)]
+struct Stage {
+    shared: Arc<Shared>,
+    traffic: Arc<Traffic>,
+    addresses: Addresses,
+    versions: [Instance; 2],
+}
+
+impl Stage {
+    /// Walks the plan, with the live loop of `spark run`.
+    async fn walk(
+        &self,
+        policy: &Arc<Policy>,
+        plan: &Plan,
+        release: Release,
+        actions: DemoActions,
+    ) -> Result<Outcome, Failure> {
+        tokio::time::sleep(WARM_UP).await;
+        let source = DemoSource::new(Arc::clone(policy), &self.addresses, Arc::clone(&self.shared))?;
+        let teller = Teller::new(Arc::clone(&self.shared), Arc::clone(&self.traffic), plan.clone());
+        let stop = self.ended_early();
+        spark_runtime::runner::run(release, source, actions, SystemClock, teller, stop)
+            .await
+            .map_err(|error| Failure(with_causes(&error)))
+    }
+
+    /// Done once the rollout cannot come to its end.
+    async fn ended_early(&self) {
+        let look_after = async {
+            loop {
+                tokio::time::sleep(LOOK_AFTER_EVERY).await;
+                for version in &self.versions {
+                    if let Err(failure) = version.check_alive() {
+                        self.shared.end(failure);
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = self.shared.ended() => {}
+            () = tokio::time::sleep(ROLLOUT_WITHIN) => {
+                self.shared.end(Failure(format!("the rollout was not through within {ROLLOUT_WITHIN:?}")));
+            }
+            () = look_after => {}
+            _ = tokio::signal::ctrl_c() => self.shared.end(Failure("it was interrupted".to_owned())),
+        }
+    }
+
+    /// Verifies what the rollout did, and tells how it ended.
+    async fn end(&self, outcome: Outcome, args: &DemoArgs) -> Result<u8, Failure> {
+        let effect = match &outcome.ending {
+            Ending::RolledBack { .. } => {
+                let (new, stable) = (&self.addresses.canary, &self.addresses.baseline);
+                let look = || self.shared.refresh(&self.traffic, None);
+                let effect = effect::verify(&self.traffic, new, stable, look).await;
+                look();
+                Some(effect)
+            }
+            Ending::Completed | Ending::Stopped | Ending::Failed { .. } => None,
+        };
+        self.traffic.stop();
+        ending::tell(&self.shared, &self.traffic, &outcome, effect, args.healthy)
+    }
+
+    /// Lets both versions end.
+    async fn leave(self) {
+        self.traffic.stop();
+        for version in self.versions {
+            version.stop().await;
+        }
+    }
+}
+
+/// The first lines: what the reader is about to see.
+fn say_what_is_seen(shared: &Shared, stable: &Instance, new: &Instance) {
+    let mut screen = shared.screen();
+    screen.say(&format!(
+        "Spark decides whether a release goes on, waits or goes back. Watch it release an\n\
+         order service: the stable version (port {}) and the new one (port {}) are\n\
+         running, {USERS_PER_SECOND} orders a second come in, {NAME} decides (see spark demo --rules).\n",
+        stable.port(),
+        new.port(),
+        NAME = rules::NAME,
+    ));
+}
+
+/// Takes the evidence of an earlier demo away; anything else is left alone, and is an error.
+fn make_room(root: &Path) -> Result<(), Failure> {
+    let folder = root.join(RELEASE);
+    if !folder.exists() {
+        return Ok(());
+    }
+    let failed = |what: &str| Failure(format!("`{}` {what}", folder.display()));
+    if !folder.join("rules").join(format!("0-{}", rules::NAME)).is_file() {
+        return Err(failed("is there, and is not of a demo: say another place with --evidence DIR"));
+    }
+    std::fs::remove_dir_all(&folder).map_err(|error| failed(&format!("cannot be written anew: {error}")))
+}
+
+/// An error with what lies behind it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !words.contains(&more) {
+            words.push_str(&format!(": {more}"));
+        }
+        next = cause.source();
+    }
+    words
+}
