@@ -8,5 +8,8 @@
 )]
 
 mod hostile_http;
+mod metrics_vs_prometheus;
 mod policies;
+mod prometheus_real;
+mod rollouts;
 mod sample_files;
