@@ -33,11 +33,16 @@ pub(crate) fn policy(signals: Vec<Signal>) -> Policy {
 }
 
 /// The same signals, where the one at `place` is expected not to exceed its baseline.
-pub(crate) fn with_baseline(mut signals: Vec<Signal>, place: usize) -> Policy {
+pub(crate) fn with_baseline(signals: Vec<Signal>, place: usize) -> Policy {
+    at_most(signals, place, Expression::Baseline)
+}
+
+/// The same signals, where the one at `place` is expected not to exceed `limit`.
+pub(crate) fn at_most(mut signals: Vec<Signal>, place: usize, limit: Expression) -> Policy {
     let id = spark_core::SignalId(u32::try_from(place).unwrap());
     signals[place].expectation = Some(Condition::Compare(Box::new(Comparison {
         left: Expression::Signal(id),
-        test: Test::Is(Relation::AtMost, Expression::Baseline),
+        test: Test::Is(Relation::AtMost, limit),
         unit: signals[place].unit,
         per: PerTime::Second,
         span: SourceSpan::default(),
