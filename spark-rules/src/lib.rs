@@ -1,1 +1,138 @@
 //! The rule language: text → checked policy. No file access: the caller brings the text.
+//!
+//! ```
+//! let text = r#"
+//! edition 2026
+//! signal p95 { is duration  from push in ms  expect <= 200ms }
+//! trigger api_latency { rollback when p95 > 400ms for 5m }
+//! "#;
+//! let loaded = spark_rules::load("release.rules", text, &mut |_| Err("no other file".to_owned())).unwrap();
+//! assert_eq!(loaded.policy.triggers()[0].name, "api_latency");
+//!
+//! let wrong = text.replace("400ms", "5%");
+//! let failed = spark_rules::load("release.rules", &wrong, &mut |_| Err("no other file".to_owned())).unwrap_err();
+//! assert_eq!(failed.diagnostics[0].message, "`p95` is a duration, `5%` is a ratio");
+//! ```
+
+pub mod codes;
+pub mod limits;
+pub mod test;
+
+mod ast;
+mod check;
+mod compile;
+mod diagnostic;
+mod files;
+mod include;
+mod parser;
+mod suggest;
+
+use spark_core::{Policy, SourceSpan};
+
+use check::Problems;
+pub use codes::Code;
+pub use diagnostic::{Applicability, Diagnostic, DiagnosticSeverity, Edit, Fix, diagnostics_json};
+pub use files::{Files, Position};
+use include::Inclusion;
+
+/// Rules that can run.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What they say.
+    pub policy: Policy,
+    /// What can hardly be meant, by file and place.
+    pub warnings: Vec<Diagnostic>,
+    /// The text they were read from.
+    pub files: Files,
+    /// Their `test` blocks.
+    pub tests: Vec<test::TestCase>,
+}
+
+/// Rules with mistakes.
+#[derive(Debug)]
+pub struct Failed {
+    /// The mistakes, at least one, and the warnings, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The text they were read from.
+    pub files: Files,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        let first = self.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+        write!(f, "the rules have {errors} mistake{}", if errors == 1 { "" } else { "s" })?;
+        first.map_or(Ok(()), |first| write!(f, ": {}", first.message))
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Reads, checks and compiles rules.
+///
+/// `root` is the name that messages show for `text`. `read` is asked for each file that is included, once, by its path
+/// relative to the root's folder (never outside of it); its error is words for the reader.
+///
+/// # Errors
+/// The text has mistakes: all of them are told, in this and in the included files.
+pub fn load(
+    root: &str,
+    text: &str,
+    read: &mut dyn FnMut(&str) -> Result<String, String>,
+) -> Result<Loaded, Failed> {
+    let mut problems = Problems::new();
+    let mut read = |path: &str| read(path);
+    let (files, trees) = Inclusion::gather(root, text, &mut read, &mut problems);
+    let checked = check::check(&files, &trees, &mut problems);
+    if problems.any_error() {
+        return Err(Failed { diagnostics: problems.sorted(), files });
+    }
+    match compile::compile(checked.parts) {
+        Ok(policy) => Ok(Loaded { policy, warnings: problems.sorted(), files, tests: checked.tests }),
+        Err(diagnostic) => {
+            problems.tell(diagnostic);
+            Err(Failed { diagnostics: problems.sorted(), files })
+        }
+    }
+}
+
+/// As [`load`], from the bytes of a file.
+///
+/// # Errors
+/// As [`load`], and for text that is not UTF-8, with the line and column of its first wrong byte.
+pub fn load_bytes(
+    root: &str,
+    bytes: &[u8],
+    read: &mut dyn FnMut(&str) -> Result<String, String>,
+) -> Result<Loaded, Failed> {
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return load(root, text, read),
+        Err(error) => error,
+    };
+    let mut files = Files::default();
+    let text = String::from_utf8_lossy(bytes);
+    let file = files.add(root, &text);
+    let start = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
+    // what stands there in the shown text is the replacement character
+    let end = start.saturating_add(u32::try_from(char::REPLACEMENT_CHARACTER.len_utf8()).unwrap_or(0));
+    let byte = bytes.get(error.valid_up_to()).copied().unwrap_or(0);
+    let message = format!("the file is not UTF-8: the byte 0x{byte:02x} cannot stand here");
+    let diagnostic = Diagnostic::error(codes::E0110, SourceSpan { file, start, end }, message)
+        .help("save the file as UTF-8");
+    Err(Failed { diagnostics: vec![diagnostic], files })
+}
+
+/// The bytes of an included file as text, for the `read` of [`load`].
+///
+/// # Errors
+/// The bytes are not UTF-8; the words name the line and the column (in characters) of the first wrong byte.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..valid).unwrap_or(&[]);
+        let text = String::from_utf8_lossy(before);
+        let line = text.matches('\n').count().saturating_add(1);
+        let column = text.rsplit('\n').next().unwrap_or("").chars().count().saturating_add(1);
+        format!("it is not UTF-8 at line {line}, column {column}")
+    })
+}

@@ -1,0 +1,298 @@
+//! The tree of a rule file as it was written: every clause in its order, with its span. Comments stand beside it.
+//!
+//! Nothing here is checked: names may be unknown and units wrong. The formatter and the linter read this tree; the
+//! policy is made from it by `check`.
+
+use spark_core::metrics::MetricsNode;
+use spark_core::{Operator, Quantity, Relation, Severity, SourceSpan as Span, TimeSpan};
+
+/// A file.
+#[derive(Debug, Default)]
+pub(crate) struct File {
+    pub(crate) number: u32,
+    pub(crate) items: Vec<Item>,
+    /// Spans of comments, in order. Read by the formatter.
+    #[expect(dead_code, reason = "kept for the formatter, which prints comments where they stood")]
+    pub(crate) comments: Vec<Span>,
+}
+
+/// A block or a setting.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Edition { year: String, span: Span },
+    Evaluate { every: Length, span: Span },
+    Use { path: Text },
+    Signal(Signal),
+    Trigger(Trigger),
+    Plan(Plan),
+    Test(Test),
+}
+
+/// A name as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
+/// Text in quotes, its escapes resolved; the span has the quotes.
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    pub(crate) value: String,
+    pub(crate) span: Span,
+}
+
+/// A length of time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Length {
+    pub(crate) value: TimeSpan,
+    pub(crate) span: Span,
+}
+
+/// A value with its unit; how it was written is the text of its span.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Literal {
+    pub(crate) value: Quantity,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) struct Signal {
+    pub(crate) name: Name,
+    pub(crate) title: Option<Text>,
+    pub(crate) clauses: Vec<Clause<SignalClause>>,
+    pub(crate) span: Span,
+    /// A clause could not be read, so that a missing one says nothing.
+    pub(crate) broken: bool,
+}
+
+/// A clause and where it stands.
+#[derive(Debug)]
+pub(crate) struct Clause<T> {
+    pub(crate) kind: T,
+    pub(crate) span: Span,
+    /// The reserved word that opens it.
+    pub(crate) word: Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum SignalClause {
+    Is(Name),
+    From {
+        source: Source,
+        unit: Option<SourceUnit>,
+    },
+    StaleAfter(Length),
+    /// The comparison's left side is the signal.
+    Expect(Compare),
+}
+
+#[derive(Debug)]
+pub(crate) enum Source {
+    Metrics(Metrics),
+    Prometheus(Text),
+    Sql(Text),
+    Push,
+}
+
+/// A `from metrics` expression.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) root: MetricsNode,
+    pub(crate) over: Option<Length>,
+    pub(crate) span: Span,
+    /// The functions in it that need a window.
+    pub(crate) ranged: Vec<Name>,
+    /// The regular expressions in it.
+    pub(crate) patterns: Vec<Text>,
+}
+
+/// The unit after `in`, as it was written.
+#[derive(Debug)]
+pub(crate) struct SourceUnit {
+    /// The unit without its `/time`; empty for `1/s`.
+    pub(crate) unit: String,
+    /// The word after the slash.
+    pub(crate) per: Option<String>,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) struct Trigger {
+    /// None of a one-line trigger.
+    pub(crate) name: Option<Name>,
+    pub(crate) title: Option<Text>,
+    pub(crate) clauses: Vec<Clause<TriggerClause>>,
+    pub(crate) span: Span,
+    pub(crate) broken: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum TriggerClause {
+    Level(Severity, Condition),
+    Clear(Condition),
+    Given(Condition),
+    Unless(Vec<Name>),
+    /// `unknown hold`, and after how long rollback.
+    Unknown(Option<Length>),
+    Runbook(Text),
+    Owner(Text),
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: Name,
+    pub(crate) title: Option<Text>,
+    pub(crate) clauses: Vec<Clause<PlanClause>>,
+    pub(crate) span: Span,
+    pub(crate) broken: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum PlanClause {
+    Stage { share: Literal, duration: Length },
+    Proceed(Condition),
+}
+
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) title: Text,
+    pub(crate) clauses: Vec<Clause<TestClause>>,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum TestClause {
+    Given {
+        signal: Name,
+        baseline: bool,
+        steps: Vec<Step>,
+    },
+    /// `at stage 25% of canary from 15m`
+    AtStage {
+        share: Literal,
+        plan: Option<Name>,
+        from: Option<Length>,
+    },
+    ExpectState {
+        name: Name,
+        state: Name,
+        at: Moment,
+    },
+    ExpectDecision {
+        decision: Name,
+        at: Moment,
+        because: Vec<Name>,
+    },
+}
+
+/// `at 15m` or `from 15m`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) time: Length,
+    /// `from`: so at that instant and not at the one before.
+    pub(crate) first: bool,
+}
+
+/// A piece of a series.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) kind: StepKind,
+    pub(crate) length: Option<Length>,
+    /// The time between its samples, where it is said.
+    pub(crate) every: Option<Length>,
+    /// One sample.
+    pub(crate) once: bool,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum StepKind {
+    Value {
+        value: Literal,
+        noise: Option<Literal>,
+    },
+    /// `from 1 to 2 over 5m`; the length is the step's.
+    Ramp {
+        from: Literal,
+        to: Literal,
+    },
+    /// `rises 100 every 15s`; `every` is how often it does, which need not be how often it is sampled.
+    Rises {
+        by: Literal,
+        down: bool,
+    },
+    Nothing,
+    NotANumber,
+    Infinite {
+        negative: bool,
+    },
+    Restart,
+    Error(Option<Text>),
+}
+
+/// A condition.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) kind: ConditionKind,
+    pub(crate) span: Span,
+    /// The height of its tree.
+    pub(crate) height: u16,
+}
+
+#[derive(Debug)]
+pub(crate) enum ConditionKind {
+    Compare(Box<Compare>),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Held(Box<Condition>, Length),
+    Sequence(Box<Condition>, Box<Condition>, Length),
+    /// In parentheses.
+    Group(Box<Condition>),
+    /// `every signal meets its expectation`
+    EveryExpectation,
+    /// A value where a condition was meant.
+    Bare(Expression),
+}
+
+/// A comparison. In `expect`, the left side is left out.
+#[derive(Debug)]
+pub(crate) struct Compare {
+    pub(crate) left: Option<Expression>,
+    pub(crate) test: Against,
+    pub(crate) span: Span,
+}
+
+/// What the left side is compared with.
+#[derive(Debug)]
+pub(crate) enum Against {
+    Is(Relation, Expression),
+    Between(Expression, Expression),
+}
+
+#[derive(Debug)]
+pub(crate) struct Expression {
+    pub(crate) kind: ExpressionKind,
+    pub(crate) span: Span,
+    pub(crate) height: u16,
+}
+
+#[derive(Debug)]
+pub(crate) enum ExpressionKind {
+    Name(String),
+    Literal(Quantity),
+    /// `avg(p95 over 5m)`
+    Call {
+        function: Name,
+        of: Vec<Name>,
+        over: Length,
+    },
+    Binary(Operator, Box<Expression>, Box<Expression>),
+    /// `3x baseline`
+    Times(Literal, Box<Expression>),
+    Negate(Box<Expression>),
+    Group(Box<Expression>),
+    Baseline,
+    PreviousStage,
+}

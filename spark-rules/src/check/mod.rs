@@ -1,0 +1,111 @@
+//! The tree → the parts of a policy. Split by concern: names, units, conditions, signals, triggers, stages, tests,
+//! warnings. What is wrong is told once: an unknown name has the type "wrong", which goes with everything.
+
+mod conditions;
+mod expressions;
+mod metrics;
+mod names;
+mod problems;
+mod rates;
+mod settings;
+mod signals;
+mod stages;
+mod tests;
+mod triggers;
+mod units;
+mod warnings;
+
+use std::collections::HashMap;
+
+use spark_core::{PerTime, PolicyParts, SourceSpan as Span, TimeSpan, Unit};
+
+use crate::ast;
+use crate::files::Files;
+use crate::test::TestCase;
+pub(crate) use problems::Problems;
+
+/// The types, for messages.
+pub(crate) const TYPES_HELP: &str =
+    "types are `duration`, `ratio`, `count`, `counter`, `rate`, `bytes`, `money` and `number`";
+
+/// Files checked: the parts of a policy, and the tests.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) parts: PolicyParts,
+    pub(crate) tests: Vec<TestCase>,
+}
+
+/// What is known of a signal before conditions are read.
+#[derive(Debug, Clone)]
+struct SignalInfo {
+    /// None where its declaration is wrong: then it goes with everything.
+    unit: Option<Unit>,
+    per: PerTime,
+    /// `is rate` whose source does not say of what.
+    open_rate: bool,
+}
+
+/// What a name stands for among signals and triggers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Signal(u32),
+    Trigger(u32),
+}
+
+/// The blocks of all files, by kind, in the order of the files.
+#[derive(Debug, Default)]
+struct Blocks<'t> {
+    signals: Vec<&'t ast::Signal>,
+    /// With the name, which of a one-line trigger is made from its place.
+    triggers: Vec<(String, &'t ast::Trigger)>,
+    plans: Vec<&'t ast::Plan>,
+    tests: Vec<&'t ast::Test>,
+}
+
+struct Checker<'t> {
+    files: &'t Files,
+    problems: &'t mut Problems,
+    every: TimeSpan,
+    names: HashMap<String, (Named, Span)>,
+    plans: HashMap<String, (usize, Span)>,
+    signals: Vec<SignalInfo>,
+    /// Names for suggestions.
+    signal_names: Vec<&'t str>,
+    trigger_names: Vec<String>,
+}
+
+/// Checks the files. The result is to be used only where no error was told.
+pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems) -> Checked {
+    let every = settings::check(files, trees, problems);
+    let mut checker = Checker {
+        files,
+        problems,
+        every,
+        names: HashMap::new(),
+        plans: HashMap::new(),
+        signals: Vec::new(),
+        signal_names: Vec::new(),
+        trigger_names: Vec::new(),
+    };
+    let blocks = checker.gather(trees);
+    checker.declare(&blocks);
+    let mut signals: Vec<_> = blocks.signals.iter().map(|signal| checker.signal(signal)).collect();
+    checker.settle_rates(&blocks);
+    for (place, signal) in signals.iter_mut().enumerate() {
+        checker.finish_signal(place, blocks.signals.get(place).copied(), signal);
+    }
+    let triggers: Vec<_> =
+        blocks.triggers.iter().map(|(name, trigger)| checker.trigger(name, trigger)).collect();
+    let plans: Vec<_> = blocks.plans.iter().map(|plan| checker.plan(plan)).collect();
+    checker.refuse_circles(&triggers, &blocks);
+    let tests = blocks.tests.iter().map(|test| checker.test(test, &plans)).collect();
+    let parts = PolicyParts { every, signals, triggers, plans };
+    warnings::warn(files, &parts, &blocks, checker.problems);
+    Checked { parts, tests }
+}
+
+impl Checker<'_> {
+    fn written(&self, span: Span) -> &str {
+        self.files.text(span)
+    }
+}

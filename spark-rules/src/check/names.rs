@@ -1,0 +1,179 @@
+//! What is declared, and what names stand for.
+
+use std::collections::HashMap;
+
+use spark_core::{SignalId, SourceSpan as Span, TriggerId};
+
+use super::{Blocks, Checker, Named};
+use crate::ast::{File, Item, Name};
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+
+impl<'t> Checker<'t> {
+    /// The blocks of all files; one-line triggers get their names.
+    pub(super) fn gather(&mut self, trees: &'t [File]) -> Blocks<'t> {
+        let mut blocks = Blocks::default();
+        for tree in trees {
+            let mut last_line: Option<(u32, Span)> = None;
+            for item in &tree.items {
+                match item {
+                    Item::Signal(signal) => blocks.signals.push(signal),
+                    Item::Plan(plan) => blocks.plans.push(plan),
+                    Item::Test(test) => blocks.tests.push(test),
+                    Item::Trigger(trigger) => match &trigger.name {
+                        Some(name) => blocks.triggers.push((name.text.clone(), trigger)),
+                        None => {
+                            let line = self.files.position(trigger.span).line;
+                            match last_line {
+                                Some((last, first)) if last == line => self.problems.tell(
+                                    Diagnostic::error(
+                                        codes::E0502,
+                                        trigger.span,
+                                        "two one-line triggers stand on one line",
+                                    )
+                                    .also(first, "the first")
+                                    .help("give each a line of its own: it is named by its line"),
+                                ),
+                                _ => blocks.triggers.push((self.line_name(tree.number, line), trigger)),
+                            }
+                            last_line = Some((line, trigger.span));
+                        }
+                    },
+                    Item::Edition { .. } | Item::Evaluate { .. } | Item::Use { .. } => {}
+                }
+            }
+        }
+        blocks
+    }
+
+    /// `line_N`, in an included file `FILE_line_N`.
+    fn line_name(&self, file: u32, line: u32) -> String {
+        if file == 0 {
+            return format!("line_{line}");
+        }
+        let name = self.files.name(file);
+        let base = name.rsplit('/').next().unwrap_or(name);
+        let stem = base.strip_suffix(".rules").unwrap_or(base);
+        let plain: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        format!("{plain}_line_{line}")
+    }
+
+    /// Enters all names; one that stands twice is told at its second place.
+    pub(super) fn declare(&mut self, blocks: &Blocks<'t>) {
+        for (place, signal) in blocks.signals.iter().enumerate() {
+            let named = Named::Signal(u32::try_from(place).unwrap_or(u32::MAX));
+            self.enter(&signal.name.text, signal.name.span, named);
+            self.signal_names.push(&signal.name.text);
+        }
+        for (place, (name, trigger)) in blocks.triggers.iter().enumerate() {
+            let named = Named::Trigger(u32::try_from(place).unwrap_or(u32::MAX));
+            let span = trigger.name.as_ref().map_or(trigger.span, |name| name.span);
+            self.enter(name, span, named);
+            self.trigger_names.push(name.clone());
+        }
+        for (place, plan) in blocks.plans.iter().enumerate() {
+            match self.plans.get(&plan.name.text) {
+                Some((_, first)) => {
+                    let (first, name) = (*first, &plan.name.text);
+                    self.twice("plans", name, plan.name.span, first);
+                }
+                None => {
+                    self.plans.insert(plan.name.text.clone(), (place, plan.name.span));
+                }
+            }
+        }
+        let mut titles: HashMap<&str, Span> = HashMap::new();
+        for test in &blocks.tests {
+            match titles.get(test.title.value.as_str()) {
+                Some(first) => self.twice("tests", &test.title.value, test.title.span, *first),
+                None => {
+                    titles.insert(&test.title.value, test.title.span);
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, name: &str, span: Span, named: Named) {
+        let Some((first, place)) = self.names.get(name).copied() else {
+            self.names.insert(name.to_owned(), (named, span));
+            return;
+        };
+        match (first, named) {
+            (Named::Signal(_), Named::Signal(_)) => self.twice("signals", name, span, place),
+            (Named::Trigger(_), Named::Trigger(_)) => self.twice("triggers", name, span, place),
+            _ => self.problems.tell(
+                Diagnostic::error(
+                    codes::E0202,
+                    span,
+                    format!("a signal and a trigger are both called `{name}`"),
+                )
+                .also(place, "the other one")
+                .help("give one of them another name: both appear as reasons of a decision"),
+            ),
+        }
+    }
+
+    fn twice(&mut self, kind: &str, name: &str, span: Span, first: Span) {
+        self.problems.tell(
+            Diagnostic::error(codes::E0202, span, format!("two {kind} are called `{name}`"))
+                .also(first, "the first")
+                .help("give one of them another name, or take it away"),
+        );
+    }
+
+    /// The signal that a name in a condition stands for.
+    pub(super) fn signal_named(&mut self, text: &str, span: Span) -> Option<SignalId> {
+        match self.names.get(text) {
+            Some((Named::Signal(id), _)) => Some(SignalId(*id)),
+            Some((Named::Trigger(_), place)) => {
+                let message = format!("`{text}` is a trigger: conditions read signals");
+                let diagnostic = Diagnostic::error(codes::E0210, span, message).also(*place, "declared here");
+                self.problems.tell(diagnostic.help("a trigger is named by `unless`"));
+                None
+            }
+            None => {
+                let diagnostic =
+                    Diagnostic::error(codes::E0201, span, format!("no signal is called `{text}`"));
+                let diagnostic = self.problems.suggesting(diagnostic, text, &self.signal_names, "signals");
+                self.problems.tell(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// The trigger that a name in `unless` stands for.
+    pub(super) fn trigger_named(&mut self, name: &Name) -> Option<TriggerId> {
+        match self.names.get(&name.text) {
+            Some((Named::Trigger(id), _)) => Some(TriggerId(*id)),
+            Some((Named::Signal(_), place)) => {
+                let message = format!("`{}` is a signal: `unless` names triggers", name.text);
+                let diagnostic =
+                    Diagnostic::error(codes::E0210, name.span, message).also(*place, "declared here");
+                self.problems.tell(diagnostic.help("for a condition write `and not …` in the level"));
+                None
+            }
+            None => {
+                let message = format!("no trigger is called `{}`", name.text);
+                let diagnostic = Diagnostic::error(codes::E0201, name.span, message);
+                let names: Vec<&str> = self.trigger_names.iter().map(String::as_str).collect();
+                let diagnostic = self.problems.suggesting(diagnostic, &name.text, &names, "triggers");
+                self.problems.tell(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// The trigger or the signal that a name in a test stands for.
+    pub(super) fn anything_named(&mut self, name: &Name) -> Option<Named> {
+        if let Some((named, _)) = self.names.get(&name.text) {
+            return Some(*named);
+        }
+        let message = format!("no trigger and no signal is called `{}`", name.text);
+        let diagnostic = Diagnostic::error(codes::E0201, name.span, message);
+        let mut names: Vec<&str> = self.trigger_names.iter().map(String::as_str).collect();
+        names.extend(&self.signal_names);
+        let diagnostic = self.problems.suggesting(diagnostic, &name.text, &names, "triggers and signals");
+        self.problems.tell(diagnostic);
+        None
+    }
+}

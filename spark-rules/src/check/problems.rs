@@ -1,0 +1,82 @@
+//! What has been found wrong, within the limits.
+
+use crate::diagnostic::Diagnostic;
+use crate::limits::{DIAGNOSTICS_MAX, SUGGESTION_COMPARISONS_MAX};
+use crate::suggest::{joined, listed, nearest};
+
+/// Most names of a valid set that are listed where none is near.
+const LISTED_MAX: usize = 8;
+
+/// The mistakes and warnings of a run.
+#[derive(Debug)]
+pub(crate) struct Problems {
+    found: Vec<Diagnostic>,
+    comparisons_left: usize,
+}
+
+impl Problems {
+    pub(crate) fn new() -> Self {
+        Self { found: Vec::new(), comparisons_left: SUGGESTION_COMPARISONS_MAX }
+    }
+
+    pub(crate) fn tell(&mut self, diagnostic: Diagnostic) {
+        if self.found.len() < DIAGNOSTICS_MAX {
+            self.found.push(diagnostic);
+        }
+    }
+
+    pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        for diagnostic in diagnostics {
+            self.tell(diagnostic);
+        }
+    }
+
+    pub(crate) fn any_error(&self) -> bool {
+        self.found.iter().any(Diagnostic::is_error)
+    }
+
+    /// All of them, by file and place.
+    pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|d| (d.span.file, d.span.start, d.span.end, d.code));
+        self.found
+    }
+
+    /// The names near `word`; none once the budget is spent.
+    pub(crate) fn nearest<'a>(&mut self, word: &str, names: &[&'a str]) -> Vec<&'a str> {
+        match self.comparisons_left.checked_sub(names.len()) {
+            None => Vec::new(),
+            Some(left) => {
+                self.comparisons_left = left;
+                nearest(word, names.iter().copied())
+            }
+        }
+    }
+
+    /// The diagnostic with "did you mean", or with the valid set where it is small: `what` as in "signals".
+    pub(crate) fn suggesting(
+        &mut self,
+        diagnostic: Diagnostic,
+        word: &str,
+        names: &[&str],
+        what: &str,
+    ) -> Diagnostic {
+        let near = self.nearest(word, names);
+        let span = diagnostic.span;
+        match near.as_slice() {
+            [only] => diagnostic
+                .help(format!("did you mean `{only}`?"))
+                .maybe(vec![crate::diagnostic::Edit::replace(span, *only)]),
+            [] if names.is_empty() => diagnostic.help(format!("there are no {what}")),
+            [] if names.len() <= LISTED_MAX => {
+                let mut all = names.to_vec();
+                all.sort_unstable();
+                diagnostic.help(format!("{what}: {}", joined(all, " and ")))
+            }
+            [] => diagnostic,
+            [best, ..] => {
+                let help = format!("did you mean {}?", listed(near.iter().copied()));
+                diagnostic.help(help).maybe(vec![crate::diagnostic::Edit::replace(span, *best)])
+            }
+        }
+    }
+}

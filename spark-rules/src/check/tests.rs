@@ -1,0 +1,176 @@
+//! `test` blocks: names and units. Running them is another matter.
+
+use rust_decimal::Decimal;
+use spark_core::{Plan, SignalId, SourceSpan as Span, State, TimeSpan, Track, TriggerId, Verdict};
+
+use super::{Checker, Named};
+use crate::ast::{self, Name, StepKind, TestClause};
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::test::{Expected, Given, Moment, Series, Subject, TestCase, TestStage, TestStep};
+
+impl Checker<'_> {
+    pub(super) fn test(&mut self, tree: &ast::Test, plans: &[Plan]) -> TestCase {
+        let mut test = TestCase {
+            title: tree.title.value.clone(),
+            given: Vec::new(),
+            stages: Vec::new(),
+            expected: Vec::new(),
+            span: tree.span,
+        };
+        self.refuse_empty(&tree.title, "title");
+        let mut seen: Vec<((SignalId, Track), Span)> = Vec::new();
+        for clause in &tree.clauses {
+            match &clause.kind {
+                TestClause::Given { signal, baseline, steps } => {
+                    let Some(id) = self.signal_named(&signal.text, signal.span) else { continue };
+                    let track = if *baseline { Track::Baseline } else { Track::Canary };
+                    if let Some((_, first)) = seen.iter().find(|(key, _)| *key == (id, track)) {
+                        let message = format!("`{}` is given twice", signal.text);
+                        let problem =
+                            Diagnostic::error(codes::E0118, signal.span, message).also(*first, "first here");
+                        self.problems.tell(problem.help(
+                            "one `given` may have several pieces: `200ms for 10m, then 450ms for 10m`",
+                        ));
+                        continue;
+                    }
+                    seen.push(((id, track), signal.span));
+                    let steps = steps.iter().filter_map(|step| self.step(step, id)).collect();
+                    test.given.push(Given { signal: id, track, steps, span: clause.span });
+                }
+                TestClause::AtStage { share, plan, from } => {
+                    let from = from.map_or(TimeSpan::ZERO, |from| from.value);
+                    let stage = self.stage(*share, plan.as_ref(), plans);
+                    test.stages.extend(stage.map(|(plan, stage)| TestStage {
+                        plan,
+                        stage,
+                        from,
+                        span: clause.span,
+                    }));
+                }
+                TestClause::ExpectState { name, state, at } => {
+                    let subject = self.subject(name);
+                    let state = state_of(&state.text);
+                    test.expected.extend(subject.zip(state).map(|(subject, state)| Expected::State {
+                        subject,
+                        state,
+                        at: moment(*at),
+                        span: clause.span,
+                    }));
+                }
+                TestClause::ExpectDecision { decision, at, because } => {
+                    let because = because.iter().filter_map(|name| self.subject(name)).collect();
+                    test.expected.extend(verdict_of(&decision.text).map(|verdict| Expected::Decision {
+                        verdict,
+                        at: moment(*at),
+                        because,
+                        span: clause.span,
+                    }));
+                }
+            }
+        }
+        test
+    }
+
+    fn subject(&mut self, name: &Name) -> Option<Subject> {
+        Some(match self.anything_named(name)? {
+            Named::Signal(id) => Subject::Expectation(SignalId(id)),
+            Named::Trigger(id) => Subject::Trigger(TriggerId(id)),
+        })
+    }
+
+    fn step(&mut self, step: &ast::Step, signal: SignalId) -> Option<TestStep> {
+        let series = match &step.kind {
+            StepKind::Value { value, noise } => {
+                let value = self.value_of(*value, signal);
+                let noise = match noise {
+                    Some(noise) => self.value_of(*noise, signal),
+                    None => Some(Decimal::ZERO),
+                };
+                Series::Value { value: value?, noise: noise? }
+            }
+            StepKind::Ramp { from, to } => {
+                let (from, to) = (self.value_of(*from, signal), self.value_of(*to, signal));
+                Series::Ramp { from: from?, to: to? }
+            }
+            StepKind::Rises { by, down } => {
+                let mut by = self.value_of(*by, signal)?;
+                if *down {
+                    by.set_sign_negative(!by.is_sign_negative());
+                }
+                Series::Rises { by }
+            }
+            StepKind::Nothing => Series::Nothing,
+            StepKind::NotANumber => Series::NotANumber,
+            StepKind::Infinite { negative } => Series::Infinite { negative: *negative },
+            StepKind::Restart => Series::Restart,
+            StepKind::Error(words) => {
+                Series::Failed(words.as_ref().map_or("the source failed", |words| &words.value).to_owned())
+            }
+        };
+        Some(TestStep {
+            series,
+            duration: step.length.map(|length| length.value),
+            every: step.every.map(|length| length.value),
+            once: step.once,
+            span: step.span,
+        })
+    }
+
+    /// The place of a plan and of its stage with that share.
+    fn stage(&mut self, share: ast::Literal, plan: Option<&Name>, plans: &[Plan]) -> Option<(usize, usize)> {
+        let wanted = self.share(share)?;
+        let place = match plan {
+            None => None,
+            Some(name) => match self.plans.get(&name.text) {
+                Some((place, _)) => Some(*place),
+                None => {
+                    let message = format!("no plan is called `{}`", name.text);
+                    let problem = Diagnostic::error(codes::E0201, name.span, message);
+                    let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+                    let problem = self.problems.suggesting(problem, &name.text, &names, "plans");
+                    self.problems.tell(problem);
+                    return None;
+                }
+            },
+        };
+        let mut found = plans
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| place.is_none_or(|place| place == *number))
+            .filter_map(|(number, plan)| {
+                let stage = plan.stages.iter().position(|stage| stage.share_bp == wanted)?;
+                Some((number, stage))
+            });
+        let first = found.next();
+        if first.is_none() {
+            let written = self.written(share.span).to_owned();
+            let whose = plan
+                .map_or("no plan".to_owned(), |plan| format!("plan `{}` has no stage, so none", plan.text));
+            let message = match plan {
+                Some(plan) => format!("plan `{}` has no stage `{written}`", plan.text),
+                None => format!("{whose} has a stage `{written}`"),
+            };
+            let problem = Diagnostic::error(codes::E0506, share.span, message);
+            self.problems.tell(problem.help("name a stage of a plan by its share"));
+        }
+        first
+    }
+}
+
+const fn moment(at: ast::Moment) -> Moment {
+    match at.first {
+        true => Moment::From(at.time.value),
+        false => Moment::At(at.time.value),
+    }
+}
+
+fn state_of(word: &str) -> Option<State> {
+    [State::Unknown, State::Ok, State::Pending, State::Warn, State::Hold, State::Rollback]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+}
+
+fn verdict_of(word: &str) -> Option<Verdict> {
+    [Verdict::Proceed, Verdict::Hold, Verdict::Rollback].into_iter().find(|verdict| verdict.as_str() == word)
+}

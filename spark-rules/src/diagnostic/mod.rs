@@ -1,0 +1,149 @@
+//! Diagnostics as plain data: what is wrong, where, what was expected, and how to write it.
+
+mod json;
+mod render;
+
+use spark_core::SourceSpan;
+
+pub use json::diagnostics_json;
+
+use crate::codes::Code;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiagnosticSeverity {
+    /// Nothing runs.
+    Error,
+    /// It runs, and is hardly what was meant.
+    Warning,
+}
+
+impl DiagnosticSeverity {
+    /// The word in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One mistake, or one warning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Its kind.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: DiagnosticSeverity,
+    /// What is wrong, with the author's words in backticks.
+    pub message: String,
+    /// Where; the file's number is in the span.
+    pub span: SourceSpan,
+    /// What stands there, in few words.
+    pub label: Option<String>,
+    /// Other places that belong to it.
+    pub secondary: Vec<(SourceSpan, String)>,
+    /// What to do.
+    pub help: Option<String>,
+    /// How to write it.
+    pub fix: Option<Fix>,
+}
+
+/// Whether a fix may be applied unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applicability {
+    /// It says the same as was surely meant.
+    Machine,
+    /// It is one of the things that may have been meant.
+    Maybe,
+}
+
+impl Applicability {
+    /// The word in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Maybe => "maybe",
+        }
+    }
+}
+
+/// A change to the text that mends a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// Whether it may be applied unseen.
+    pub applicability: Applicability,
+    /// Replacements in the diagnostic's file, in order, not overlapping.
+    pub edits: Vec<Edit>,
+}
+
+/// A replacement of bytes `start..end` of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// What stands there then.
+    pub text: String,
+}
+
+impl Edit {
+    pub(crate) fn replace(span: SourceSpan, text: impl Into<String>) -> Self {
+        Self { start: span.start, end: span.end, text: text.into() }
+    }
+
+    pub(crate) fn insert(at: u32, text: impl Into<String>) -> Self {
+        Self { start: at, end: at, text: text.into() }
+    }
+}
+
+impl Diagnostic {
+    pub(crate) fn error(code: Code, span: SourceSpan, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let severity = match code.id.starts_with('W') {
+            true => DiagnosticSeverity::Warning,
+            false => DiagnosticSeverity::Error,
+        };
+        Self { code, severity, message, span, label: None, secondary: Vec::new(), help: None, fix: None }
+    }
+
+    /// A warning is an error whose code says so; this name is for the reader.
+    pub(crate) fn warning(code: Code, span: SourceSpan, message: impl Into<String>) -> Self {
+        Self::error(code, span, message)
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub(crate) fn also(mut self, span: SourceSpan, label: impl Into<String>) -> Self {
+        self.secondary.push((span, label.into()));
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Replaces the diagnostic's own span, or what `span` names, surely.
+    pub(crate) fn machine(self, edits: Vec<Edit>) -> Self {
+        self.with_fix(Applicability::Machine, edits)
+    }
+
+    pub(crate) fn maybe(self, edits: Vec<Edit>) -> Self {
+        self.with_fix(Applicability::Maybe, edits)
+    }
+
+    fn with_fix(mut self, applicability: Applicability, edits: Vec<Edit>) -> Self {
+        self.fix = Some(Fix { applicability, edits });
+        self
+    }
+
+    /// Whether it keeps the policy from running.
+    pub fn is_error(&self) -> bool {
+        self.severity == DiagnosticSeverity::Error
+    }
+}

@@ -1,0 +1,27 @@
+//! Every limit on rule text, with its reason. What goes beyond one is an ordinary error.
+
+/// Most bytes of rule text, all files together: four times the largest file that is measured (10,000 triggers, 4 MB).
+pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Most files that one policy is read from: a folder of packs, not a tree of sources.
+pub const FILES_MAX: usize = 64;
+
+/// Deepest nesting of parentheses and of `not`: people lose track at 5, and generated rules are flat.
+pub const NESTING_MAX: u16 = 64;
+
+/// Tallest tree of one condition or one expression, chains of `+` included. Checking, compiling and deciding recurse
+/// over it; a condition and the expressions below it together stay under the 256 of the core.
+pub const TREE_MAX: u16 = 100;
+
+/// Most mistakes that are told in one run: more say nothing new, and each costs memory.
+pub const DIAGNOSTICS_MAX: usize = 1_000;
+
+/// Most names that are compared in search of "did you mean", in one run: a file of 10,000 wrong names must not
+/// cost 10,000 × 10,000 comparisons.
+pub const SUGGESTION_COMPARISONS_MAX: usize = 2_000_000;
+
+/// Longest name, in bytes: it has to fit into a line of output.
+pub const NAME_BYTES_MAX: usize = 100;
+
+/// Most bytes that the grammar sees at once, whole lines aside: pest keeps about 80 bytes per word until the piece is done.
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;

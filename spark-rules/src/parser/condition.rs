@@ -1,0 +1,362 @@
+//! Conditions: `then` binds loosest, then `or`, `and`, `not`, `for`, comparison.
+
+use spark_core::{Relation, SourceSpan as Span};
+
+use super::expression::Operand;
+use super::words::Kind;
+use super::{Parse, Parser};
+use crate::ast::{Against, Compare, Condition, ConditionKind, Expression};
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Edit};
+use crate::limits::TREE_MAX;
+
+/// A sign of comparison: as written, what it means, and whether that is how rules write it.
+const RELATIONS: &[(&str, Relation, bool)] = &[
+    (">", Relation::Above, true),
+    (">=", Relation::AtLeast, true),
+    ("<", Relation::Below, true),
+    ("<=", Relation::AtMost, true),
+    ("==", Relation::Equal, true),
+    ("!=", Relation::NotEqual, true),
+    ("=", Relation::Equal, false),
+    ("=>", Relation::AtLeast, false),
+    ("=<", Relation::AtMost, false),
+    ("<>", Relation::NotEqual, false),
+    ("≥", Relation::AtLeast, false),
+    ("≤", Relation::AtMost, false),
+    ("≠", Relation::NotEqual, false),
+    ("above", Relation::Above, false),
+    ("exceeds", Relation::Above, false),
+    ("below", Relation::Below, false),
+];
+
+/// What stands between the conditions of a chain.
+struct Joint {
+    word: &'static str,
+    sign: &'static str,
+}
+
+const AND: Joint = Joint { word: "and", sign: "&&" };
+const OR: Joint = Joint { word: "or", sign: "||" };
+
+impl Parser<'_> {
+    /// A whole condition.
+    pub(super) fn condition(&mut self) -> Parse<Condition> {
+        let condition = self.sequence()?;
+        if self.peek().kind == Kind::Word {
+            let word = self.peek_text();
+            let lower = word.to_ascii_lowercase();
+            if lower != word && matches!(lower.as_str(), "and" | "or" | "for" | "then" | "between" | "within")
+            {
+                let span = self.peek_span();
+                let problem =
+                    Diagnostic::error(codes::E0105, span, format!("`{word}` is written in small letters"))
+                        .help(format!("write `{lower}`"))
+                        .machine(vec![Edit::replace(span, lower)]);
+                return self.refuse(problem);
+            }
+        }
+        Ok(condition)
+    }
+
+    /// `A then B within 2m`, or what binds tighter.
+    pub(super) fn sequence(&mut self) -> Parse<Condition> {
+        let first = self.chain(&OR)?;
+        if !self.eat_word("then") {
+            return Ok(first);
+        }
+        let then = self.chain(&OR)?;
+        if self.at_word("then") {
+            let problem = Diagnostic::error(
+                codes::E0101,
+                self.peek_span(),
+                "a second `then` needs parentheses",
+            )
+            .help(
+                "write `(a then b within 2m) then c within 2m`, or `a then (b then c within 2m) within 2m`",
+            );
+            return self.refuse(problem);
+        }
+        self.expect_word("within", "after `then …`: a sequence says how long it may take")?;
+        let within = self.length("a length of time, such as `2m`")?;
+        let whole = self.since(first.span);
+        if self.at_word("for") {
+            let problem =
+                Diagnostic::error(codes::E0107, self.peek_span(), "this `for` can be read in two ways")
+                    .help("put the sequence in parentheses: `(a then b within 2m) for 5m`")
+                    .machine(vec![Edit::insert(whole.start, "("), Edit::insert(whole.end, ")")]);
+            return self.refuse(problem);
+        }
+        let height = first.height.max(then.height);
+        self.node(ConditionKind::Sequence(Box::new(first), Box::new(then), within), whole, height)
+    }
+
+    fn node(&mut self, kind: ConditionKind, span: Span, below: u16) -> Parse<Condition> {
+        let height = below.saturating_add(1);
+        if height > TREE_MAX {
+            let problem = Diagnostic::error(
+                codes::E0109,
+                span,
+                format!("this condition's tree is more than {TREE_MAX} high"),
+            )
+            .help("split it into several triggers");
+            return self.refuse(problem);
+        }
+        Ok(Condition { kind, span, height })
+    }
+
+    /// `a or b or c`, whose parts are chains of `and`, whose parts are single conditions.
+    fn chain(&mut self, joint: &Joint) -> Parse<Condition> {
+        let tight = joint.word == AND.word;
+        let part = |parser: &mut Self| if tight { parser.single() } else { parser.chain(&AND) };
+        let first = part(self)?;
+        if !self.at_joint(joint) {
+            return Ok(first);
+        }
+        let mut parts = vec![first];
+        while self.eat_joint(joint) {
+            let next = part(self)?;
+            self.refuse_ambiguous_for(&parts, &next, joint)?;
+            parts.push(next);
+        }
+        let span = self.since(parts.first().map_or(self.peek_span(), |part| part.span));
+        let height = parts.iter().map(|part| part.height).max().unwrap_or(0);
+        let kind = if tight { ConditionKind::All(parts) } else { ConditionKind::Any(parts) };
+        self.node(kind, span, height)
+    }
+
+    fn at_joint(&self, joint: &Joint) -> bool {
+        self.at_word(joint.word)
+            || self.at_symbol(joint.sign)
+            || (self.peek().kind == Kind::Word && self.peek_text() == joint.word.to_ascii_uppercase())
+    }
+
+    fn eat_joint(&mut self, joint: &Joint) -> bool {
+        if self.eat_word(joint.word) {
+            return true;
+        }
+        let found = self.at_joint(joint);
+        if found {
+            let span = self.peek_span();
+            self.tell(
+                Diagnostic::error(
+                    codes::E0105,
+                    span,
+                    format!("conditions are joined by `{}`, found {}", joint.word, self.found()),
+                )
+                .help(format!("write `{}`", joint.word))
+                .machine(vec![Edit::replace(span, joint.word)]),
+            );
+            self.bump();
+        }
+        found
+    }
+
+    /// `a and b for 5m`: is it `(a and b) for 5m`, or `a and (b for 5m)`? With a `for` of its own on every part
+    /// there is no doubt.
+    fn refuse_ambiguous_for(&mut self, before: &[Condition], next: &Condition, joint: &Joint) -> Parse<()> {
+        let ConditionKind::Held(inner, length) = &next.kind else { return Ok(()) };
+        if before.iter().all(|part| matches!(part.kind, ConditionKind::Held(..))) {
+            return Ok(());
+        }
+        let text = |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or("");
+        let start = before.first().map_or(inner.span.start, |part| part.span.start);
+        let both = text(Span { start, end: inner.span.end, ..inner.span });
+        let (right, held) = (text(inner.span), text(length.span));
+        let left = text(Span { start, end: before.last().map_or(start, |part| part.span.end), ..inner.span });
+        let help = format!(
+            "write `({both}) for {held}` if all of it must hold together, or `{left} {} ({right} for {held})` if only the last part must",
+            joint.word
+        );
+        let span = Span { start: inner.span.end.saturating_add(1).min(length.span.start), ..length.span };
+        let problem = Diagnostic::error(codes::E0107, span, format!("`for {held}` can be read in two ways"))
+            .help(help)
+            .maybe(vec![Edit::insert(start, "("), Edit::insert(inner.span.end, ")")]);
+        self.refuse(problem)
+    }
+
+    /// `not …`, or `… for 5m`.
+    fn single(&mut self) -> Parse<Condition> {
+        let start = self.peek_span();
+        let sign = self.at_symbol("!");
+        if sign {
+            self.tell(
+                Diagnostic::error(codes::E0105, start, "`!` is written `not`")
+                    .help("write `not`")
+                    .machine(vec![Edit::replace(start, "not ")]),
+            );
+        }
+        if !sign && !self.at_word("not") {
+            return self.held();
+        }
+        self.bump();
+        self.deeper()?;
+        let inner = self.single()?;
+        self.shallower();
+        if let ConditionKind::Held(held, length) = &inner.kind {
+            let text = |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or("");
+            let help = format!(
+                "a `for` cannot stand under `not`: write `(not {}) for {}`",
+                text(held.span),
+                text(length.span)
+            );
+            let problem = Diagnostic::error(codes::E0107, inner.span, "this `for` can be read in two ways")
+                .help(help)
+                .maybe(vec![Edit::insert(start.start, "("), Edit::insert(held.span.end, ")")]);
+            return self.refuse(problem);
+        }
+        let height = inner.height;
+        self.node(ConditionKind::Not(Box::new(inner)), self.since(start), height)
+    }
+
+    fn held(&mut self) -> Parse<Condition> {
+        let condition = self.primary()?;
+        if !self.eat_word("for") {
+            return Ok(condition);
+        }
+        let length = self.length("a length of time after `for`, such as `5m`")?;
+        if self.at_word("for") {
+            let problem =
+                Diagnostic::error(codes::E0118, self.peek_span(), "a second `for` stands behind the first")
+                    .help("keep one of them, or use parentheses: `(a for 1m) for 5m`");
+            return self.refuse(problem);
+        }
+        let (span, height) = (self.since(condition.span), condition.height);
+        self.node(ConditionKind::Held(Box::new(condition), length), span, height)
+    }
+
+    fn primary(&mut self) -> Parse<Condition> {
+        let start = self.peek_span();
+        if self.at_word("every") && self.word_ahead(1, "signal") {
+            self.bump();
+            self.bump();
+            for word in ["meets", "its", "expectation"] {
+                self.expect_word(word, "in `every signal meets its expectation`")?;
+            }
+            let span = self.since(start);
+            return self.node(ConditionKind::EveryExpectation, span, 0);
+        }
+        let left = self.sum()?;
+        let relation = self.relation();
+        let left = match (left, relation.is_some() || self.at_word("between")) {
+            (Operand::Truth(condition), false) => return Ok(condition),
+            (Operand::Truth(condition), true) => {
+                let problem =
+                    Diagnostic::error(codes::E0307, condition.span, "a condition cannot be compared")
+                        .help("compare values, and join conditions with `and` or `or`");
+                return self.refuse(problem);
+            }
+            (Operand::Value(value), _) => value,
+        };
+        if let Some(relation) = relation {
+            let right = self.value_sum()?;
+            return self.compared(left, relation, right);
+        }
+        if self.eat_word("between") {
+            let against = self.range()?;
+            let span = self.since(left.span);
+            let compare = Compare { left: Some(left), test: against, span };
+            return self.node(ConditionKind::Compare(Box::new(compare)), span, 0);
+        }
+        if self.at_word("not") && self.word_ahead(1, "between") {
+            let problem = Diagnostic::error(codes::E0101, self.peek_span(), "`not between` is no comparison")
+                .help("write `not (p95 between 200ms and 300ms)`");
+            return self.refuse(problem);
+        }
+        let span = left.span;
+        self.node(ConditionKind::Bare(left), span, 0)
+    }
+
+    /// The comparison of an `expect`: its left side is the signal.
+    pub(super) fn expectation(&mut self, start: Span) -> Parse<Compare> {
+        if self.eat_word("between") {
+            let test = self.range()?;
+            return Ok(Compare { left: None, test, span: self.since(start) });
+        }
+        let at = self.peek_span();
+        let Some(relation) = self.relation() else {
+            let word = self.peek().kind == Kind::Word && self.ahead(1).kind == Kind::Symbol;
+            let problem = self.unexpected("a comparison, such as `<= 200ms` or `between 1 and 5`");
+            return self.refuse(match word {
+                true => problem.help("an expectation leaves its left side out: it is the signal itself"),
+                false => problem,
+            });
+        };
+        let at = Span { end: self.last_end(), ..at };
+        let right = self.value_sum()?;
+        self.refuse_for_in_expectation()?;
+        let _ = at;
+        Ok(Compare { left: None, test: Against::Is(relation, right), span: self.since(start) })
+    }
+
+    fn refuse_for_in_expectation(&mut self) -> Parse<()> {
+        if !self.at_word("for") && !self.at_word("and") && !self.at_word("or") {
+            return Ok(());
+        }
+        let word = self.peek_text();
+        let problem = Diagnostic::error(codes::E0101, self.peek_span(), format!("an expectation is one comparison, without `{word}`"))
+            .help("for more, write a trigger; a plan says for how long: `proceed when every signal meets its expectation for 5m`");
+        self.refuse(problem)
+    }
+
+    fn range(&mut self) -> Parse<Against> {
+        let low = self.value_sum()?;
+        self.expect_word("and", "in `between … and …`")?;
+        let high = self.value_sum()?;
+        Ok(Against::Between(low, high))
+    }
+
+    /// The sign of comparison ahead; a foreign one is told and taken as meant.
+    fn relation(&mut self) -> Option<Relation> {
+        if !matches!(self.peek().kind, Kind::Symbol | Kind::Word) {
+            return None;
+        }
+        let text = self.peek_text();
+        let (_, relation, own) = RELATIONS.iter().find(|(sign, ..)| *sign == text).copied()?;
+        if !own {
+            let span = self.peek_span();
+            let right = relation.as_str();
+            self.tell(
+                Diagnostic::error(codes::E0105, span, format!("`{text}` is no sign of comparison"))
+                    .help(format!("write `{right}`"))
+                    .machine(vec![Edit::replace(span, right)]),
+            );
+        }
+        self.bump();
+        Some(relation)
+    }
+
+    fn compared(&mut self, left: Expression, relation: Relation, right: Expression) -> Parse<Condition> {
+        let span = self.since(left.span);
+        let second = self.peek_span();
+        let chained = RELATIONS.iter().any(|(sign, _, own)| *own && self.at_symbol(sign));
+        if chained {
+            let again = self.relation();
+            let end = self.value_sum();
+            let text =
+                |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or("").to_owned();
+            let whole = self.since(left.span);
+            let problem = Diagnostic::error(codes::E0108, second, "comparisons cannot be chained")
+                .label("a second comparison");
+            let up = |relation| matches!(relation, Relation::Below | Relation::AtMost);
+            let down = |relation| matches!(relation, Relation::Above | Relation::AtLeast);
+            let range = match (again, &end) {
+                (Some(again), Ok(end)) if up(relation) && up(again) => Some((left.span, end.span)),
+                (Some(again), Ok(end)) if down(relation) && down(again) => Some((end.span, left.span)),
+                _ => None,
+            };
+            let problem = match range {
+                Some((low, high)) => {
+                    let meant = format!("{} between {} and {}", text(right.span), text(low), text(high));
+                    problem
+                        .help(format!("write `{meant}` (both ends included)"))
+                        .maybe(vec![Edit::replace(whole, meant)])
+                }
+                None => problem.help("write two comparisons joined by `and`"),
+            };
+            return self.refuse(problem);
+        }
+        let compare = Compare { left: Some(left), test: Against::Is(relation, right), span };
+        self.node(ConditionKind::Compare(Box::new(compare)), span, 0)
+    }
+}

@@ -1,0 +1,214 @@
+//! The clauses of a `test`: series that are given, and what is expected.
+
+use spark_core::SourceSpan as Span;
+
+use super::words::Kind;
+use super::{Parse, Parser};
+use crate::ast::{Moment, Step, StepKind, TestClause};
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Edit};
+use crate::suggest::{listed, nearest};
+
+/// The states that a trigger or an expectation shows.
+pub(crate) const STATES: &[&str] = &["ok", "pending", "warn", "hold", "rollback", "unknown"];
+/// What is decided.
+pub(crate) const DECISIONS: &[&str] = &["proceed", "hold", "rollback"];
+
+impl Parser<'_> {
+    pub(super) fn test_clause(&mut self, _start: Span) -> Parse<TestClause> {
+        if self.eat_word("given") {
+            return self.given();
+        }
+        if self.eat_word("at") {
+            return self.at_stage();
+        }
+        self.bump();
+        if self.at_word("decision") && self.ahead(1).kind == Kind::Word && !self.moment_ahead(2) {
+            // a trigger may be called `decision`: then a state and a time follow
+            self.bump();
+            return self.expect_decision();
+        }
+        if self.at_word("decision") && DECISIONS.contains(&self.text_of(self.ahead(1))) {
+            self.bump();
+            return self.expect_decision();
+        }
+        let name = self.name("a trigger or a signal, or `decision`")?;
+        let state = self.one_of(STATES, "a state")?;
+        let at = self.moment()?;
+        Ok(TestClause::ExpectState { name, state, at })
+    }
+
+    fn moment_ahead(&self, by: usize) -> bool {
+        self.word_ahead(by, "at") || self.word_ahead(by, "from")
+    }
+
+    fn expect_decision(&mut self) -> Parse<TestClause> {
+        let decision = self.one_of(DECISIONS, "a decision")?;
+        let at = self.moment()?;
+        let mut because = Vec::new();
+        if self.eat_word("because") {
+            because.push(self.name("a trigger's or a signal's name")?);
+            while self.eat_symbol(",") || self.eat_word("and") {
+                because.push(self.name("a trigger's or a signal's name")?);
+            }
+        }
+        Ok(TestClause::ExpectDecision { decision, at, because })
+    }
+
+    fn one_of(&mut self, words: &[&'static str], what: &str) -> Parse<crate::ast::Name> {
+        let span = self.peek_span();
+        let text = if self.peek().kind == Kind::Word { self.peek_text() } else { "" };
+        if words.contains(&text) {
+            self.bump();
+            return Ok(crate::ast::Name { text: text.to_owned(), span });
+        }
+        let problem = self.unexpected(&format!("{what}: {}", listed(words.iter().copied())));
+        self.refuse(match nearest(text, words.iter().copied()).first() {
+            Some(best) => {
+                problem.help(format!("did you mean `{best}`?")).machine(vec![Edit::replace(span, *best)])
+            }
+            None => problem,
+        })
+    }
+
+    /// `at 15m` or `from 15m`
+    fn moment(&mut self) -> Parse<Moment> {
+        let first = self.at_word("from");
+        if !first && !self.at_word("at") {
+            let problem = self.unexpected("`at` or `from` and a time, such as `at 15m`");
+            return self.refuse(problem);
+        }
+        self.bump();
+        let time = self.length_or_zero("a time from the test's start, such as `15m`")?;
+        Ok(Moment { time, first })
+    }
+
+    /// `at stage 25% of canary from 15m`
+    fn at_stage(&mut self) -> Parse<TestClause> {
+        self.expect_word("stage", "after `at`")?;
+        let share = self.literal("a stage's share, such as `25%`")?;
+        let plan = match self.eat_word("of") {
+            true => Some(self.name("a plan's name")?),
+            false => None,
+        };
+        let from = match self.eat_word("from") {
+            true => Some(self.length_or_zero("a time from the test's start, such as `15m`")?),
+            false => None,
+        };
+        Ok(TestClause::AtStage { share, plan, from })
+    }
+
+    fn given(&mut self) -> Parse<TestClause> {
+        let signal = self.name("a signal's name")?;
+        let mut baseline = self.on_track()?;
+        let mut steps = vec![self.step()?];
+        while self.at_symbol(",") || self.at_word("then") {
+            self.eat_symbol(",");
+            self.eat_word("then");
+            steps.push(self.step()?);
+        }
+        baseline |= self.on_track()?;
+        Ok(TestClause::Given { signal, baseline, steps })
+    }
+
+    /// `on baseline` (or `on canary`, which is what is meant without it).
+    fn on_track(&mut self) -> Parse<bool> {
+        if !self.eat_word("on") {
+            return Ok(false);
+        }
+        let baseline = self.at_word("baseline");
+        if !baseline && !self.at_word("canary") {
+            let problem = self.unexpected("`baseline` or `canary` after `on`");
+            return self.refuse(problem);
+        }
+        self.bump();
+        Ok(baseline)
+    }
+
+    fn step(&mut self) -> Parse<Step> {
+        let start = self.peek_span();
+        let mut length = None;
+        let kind = match self.step_word() {
+            Some(word) => {
+                self.bump();
+                self.word_step(word, &mut length)?
+            }
+            None => {
+                let value = self.literal(
+                    "a value, `from … to … over …`, `rises …`, `nothing`, `NaN`, `restart` or `error`",
+                )?;
+                self.eat_word("with");
+                let noise = match self.eat_word("noise") {
+                    true => Some(self.literal("how far the noise goes, such as `10ms`")?),
+                    false => None,
+                };
+                StepKind::Value { value, noise }
+            }
+        };
+        let mut step = Step { kind, length, every: None, once: false, span: start };
+        self.step_rest(&mut step)?;
+        step.span = self.since(start);
+        Ok(step)
+    }
+
+    /// The word that opens a step, if one does.
+    fn step_word(&self) -> Option<&'static str> {
+        let words = ["from", "rises", "falls", "nothing", "NaN", "Inf", "restart", "error"];
+        words.into_iter().find(|word| self.at_word(word)).or_else(|| {
+            let sign = self.at_symbol("+") || self.at_symbol("-");
+            (sign && self.word_ahead(1, "Inf")).then_some("±Inf")
+        })
+    }
+
+    fn word_step(&mut self, word: &str, length: &mut Option<crate::ast::Length>) -> Parse<StepKind> {
+        Ok(match word {
+            "from" => {
+                let from = self.literal("the value to start from")?;
+                self.expect_word("to", "in `from … to … over …`")?;
+                let to = self.literal("the value to arrive at")?;
+                if !self.eat_word("for") {
+                    self.expect_word("over", "in `from … to … over …`")?;
+                }
+                *length = Some(self.length("a length of time, such as `5m`")?);
+                StepKind::Ramp { from, to }
+            }
+            "rises" | "falls" => {
+                self.eat_word("by");
+                StepKind::Rises { by: self.literal("by how much, such as `100`")?, down: word == "falls" }
+            }
+            "nothing" => StepKind::Nothing,
+            "NaN" => StepKind::NotANumber,
+            "Inf" => StepKind::Infinite { negative: false },
+            "±Inf" => {
+                let sign = self.token_at(self.at.saturating_sub(1));
+                self.bump();
+                StepKind::Infinite { negative: self.text_of(sign) == "-" }
+            }
+            "restart" => StepKind::Restart,
+            _ => StepKind::Error(self.optional_text()?),
+        })
+    }
+
+    /// `for 10m`, `every 15s`, `once`, in any order.
+    fn step_rest(&mut self, step: &mut Step) -> Parse<()> {
+        loop {
+            let span = self.peek_span();
+            if self.at_word("for") || self.at_word("every") {
+                let every = self.at_word("every");
+                let word = self.peek_text();
+                self.bump();
+                let length = self.length("a length of time, such as `10m`")?;
+                let place = if every { &mut step.every } else { &mut step.length };
+                if place.replace(length).is_some() {
+                    let problem =
+                        Diagnostic::error(codes::E0118, span, format!("`{word}` stands twice in one step"));
+                    return self.refuse(problem);
+                }
+            } else if self.eat_word("once") {
+                step.once = true;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `test` blocks, checked: names are handles, values are in base units.
+
+use rust_decimal::Decimal;
+use spark_core::{SignalId, SourceSpan, State, TimeSpan, Track, TriggerId, Verdict};
+
+/// A test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestCase {
+    /// Its title.
+    pub title: String,
+    /// The series that are given.
+    pub given: Vec<Given>,
+    /// The stages that it is in; none without `at stage`.
+    pub stages: Vec<TestStage>,
+    /// What is expected.
+    pub expected: Vec<Expected>,
+    /// Where it stands.
+    pub span: SourceSpan,
+}
+
+/// A series of one signal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Which signal.
+    pub signal: SignalId,
+    /// Of which version.
+    pub track: Track,
+    /// What it does, one piece after the other from the test's start.
+    pub steps: Vec<TestStep>,
+    /// Where it stands.
+    pub span: SourceSpan,
+}
+
+/// A piece of a series. It covers `[start, start + duration)`; without a duration it goes on to the test's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestStep {
+    /// What the values do.
+    pub series: Series,
+    /// For how long.
+    pub duration: Option<TimeSpan>,
+    /// The time between samples; `evaluate every` where it is not said.
+    pub every: Option<TimeSpan>,
+    /// One sample alone.
+    pub once: bool,
+    /// Where it stands.
+    pub span: SourceSpan,
+}
+
+/// What the values of a step do, in the signal's base unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Series {
+    /// They stay; with noise, within that far of the value.
+    Value {
+        /// The value.
+        value: Decimal,
+        /// How far the noise goes, zero without.
+        noise: Decimal,
+    },
+    /// They go from one value to another in the step's duration.
+    Ramp {
+        /// The first.
+        from: Decimal,
+        /// The last.
+        to: Decimal,
+    },
+    /// They grow by so much every sample (negative: fall).
+    Rises {
+        /// By how much.
+        by: Decimal,
+    },
+    /// There are no samples.
+    Nothing,
+    /// They are not numbers.
+    NotANumber,
+    /// They are infinite.
+    Infinite {
+        /// Below all numbers.
+        negative: bool,
+    },
+    /// The process restarts: a counter starts again at zero.
+    Restart,
+    /// The source fails, with these words.
+    Failed(String),
+}
+
+/// A stage that a test is in from an instant on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestStage {
+    /// The plan's place in the policy.
+    pub plan: usize,
+    /// The stage's place in the plan.
+    pub stage: usize,
+    /// From when, since the test's start.
+    pub from: TimeSpan,
+    /// Where it stands.
+    pub span: SourceSpan,
+}
+
+/// A trigger, or a signal's expectation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A trigger.
+    Trigger(TriggerId),
+    /// A signal's expectation.
+    Expectation(SignalId),
+}
+
+/// When something is expected, since the test's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// So at that instant.
+    At(TimeSpan),
+    /// So at that instant, and not at the one before.
+    From(TimeSpan),
+}
+
+/// What is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// The state of a trigger or an expectation.
+    State {
+        /// Of which.
+        subject: Subject,
+        /// Which state.
+        state: State,
+        /// When.
+        at: Moment,
+        /// Where it stands.
+        span: SourceSpan,
+    },
+    /// The decision.
+    Decision {
+        /// Which one.
+        verdict: Verdict,
+        /// When.
+        at: Moment,
+        /// What must be among its reasons.
+        because: Vec<Subject>,
+        /// Where it stands.
+        span: SourceSpan,
+    },
+}
