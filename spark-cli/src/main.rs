@@ -1,3 +1,97 @@
-//! The command line of Spark.
+//! The command line of Spark: arguments, printing, exit codes. No decision is made here.
 
-fn main() {}
+mod command;
+mod console;
+mod demo;
+mod exit;
+mod rules;
+mod samples;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::console::{Console, ConsoleArgs, say};
+use crate::exit::{Exit, Failure};
+
+/// Decides whether a release goes forward, waits or goes back, and proves why.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spark",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes:
+  0 proceed, all is well     1 could not run            2 bad arguments
+  10 hold                    11 rollback                12 the rules have errors
+  13 evidence does not verify                           14 tests or checks failed
+
+Start with `spark demo`, or with `spark init`."
+)]
+struct Cli {
+    #[command(flatten)]
+    console: ConsoleArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    /// Write starter rules with tests
+    Init(command::init::InitArgs),
+    /// Check rules: all that is wrong, where, and how to put it right
+    Check(command::check::CheckArgs),
+    /// Show what would have been decided over recorded samples
+    Replay(command::replay::ReplayArgs),
+    /// Make one decision; the exit code says it
+    Decide(command::decide::DecideArgs),
+    /// Walk a release through its plan, live
+    Run(command::run::RunArgs),
+    /// Verify, show and replay what a release left behind
+    Evidence(command::evidence::EvidenceArgs),
+    #[command(hide = true)]
+    DemoService(demo::service::ServiceArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return arguments(&told),
+    };
+    let mut console = Console::new(cli.console);
+    let result = match &cli.command {
+        // both print and end in their own way
+        Command::Demo(args) => return demo::run(args),
+        Command::DemoService(args) => return demo::service::run(args),
+        Command::Init(args) => command::init::run(&mut console, args),
+        Command::Check(args) => command::check::run(&mut console, args),
+        Command::Replay(args) => command::replay::run(&mut console, args),
+        Command::Decide(args) => command::decide::run(&mut console, args),
+        Command::Run(args) => command::run::run(&mut console, args, cli.console),
+        Command::Evidence(args) => command::evidence::run(&mut console, args),
+    };
+    let result = match console.failure() {
+        Some(error) => Err(Failure::could_not_run(format!("cannot write the result: {error}"))),
+        None => result,
+    };
+    ExitCode::from(match result {
+        Ok(exit) => exit as u8,
+        Err(failure) => {
+            if !failure.words.is_empty() {
+                say(&format!("error: {failure}"));
+            }
+            failure.exit as u8
+        }
+    })
+}
+
+/// What the argument parser has to say: help and version are results, anything else is a mistake.
+fn arguments(told: &clap::Error) -> ExitCode {
+    // a closed pipe leaves nobody to tell
+    let _ = told.print();
+    match told.use_stderr() {
+        true => ExitCode::from(Exit::BadArguments as u8),
+        false => ExitCode::from(Exit::Done as u8),
+    }
+}

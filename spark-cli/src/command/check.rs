@@ -1,0 +1,243 @@
+//! `spark check`: parses and checks rules.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use spark_rules::{Applicability, Diagnostic, Edit, Files};
+
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::rules;
+
+/// Deepest folder that is searched for rules.
+const DEPTH_MAX: usize = 64;
+/// Most rounds of fixing: a mended mistake may uncover another, and most take one.
+const FIX_ROUNDS_MAX: usize = 10;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spark check release.rules
+  spark check rules/ --deny-warnings --format json")]
+pub(crate) struct CheckArgs {
+    /// Rule files; a directory means every .rules below it
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Treat warnings as errors
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Apply the fixes that surely say what was meant
+    #[arg(long)]
+    fix: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For code-scanning services
+    Sarif,
+}
+
+/// What was found in one file and those that it uses.
+struct Finding {
+    path: PathBuf,
+    files: Files,
+    diagnostics: Vec<Diagnostic>,
+}
+
+pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failure> {
+    let paths = gather(&args.paths)?;
+    let mut findings = Vec::new();
+    for path in paths {
+        if args.fix {
+            fix(console, &path)?;
+        }
+        findings.push(check(path)?);
+    }
+    drop_repeated(&mut findings);
+    match args.format {
+        Format::Text => text(console, &findings),
+        Format::Json => {
+            let parts = findings.iter().map(|finding| (&finding.files, finding.diagnostics.as_slice()));
+            console.line(spark_rules::diagnostics_json(parts));
+        }
+        Format::Sarif => console.line(sarif(&findings)),
+    }
+    let mut all = findings.iter().flat_map(|finding| &finding.diagnostics);
+    let bad = all.any(|diagnostic| diagnostic.is_error() || args.deny_warnings);
+    Ok(if bad { Exit::BadRules } else { Exit::Done })
+}
+
+fn check(path: PathBuf) -> Result<Finding, Failure> {
+    Ok(match rules::load(&path)? {
+        Ok(loaded) => Finding { path, files: loaded.files, diagnostics: loaded.warnings },
+        Err(failed) => Finding { path, files: failed.files, diagnostics: failed.diagnostics },
+    })
+}
+
+/// A file that several others use is checked with each of them; what is found in it is said once.
+fn drop_repeated(findings: &mut [Finding]) {
+    let mut seen = BTreeSet::new();
+    for Finding { path, files, diagnostics } in findings {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        diagnostics.retain(|diagnostic| {
+            let span = diagnostic.span;
+            let file = match span.file {
+                0 => path.clone(),
+                other => folder.join(files.name(other)),
+            };
+            let file = file.canonicalize().unwrap_or(file);
+            seen.insert((file, span.start, span.end, diagnostic.code.id, diagnostic.message.clone()))
+        });
+    }
+}
+
+/// The files to be checked: those that are named, and every `.rules` below the directories that are named.
+fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let before = found.len();
+            below(path, 0, &mut found)?;
+            if found.len() == before {
+                let words = format!("there is no `.rules` file below `{}`", path.display());
+                return Err(Failure::could_not_run(words));
+            }
+        } else {
+            found.push(path.clone());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|path| seen.insert(path.clone()));
+    Ok(found)
+}
+
+fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::could_not_run(format!("cannot read `{}`: {error}", folder.display()))
+    };
+    if depth > DEPTH_MAX {
+        let words = format!("`{}` is nested more than {DEPTH_MAX} folders deep", folder.display());
+        return Err(Failure::could_not_run(words));
+    }
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        entries.push((entry.path(), entry.file_type().map_err(failed)?));
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    for (path, kind) in entries {
+        if kind.is_dir() {
+            below(&path, depth.saturating_add(1), found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rules") && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn text(console: &mut Console, findings: &[Finding]) {
+    for finding in findings {
+        for diagnostic in &finding.diagnostics {
+            console.line(rules::render(&finding.files, diagnostic).trim_end());
+            console.line("");
+        }
+    }
+    if console.quiet() {
+        return;
+    }
+    let files = match findings.len() {
+        1 => "1 file".to_owned(),
+        many => format!("{many} files"),
+    };
+    let all: Vec<Diagnostic> = findings.iter().flat_map(|finding| finding.diagnostics.clone()).collect();
+    console.line(match all.is_empty() {
+        true => format!("{files} checked: all is well"),
+        false => format!("{files} checked: {}", rules::count(&all).trim_start_matches("has ")),
+    });
+}
+
+/// Applies the sure fixes of one file until there are no more.
+fn fix(console: &Console, path: &Path) -> Result<(), Failure> {
+    let mut applied: usize = 0;
+    for _ in 0..FIX_ROUNDS_MAX {
+        let finding = check(path.to_owned())?;
+        let mut edits: Vec<&Edit> = Vec::new();
+        for diagnostic in finding.diagnostics.iter().filter(|diagnostic| diagnostic.span.file == 0) {
+            let sure = diagnostic.fix.iter().filter(|fix| fix.applicability == Applicability::Machine);
+            for fix in sure {
+                // all of a fix or nothing of it, and none that touches another's text
+                let free =
+                    |edit: &Edit| edits.iter().all(|other| edit.start > other.end || edit.end < other.start);
+                if fix.edits.iter().all(free) {
+                    edits.extend(&fix.edits);
+                    applied = applied.saturating_add(1);
+                }
+            }
+        }
+        if edits.is_empty() {
+            break;
+        }
+        edits.sort_by_key(|edit| edit.start);
+        let text = edited(finding.files.source(0), &edits);
+        fs::write(path, text)
+            .map_err(|error| Failure::could_not_run(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    if applied > 0 {
+        console.note(format!("{}: {applied} fixed", path.display()));
+    }
+    Ok(())
+}
+
+fn edited(source: &str, edits: &[&Edit]) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut from = 0usize;
+    for edit in edits {
+        text.push_str(source.get(from..edit.start as usize).unwrap_or(""));
+        text.push_str(&edit.text);
+        from = edit.end as usize;
+    }
+    text.push_str(source.get(from..).unwrap_or(""));
+    text
+}
+
+/// The findings in SARIF 2.1.0.
+fn sarif(findings: &[Finding]) -> String {
+    let results: Vec<serde_json::Value> = findings
+        .iter()
+        .flat_map(|finding| finding.diagnostics.iter().map(|diagnostic| (&finding.files, diagnostic)))
+        .map(|(files, diagnostic)| {
+            let (start, end) = (files.position(diagnostic.span), files.end_position(diagnostic.span));
+            json!({
+                "ruleId": diagnostic.code.id,
+                "level": diagnostic.severity.as_str(),
+                "message": { "text": diagnostic.message },
+                "locations": [{ "physicalLocation": {
+                    "artifactLocation": { "uri": files.name(diagnostic.span.file) },
+                    "region": {
+                        "startLine": start.line, "startColumn": start.column,
+                        "endLine": end.line, "endColumn": end.column,
+                    },
+                }}],
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "spark", "version": env!("CARGO_PKG_VERSION") } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+    .to_string()
+}

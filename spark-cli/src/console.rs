@@ -1,0 +1,137 @@
+//! Standard output and standard error: what is written where, in colour or not, and what a closed pipe means.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use spark_core::{State, Verdict};
+
+/// Options of every command.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ConsoleArgs {
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more: every evaluation, not changes alone
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+/// Where a command writes.
+///
+/// Results go to standard output; what is said about the work goes to standard error. Colour is dropped where
+/// the stream is no terminal or `NO_COLOR` is set. A reader that went away is no error: what it asked for is done.
+pub(crate) struct Console {
+    args: ConsoleArgs,
+    out: io::BufWriter<anstream::AutoStream<io::Stdout>>,
+    closed: bool,
+    failed: Option<io::Error>,
+}
+
+impl Console {
+    pub(crate) fn new(args: ConsoleArgs) -> Self {
+        let out = io::BufWriter::new(anstream::AutoStream::auto(io::stdout()));
+        Self { args, out, closed: false, failed: None }
+    }
+
+    /// Whether only results are wanted.
+    pub(crate) const fn quiet(&self) -> bool {
+        self.args.quiet
+    }
+
+    /// Whether more is wanted.
+    pub(crate) const fn verbose(&self) -> bool {
+        self.args.verbose
+    }
+
+    /// Whether standard error is a terminal that progress may be shown on.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.args.quiet && io::stderr().is_terminal()
+    }
+
+    /// Whether the reader of standard output went away, or the disk behind it is full: nothing more is worth doing.
+    pub(crate) const fn closed(&self) -> bool {
+        self.closed
+    }
+
+    /// A line of the result.
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) {
+        if self.closed {
+            return;
+        }
+        let text = text.as_ref();
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.write_all(b"\n"));
+        self.keep(written);
+    }
+
+    /// Brings what was written to the reader.
+    pub(crate) fn flush(&mut self) {
+        if !self.closed {
+            let flushed = self.out.flush();
+            self.keep(flushed);
+        }
+    }
+
+    fn keep(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.closed = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    /// Why the result could not be written, where that is the writer's fault.
+    pub(crate) fn failure(&mut self) -> Option<io::Error> {
+        self.flush();
+        self.failed.take()
+    }
+
+    /// A word about the work, on standard error.
+    pub(crate) fn note(&self, text: impl AsRef<str>) {
+        if !self.args.quiet {
+            say(text.as_ref());
+        }
+    }
+}
+
+/// Writes a line to standard error; there is nobody left to tell when that fails.
+pub(crate) fn say(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = writeln!(stderr, "{text}");
+}
+
+/// `text` in bold.
+pub(crate) fn strong(text: &str) -> String {
+    styled(Style::new().bold(), text)
+}
+
+/// `text` set back.
+pub(crate) fn faint(text: &str) -> String {
+    styled(Style::new().dimmed(), text)
+}
+
+/// A verdict's word in its colour.
+pub(crate) fn verdict(verdict: Verdict) -> String {
+    let colour = match verdict {
+        Verdict::Proceed => AnsiColor::Green,
+        Verdict::Hold => AnsiColor::Yellow,
+        Verdict::Rollback => AnsiColor::Red,
+    };
+    styled(colour.on_default().bold(), verdict.as_str())
+}
+
+/// A state's word in its colour, filled up to `width`.
+pub(crate) fn state(state: State, width: usize) -> String {
+    let colour = match state {
+        State::Ok => AnsiColor::Green,
+        State::Pending | State::Warn | State::Hold => AnsiColor::Yellow,
+        State::Rollback => AnsiColor::Red,
+        State::Unknown => AnsiColor::Magenta,
+    };
+    styled(colour.on_default(), &format!("{:width$}", state.as_str()))
+}
+
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}

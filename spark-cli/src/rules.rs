@@ -1,0 +1,118 @@
+//! Rule files: read from disk within limits, loaded, and their diagnostics shown.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use spark_core::{Policy, SourceSpan};
+use spark_rules::{Diagnostic, Failed, Files, Loaded};
+use spark_runtime::journal::RuleText;
+
+use crate::console::{Console, say};
+use crate::exit::{Exit, Failure};
+
+/// Longest piece of rule text that is quoted in a table.
+const QUOTE_CHARS: usize = 120;
+
+/// Rules that hold.
+pub(crate) struct Rules {
+    /// What they say.
+    pub(crate) policy: Arc<Policy>,
+    files: Files,
+}
+
+impl Rules {
+    /// Loads rules; shows what is wrong with them on standard error.
+    pub(crate) fn load(console: &Console, path: &Path) -> Result<Self, Failure> {
+        match load(path)? {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    console.note(render(&loaded.files, warning).trim_end());
+                }
+                Ok(Self { policy: Arc::new(loaded.policy), files: loaded.files })
+            }
+            Err(failed) => {
+                for diagnostic in &failed.diagnostics {
+                    say(render(&failed.files, diagnostic).trim_end());
+                }
+                let words = format!("`{}` {}", path.display(), count(&failed.diagnostics));
+                Err(Failure { exit: Exit::BadRules, words })
+            }
+        }
+    }
+
+    /// The text of every file that was read, the named one first.
+    pub(crate) fn texts(&self) -> Vec<RuleText> {
+        (0u32..)
+            .take(self.files.len())
+            .map(|file| RuleText {
+                name: self.files.name(file).to_owned(),
+                text: self.files.source(file).to_owned(),
+            })
+            .collect()
+    }
+
+    /// A piece of rule text in one line, with its place.
+    pub(crate) fn quote(&self, span: SourceSpan) -> String {
+        let place = self.files.position(span);
+        let words: Vec<&str> = self.files.text(span).split_whitespace().collect();
+        let mut text: String = words.join(" ").chars().take(QUOTE_CHARS).collect();
+        if text.chars().count() == QUOTE_CHARS {
+            text.push('…');
+        }
+        format!("{text} ({}:{}:{})", self.files.name(span.file), place.line, place.column)
+    }
+}
+
+/// Loads rules: the policy, or what is wrong with it.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn load(path: &Path) -> Result<Result<Loaded, Failed>, Failure> {
+    let bytes = read(path).map_err(|words| Failure::could_not_run(format!("cannot read {words}")))?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut included = |name: &str| include(&folder, name);
+    Ok(spark_rules::load_bytes(&path.display().to_string(), &bytes, &mut included))
+}
+
+/// Reads a file, no more of it than a rule file may have and one byte: the loader says what is too long.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let most = u64::try_from(spark_rules::limits::TEXT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+        .map_err(|error| format!("`{}`: {error}", path.display()))?;
+    Ok(bytes)
+}
+
+/// Reads a file that rules `use`, which stays below their folder whatever links stand there.
+fn include(folder: &Path, name: &str) -> Result<String, String> {
+    let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+    let real = |path: &Path| path.canonicalize().map_err(|error| format!("`{}`: {error}", path.display()));
+    let (root, path) = (real(&folder)?, real(&folder.join(name))?);
+    if !path.starts_with(&root) {
+        return Err(format!("`{name}` leads out of the folder of the rules"));
+    }
+    spark_rules::text_of(read(&path)?)
+}
+
+/// A diagnostic for people, with the text that it speaks of.
+pub(crate) fn render(files: &Files, diagnostic: &Diagnostic) -> String {
+    files.render_styled(diagnostic)
+}
+
+/// How many errors and warnings there are, in words: `has 2 errors and 1 warning`.
+pub(crate) fn count(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let warnings = diagnostics.len().saturating_sub(errors);
+    let some = |count: usize, word: &str| match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    };
+    match (errors, warnings) {
+        (_, 0) => format!("has {}", some(errors, "error")),
+        (0, _) => format!("has {}", some(warnings, "warning")),
+        _ => format!("has {} and {}", some(errors, "error"), some(warnings, "warning")),
+    }
+}

@@ -1,0 +1,92 @@
+//! Samples from files, standard input and Prometheus.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use clap::Args;
+use spark_core::{Policy, TimeSpan, Timestamp};
+use spark_runtime::http::HttpConfig;
+use spark_runtime::replay::Recording;
+use spark_runtime::source::file::{self, Record};
+use spark_runtime::source::prometheus::{PrometheusConfig, PrometheusSource};
+
+use crate::exit::Failure;
+
+/// How HTTP sources are asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HttpArgs {
+    /// File with a bearer token for the source
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// PEM file with the only certificates to be trusted
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Longest time for one answer, as in 5s
+    #[arg(long, value_name = "D", default_value = "10s", value_parser = parse_span)]
+    timeout: TimeSpan,
+}
+
+impl HttpArgs {
+    pub(crate) fn config(&self) -> HttpConfig {
+        let files = HttpConfig {
+            token_file: self.token_file.clone(),
+            ca_file: self.ca_file.clone(),
+            ..HttpConfig::default()
+        };
+        files.within(self.timeout.to_std())
+    }
+}
+
+/// A length of time on the command line, longer than none.
+pub(crate) fn parse_span(text: &str) -> Result<TimeSpan, String> {
+    match spark_core::quantity::parse_duration(text) {
+        Some(span) if !span.is_zero() => Ok(span),
+        _ => Err("expected a duration above zero, such as 15s".to_owned()),
+    }
+}
+
+/// An instant on the command line.
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "expected RFC 3339, as in 2026-01-01T00:15:00Z, or Unix seconds".to_owned())
+}
+
+/// The records of sample files in their order; `-` is standard input.
+pub(crate) fn read_files(files: &[PathBuf], policy: &Policy) -> Result<Recording, Failure> {
+    let mut records: Vec<Record> = Vec::new();
+    let mut stdin_taken = false;
+    for path in files {
+        let read = if path.as_os_str() == "-" {
+            if std::mem::replace(&mut stdin_taken, true) {
+                return Err(Failure::bad_arguments("standard input can be read once: `-` stands twice"));
+            }
+            file::read_from("standard input", &mut std::io::stdin().lock(), policy)
+        } else {
+            let mut stream = File::open(path).map_err(|error| {
+                Failure::could_not_run(format!("cannot read `{}`: {error}", path.display()))
+            })?;
+            file::read_from(&path.display().to_string(), &mut stream, policy)
+        };
+        records.extend(read.map_err(|error| Failure::of(&error))?);
+    }
+    Ok(Recording::new(records))
+}
+
+/// A Prometheus as a source.
+pub(crate) fn prometheus(url: &str, http: &HttpArgs) -> Result<PrometheusSource, Failure> {
+    let config = PrometheusConfig {
+        token_file: http.token_file.clone(),
+        ca_file: http.ca_file.clone(),
+        timeout: http.timeout.to_std(),
+        ..PrometheusConfig::new(url)
+    };
+    PrometheusSource::new(config).map_err(|error| Failure::of(&error))
+}
+
+/// The program's asynchronous part, on as many threads as it needs.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::could_not_run(format!("cannot start its threads: {error}")))?;
+    Ok(runtime.block_on(work))
+}

@@ -1,0 +1,97 @@
+//! Reports for people: the verdict with its reasons first, then every trigger and expectation.
+
+use spark_core::{Decision, Report, Timestamp};
+
+use crate::console::{Console, faint, state, strong, verdict};
+use crate::rules::Rules;
+
+/// Width of the widest state.
+const STATE_WIDTH: usize = 8;
+/// What stands where there is no value.
+const NONE: &str = "-";
+
+/// A decision in one line.
+pub(crate) fn headline(decision: &Decision) -> String {
+    let because = match decision.because.as_slice() {
+        [] => String::new(),
+        names => format!(" because {}", names.join(", ")),
+    };
+    format!("{} at {}{because}", verdict(decision.verdict), decision.at)
+}
+
+/// Prints what every trigger and expectation shows, those that decide first.
+pub(crate) fn print(
+    console: &mut Console,
+    rules: &Rules,
+    decision: &Decision,
+    triggers: &[Report],
+    expectations: &[Report],
+) {
+    let names = triggers.iter().chain(expectations).map(|report| report.name.chars().count());
+    let width = names.max().unwrap_or(0).max("trigger".len());
+    for (heading, reports) in [("trigger", triggers), ("expected", expectations)] {
+        if reports.is_empty() {
+            continue;
+        }
+        let mut ordered: Vec<&Report> = reports.iter().collect();
+        ordered.sort_by_key(|report| !decision.because.contains(&report.name));
+        console.line("");
+        console.line(faint(&format!(
+            "{heading:width$}  {:STATE_WIDTH$}  {:20}  {:>12}  {:>12}  limit",
+            "state", "since", "value", "margin"
+        )));
+        for report in ordered {
+            let decides = decision.because.contains(&report.name);
+            row(console, report, width, decides);
+            details(console, rules, report, decides);
+        }
+    }
+}
+
+fn row(console: &mut Console, report: &Report, width: usize, decides: bool) {
+    let name = format!("{:width$}", report.name);
+    let text = |value: Option<spark_core::Quantity>| value.map_or(NONE.to_owned(), |v| v.to_string());
+    let margin = match report.margin_percent {
+        Some(percent) => format!("{} ({}%)", text(report.margin), percent.round_dp(1).normalize()),
+        None => text(report.margin),
+    };
+    console.line(format!(
+        "{}  {}  {:20}  {:>12}  {:>12}  {}",
+        if decides { strong(&name) } else { name },
+        state(report.state, STATE_WIDTH),
+        report.since.to_string(),
+        text(report.value),
+        margin,
+        text(report.threshold),
+    ));
+}
+
+/// The lines below a row: why it is unknown, what would change it, and of those that decide what they rest on.
+fn details(console: &mut Console, rules: &Rules, report: &Report, decides: bool) {
+    if let Some(cause) = &report.cause {
+        console.line(format!("    unknown: {cause}"));
+    }
+    if let Some(change) = &report.would_change {
+        console.line(format!("    next: {change}"));
+    }
+    if !decides && !console.verbose() {
+        return;
+    }
+    console.line(format!("    rule: {}", rules.quote(report.span)));
+    let evidence = &report.evidence;
+    let time = |at: Option<Timestamp>| at.map_or(NONE.to_owned(), |at| at.to_string());
+    let gap = evidence.largest_gap.map_or(NONE.to_owned(), |gap| gap.to_string());
+    console.line(format!(
+        "    evidence: {} samples from {} to {}, largest gap {gap}",
+        evidence.samples,
+        time(evidence.oldest),
+        time(evidence.newest)
+    ));
+    let trigger = rules.policy.triggers().iter().find(|trigger| trigger.name == report.name);
+    if let Some(runbook) = trigger.and_then(|trigger| trigger.runbook.as_ref()) {
+        console.line(format!("    runbook: {runbook}"));
+    }
+    if let Some(owner) = trigger.and_then(|trigger| trigger.owner.as_ref()) {
+        console.line(format!("    owner: {owner}"));
+    }
+}
