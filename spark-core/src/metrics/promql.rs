@@ -2,9 +2,10 @@
 //!
 //! What a query gives at an instant agrees with Spark's own evaluation, these aside:
 //!
-//! - Coverage of a window: Spark adds up what the samples cover, a query only asks whether the metric was there
-//!   already at four fifths of the window ago. A gap inside of the window, and the time since the newest sample,
-//!   are not counted against it. Prometheus scrapes at times of its own, so that time is never zero there.
+//! - Coverage of a window is asked at twenty places of it: whether a sample was at most `stale after` old there. So
+//!   it is known to a twentieth. The time since the newest sample, which is never zero with a Prometheus that
+//!   scrapes at times of its own, is not counted against it, and after a gap a window is covered up to
+//!   `stale after` later.
 //! - A sample exactly as old as the window or as 5 m: Prometheus 2 sees it, Prometheus 3 and Spark do not.
 //! - With `stale after` above 5 m, Prometheus' look-back, a sample exactly `stale after` old is not seen.
 //! - Below a millisecond, times are rounded.
@@ -23,6 +24,10 @@ use crate::time::TimeSpan;
 
 /// How far an instant selector of Prometheus looks back, unless its operator changed it.
 const LOOK_BACK: TimeSpan = TimeSpan::from_seconds(300);
+
+/// At how many places of a window its coverage is asked, and more than how many of them must be covered: 80 %.
+const COVERAGE_PLACES: i64 = 20;
+const COVERED_PLACES: i64 = 16;
 
 /// What a query needs to know beside the expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,20 +153,20 @@ impl Query<'_> {
         format!("{}({selected}[{}])", range_name(function), span_text(self.over))
     }
 
-    /// `text`, if the metric's newest sample can be believed and the metric was there at the window's beginning.
+    /// `text`, if the metric's newest sample can be believed and its samples cover the window.
     fn believed(&self, text: &str, metric: &str) -> String {
         let all = self.select(metric, &[]);
         let stale = self.options.stale_after;
-        let range = span_text(stale);
+        let alive = format!("count(count_over_time({all}[{}]))", span_text(stale));
         let fresh = if stale > LOOK_BACK {
-            format!("count(count_over_time({all}[{range}])) > 0")
+            format!("{alive} > 0")
         } else {
             format!("time() - max(timestamp({all})) <= {}", number_text(stale.seconds()))
         };
-        let ago =
-            TimeSpan::from_nanos(self.over.nanos().saturating_mul(4).checked_div(5).unwrap_or_default());
-        let begun = format!("count(count_over_time({all}[{range}] offset {})) > 0", span_text(ago));
-        format!("({text} and on() ({fresh}) and on() ({begun}))")
+        let between = self.over.nanos().checked_div(COVERAGE_PLACES).unwrap_or_default();
+        let (over, step) = (span_text(self.over), span_text(TimeSpan::from_nanos(between)));
+        let covered = format!("count_over_time({alive}[{over}:{step}]) > {COVERED_PLACES}");
+        format!("({text} and on() ({fresh}) and on() ({covered}))")
     }
 
     /// A selector with the matchers of the track.
@@ -285,7 +290,7 @@ mod tests {
         );
         let counter = PromqlOptions { counter: true, ..options(45) };
         check(MetricsNode::Select(select("n", &[])), &counter, "sum((n and (time() - timestamp(n) <= 45)))");
-        let guard = "and on() (time() - max(timestamp(m)) <= 45) and on() (count(count_over_time(m[45s] offset 48s)) > 0)";
+        let guard = "and on() (time() - max(timestamp(m)) <= 45) and on() (count_over_time(count(count_over_time(m[45s]))[60s:3s]) > 16)";
         let errors = || MetricsNode::Range {
             function: RangeFunction::Rate,
             selector: select("m", &[("s", Matches, r"5\d")]),
@@ -335,7 +340,7 @@ mod tests {
             &format!(
                 "(histogram_quantile(0.999, sum by (le, instance) (rate({h}[60s]))) \
                  and on() (time() - max(timestamp({h})) <= 45) \
-                 and on() (count(count_over_time({h}[45s] offset 48s)) > 0))"
+                 and on() (count_over_time(count(count_over_time({h}[45s]))[60s:3s]) > 16))"
             ),
         );
         let canary = options(45).on_track(Track::Canary);
