@@ -17,3 +17,6 @@ pub use expression::{
 };
 pub use promql::{PromqlOptions, to_promql};
 pub use reader::{MetricPoint, MetricsReader};
+
+#[cfg(test)]
+mod tests;

@@ -245,3 +245,11 @@ fn compute(
         Err(cause) => Reading::Failed(cause.to_string()),
     }
 }
+
+#[cfg(test)]
+impl MetricsReader {
+    /// Makes a track's store as full as it may be.
+    pub(super) fn fill(&mut self, track: Track) {
+        self.scraped(track).store = Store::full();
+    }
+}

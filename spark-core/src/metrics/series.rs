@@ -176,6 +176,14 @@ impl Series {
 }
 
 #[cfg(test)]
+impl Store {
+    /// A store that has room for no point more.
+    pub(super) fn full() -> Self {
+        Self { points: POINTS_MAX, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -253,7 +261,7 @@ mod tests {
         let mut store = Store { series: SERIES_MAX, ..Store::default() };
         let refused = store.observe("m", Labels::new(), at(1), Reading::NotANumber);
         assert_eq!(refused, Err(Full { of: "series", limit: SERIES_MAX }));
-        let mut store = Store { points: POINTS_MAX, ..Store::default() };
+        let mut store = Store::full();
         let refused = store.observe("m", Labels::new(), at(1), Reading::NotANumber);
         assert_eq!(refused, Err(Full { of: "points", limit: POINTS_MAX }));
     }
