@@ -295,4 +295,6 @@ pub(crate) enum ExpressionKind {
     Group(Box<Expression>),
     Baseline,
     PreviousStage,
+    /// Something that could not be read and was told.
+    Wrong,
 }

@@ -18,7 +18,7 @@ pub const DIAGNOSTICS_MAX: usize = 1_000;
 
 /// Most names that are compared in search of "did you mean", in one run: a file of 10,000 wrong names must not
 /// cost 10,000 × 10,000 comparisons.
-pub const SUGGESTION_COMPARISONS_MAX: usize = 2_000_000;
+pub const SUGGESTION_COMPARISONS_MAX: usize = 300_000;
 
 /// Longest name, in bytes: it has to fit into a line of output.
 pub const NAME_BYTES_MAX: usize = 100;

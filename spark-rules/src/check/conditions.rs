@@ -209,14 +209,14 @@ impl Checker<'_> {
         at: &Expression,
     ) -> Diagnostic {
         let kind = Type::of_literal(&literal);
-        if let (Some(a), Some(b)) = (currency(wanted), currency(kind)) {
-            if a != b {
-                let message =
-                    format!("`{subject}` is money in {a}, `{written}` is in {b}: currencies do not mix");
-                return Diagnostic::error(codes::E0205, at.span, message)
-                    .label(format!("expected {a}"))
-                    .help(format!("write the threshold in {a}"));
-            }
+        if let (Some(a), Some(b)) = (currency(wanted), currency(kind))
+            && a != b
+        {
+            let message =
+                format!("`{subject}` is money in {a}, `{written}` is in {b}: currencies do not mix");
+            return Diagnostic::error(codes::E0205, at.span, message)
+                .label(format!("expected {a}"))
+                .help(format!("write the threshold in {a}"));
         }
         if kind == Type::Plain {
             let message = format!("`{subject}` is {}, `{written}` has no unit", wanted.named());

@@ -62,6 +62,7 @@ impl Checker<'_> {
                 ..Typed::leaf(Type::of_literal(quantity), Value::Literal(quantity.value))
             },
             ExpressionKind::Call { function, of, over } => self.call(function, of, *over),
+            ExpressionKind::Wrong => Typed::wrong(),
             ExpressionKind::Group(inner) => self.expression(inner, side),
             ExpressionKind::Negate(inner) => {
                 let inner = self.expression(inner, side);

@@ -66,12 +66,19 @@ impl Parser<'_> {
                 let path = self.quoted("a file in quotes, such as `\"latency.rules\"`")?;
                 Ok(Item::Use { path })
             }
+            "signal" | "trigger" | "plan" | "test" => self.block_called(word, start),
+            "warn" | "hold" | "rollback" => self.one_line(start).map(Item::Trigger),
+            _ => self.no_item(word, start),
+        }
+    }
+
+    /// A block by its word, which may have been misspelt.
+    fn block_called(&mut self, word: &str, start: Span) -> Parse<Item> {
+        match word {
             "signal" => self.signal(start).map(Item::Signal),
             "trigger" => self.trigger(start).map(Item::Trigger),
             "plan" => self.plan(start).map(Item::Plan),
-            "test" => self.test(start).map(Item::Test),
-            "warn" | "hold" | "rollback" => self.one_line(start).map(Item::Trigger),
-            _ => self.no_item(word),
+            _ => self.test(start).map(Item::Test),
         }
     }
 
@@ -86,7 +93,7 @@ impl Parser<'_> {
         Ok(Item::Edition { year: self.text_of(token).to_owned(), span: self.since(start) })
     }
 
-    fn no_item<T>(&mut self, word: &str) -> Parse<T> {
+    fn no_item(&mut self, word: &str, start: Span) -> Parse<Item> {
         let span = self.peek_span();
         if self.foreign_comment() {
             return Err(Skip);
@@ -113,10 +120,19 @@ impl Parser<'_> {
             ),
         };
         self.tell(problem);
-        if near.is_empty() {
-            self.skip_braces();
+        let next = self.ahead(1).kind;
+        match near.first().copied() {
+            Some(best @ ("signal" | "trigger" | "plan" | "test"))
+                if matches!(next, Kind::Word | Kind::Quoted) =>
+            {
+                self.block_called(best, start)
+            }
+            Some(_) => Err(Skip),
+            None => {
+                self.skip_braces();
+                Err(Skip)
+            }
         }
-        Err(Skip)
     }
 
     /// `//` or `--` at the start of a line; skips to the line's end.
@@ -146,7 +162,7 @@ impl Parser<'_> {
             return;
         }
         let mut depth = 0usize;
-        while !self.at_end() && !(self.at_item() && self.first_on_line() && depth <= 1) {
+        while !(self.at_end() || self.at_item() && self.first_on_line() && depth <= 1) {
             if self.at_symbol("{") {
                 depth = depth.saturating_add(1);
             } else if self.at_symbol("}") {
@@ -202,7 +218,7 @@ impl Parser<'_> {
         let name = self.name("a signal's name")?;
         let title = self.optional_text()?;
         let shape = Shape { what: "a signal", words: SIGNAL, clause: |p, at| p.signal_clause(at) };
-        let (clauses, broken) = self.block(start, &shape)?;
+        let (clauses, broken) = self.block(&shape)?;
         Ok(Signal { name, title, clauses, span: self.since(start), broken })
     }
 
@@ -211,7 +227,7 @@ impl Parser<'_> {
         let name = self.name("a trigger's name")?;
         let title = self.optional_text()?;
         let shape = Shape { what: "a trigger", words: TRIGGER, clause: |p, at| p.trigger_clause(at) };
-        let (clauses, broken) = self.block(start, &shape)?;
+        let (clauses, broken) = self.block(&shape)?;
         Ok(Trigger { name: Some(name), title, clauses, span: self.since(start), broken })
     }
 
@@ -220,7 +236,7 @@ impl Parser<'_> {
         let name = self.name("a plan's name")?;
         let title = self.optional_text()?;
         let shape = Shape { what: "a plan", words: PLAN, clause: |p, at| p.plan_clause(at) };
-        let (clauses, broken) = self.block(start, &shape)?;
+        let (clauses, broken) = self.block(&shape)?;
         Ok(Plan { name, title, clauses, span: self.since(start), broken })
     }
 
@@ -228,7 +244,7 @@ impl Parser<'_> {
         self.bump();
         let title = self.quoted("the test's title in quotes")?;
         let shape = Shape { what: "a test", words: TEST, clause: |p, at| p.test_clause(at) };
-        let (clauses, _) = self.block(start, &shape)?;
+        let (clauses, _) = self.block(&shape)?;
         Ok(Test { title, clauses, span: self.since(start) })
     }
 
@@ -265,14 +281,14 @@ impl Parser<'_> {
     }
 
     /// `{ clauses }`, and whether one of them was broken.
-    fn block<C>(&mut self, start: Span, shape: &Shape<C>) -> Parse<(Vec<Clause<C>>, bool)> {
+    fn block<C>(&mut self, shape: &Shape<C>) -> Parse<(Vec<Clause<C>>, bool)> {
         let open = self.peek_span();
         if !self.eat_symbol("{") {
             let clause = self.peek().kind == Kind::Word && shape.words.contains(&self.peek_text());
             let before = self.last_end();
             let problem = Diagnostic::error(
                 codes::E0103,
-                Span { file: self.number, start: before.saturating_sub(1), end: before },
+                self.last_span(),
                 format!("expected `{{` to open {}, found {}", shape.what, self.found()),
             );
             if !clause {
@@ -286,9 +302,10 @@ impl Parser<'_> {
             if self.eat_symbol("}") {
                 return Ok((clauses, broken));
             }
-            if self.at_end() || self.at_item() {
+            let line = shape.what != "a trigger" && self.first_on_line() && self.at_one_line();
+            if self.at_end() || self.at_item() || line {
                 if !broken || self.at_end() {
-                    self.unclosed(start, open, shape.what);
+                    self.unclosed(open, shape.what);
                 }
                 return Ok((clauses, true));
             }
@@ -307,11 +324,11 @@ impl Parser<'_> {
         }
     }
 
-    fn unclosed(&mut self, start: Span, open: Span, what: &str) {
+    fn unclosed(&mut self, open: Span, what: &str) {
         let end = self.last_end();
         let problem = Diagnostic::error(
             codes::E0103,
-            Span { file: self.number, start: end.saturating_sub(1).max(start.start), end },
+            self.last_span(),
             format!("expected `}}` to close {what}, found {}", self.found()),
         )
         .also(open, "opened here")

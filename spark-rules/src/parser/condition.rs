@@ -78,7 +78,7 @@ impl Parser<'_> {
             return self.refuse(problem);
         }
         self.expect_word("within", "after `then …`: a sequence says how long it may take")?;
-        let within = self.length("a length of time, such as `2m`")?;
+        let within = self.length_or_assumed("a length of time, such as `2m`")?;
         let whole = self.since(first.span);
         if self.at_word("for") {
             let problem =
@@ -116,7 +116,7 @@ impl Parser<'_> {
         let mut parts = vec![first];
         while self.eat_joint(joint) {
             let next = part(self)?;
-            self.refuse_ambiguous_for(&parts, &next, joint)?;
+            self.tell_ambiguous_for(&parts, &next, joint);
             parts.push(next);
         }
         let span = self.since(parts.first().map_or(self.peek_span(), |part| part.span));
@@ -154,10 +154,15 @@ impl Parser<'_> {
 
     /// `a and b for 5m`: is it `(a and b) for 5m`, or `a and (b for 5m)`? With a `for` of its own on every part
     /// there is no doubt.
-    fn refuse_ambiguous_for(&mut self, before: &[Condition], next: &Condition, joint: &Joint) -> Parse<()> {
-        let ConditionKind::Held(inner, length) = &next.kind else { return Ok(()) };
-        if before.iter().all(|part| matches!(part.kind, ConditionKind::Held(..))) {
-            return Ok(());
+    fn tell_ambiguous_for(&mut self, before: &[Condition], next: &Condition, joint: &Joint) {
+        let ConditionKind::Held(inner, length) = &next.kind else { return };
+        let has_own = |part: &Condition| match &part.kind {
+            ConditionKind::Held(..) => true,
+            ConditionKind::Group(inner) => matches!(inner.kind, ConditionKind::Held(..)),
+            _ => false,
+        };
+        if before.iter().all(has_own) {
+            return;
         }
         let text = |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or("");
         let start = before.first().map_or(inner.span.start, |part| part.span.start);
@@ -172,7 +177,7 @@ impl Parser<'_> {
         let problem = Diagnostic::error(codes::E0107, span, format!("`for {held}` can be read in two ways"))
             .help(help)
             .maybe(vec![Edit::insert(start, "("), Edit::insert(inner.span.end, ")")]);
-        self.refuse(problem)
+        self.tell(problem);
     }
 
     /// `not …`, or `… for 5m`.
@@ -191,9 +196,9 @@ impl Parser<'_> {
         }
         self.bump();
         self.deeper()?;
-        let inner = self.single()?;
+        let mut inner = self.single()?;
         self.shallower();
-        if let ConditionKind::Held(held, length) = &inner.kind {
+        if let ConditionKind::Held(held, length) = inner.kind {
             let text = |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or("");
             let help = format!(
                 "a `for` cannot stand under `not`: write `(not {}) for {}`",
@@ -203,7 +208,8 @@ impl Parser<'_> {
             let problem = Diagnostic::error(codes::E0107, inner.span, "this `for` can be read in two ways")
                 .help(help)
                 .maybe(vec![Edit::insert(start.start, "("), Edit::insert(held.span.end, ")")]);
-            return self.refuse(problem);
+            self.tell(problem);
+            inner = *held;
         }
         let height = inner.height;
         self.node(ConditionKind::Not(Box::new(inner)), self.since(start), height)
@@ -214,7 +220,7 @@ impl Parser<'_> {
         if !self.eat_word("for") {
             return Ok(condition);
         }
-        let length = self.length("a length of time after `for`, such as `5m`")?;
+        let length = self.length_or_assumed("a length of time after `for`, such as `5m`")?;
         if self.at_word("for") {
             let problem =
                 Diagnostic::error(codes::E0118, self.peek_span(), "a second `for` stands behind the first")
@@ -332,7 +338,7 @@ impl Parser<'_> {
         let chained = RELATIONS.iter().any(|(sign, _, own)| *own && self.at_symbol(sign));
         if chained {
             let again = self.relation();
-            let end = self.value_sum();
+            let end = self.value_sum()?;
             let text =
                 |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or("").to_owned();
             let whole = self.since(left.span);
@@ -340,9 +346,9 @@ impl Parser<'_> {
                 .label("a second comparison");
             let up = |relation| matches!(relation, Relation::Below | Relation::AtMost);
             let down = |relation| matches!(relation, Relation::Above | Relation::AtLeast);
-            let range = match (again, &end) {
-                (Some(again), Ok(end)) if up(relation) && up(again) => Some((left.span, end.span)),
-                (Some(again), Ok(end)) if down(relation) && down(again) => Some((end.span, left.span)),
+            let range = match again {
+                Some(again) if up(relation) && up(again) => Some((left.span, end.span)),
+                Some(again) if down(relation) && down(again) => Some((end.span, left.span)),
                 _ => None,
             };
             let problem = match range {
@@ -354,7 +360,7 @@ impl Parser<'_> {
                 }
                 None => problem.help("write two comparisons joined by `and`"),
             };
-            return self.refuse(problem);
+            self.tell(problem);
         }
         let compare = Compare { left: Some(left), test: Against::Is(relation, right), span };
         self.node(ConditionKind::Compare(Box::new(compare)), span, 0)

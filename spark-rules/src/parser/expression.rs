@@ -1,6 +1,6 @@
 //! Values that are computed: sums, products, functions of windows, references.
 
-use spark_core::{Operator, SourceSpan as Span, TimeSpan, WindowFunction};
+use spark_core::{Operator, SourceSpan as Span, WindowFunction};
 
 use super::words::Kind;
 use super::{Parse, Parser, RESERVED};
@@ -25,9 +25,6 @@ const FUNCTIONS: &[&str] = &[
     "slope",
     "correlation",
 ];
-
-/// The window of a function whose length is missing, so that the rest of the condition is still read.
-const WINDOW_ASSUMED: TimeSpan = TimeSpan::from_seconds(300);
 
 /// What stands in parentheses is a value or a condition; only its inside says which.
 pub(super) enum Operand {
@@ -144,7 +141,17 @@ impl Parser<'_> {
             Kind::Word => return self.word_value(text, start).map(Operand::Value),
             _ => {}
         }
-        let literal = self.literal("a value: a signal's name, or a number with its unit such as `300ms`")?;
+        let before = self.at;
+        let literal =
+            match self.literal("a value: a signal's name, or a number with its unit such as `300ms`") {
+                Ok(literal) => literal,
+                // what was read and told is a value all the same: the rest of the condition is still checked
+                Err(_) if self.at > before => {
+                    let span = self.since(start);
+                    return self.expression(ExpressionKind::Wrong, span, 0).map(Operand::Value);
+                }
+                Err(skip) => return Err(skip),
+            };
         self.expression(ExpressionKind::Literal(literal.value), literal.span, 0).map(Operand::Value)
     }
 
@@ -203,6 +210,7 @@ impl Parser<'_> {
             || (self.at_word("previous") && self.word_ahead(1, "stage"))
             || self.at_symbol("(");
         if !reference {
+            // `3x p95` is `3 * p95`, and taken as that
             let problem = Diagnostic::error(
                 codes::E0101,
                 self.peek_span(),
@@ -210,11 +218,15 @@ impl Parser<'_> {
             )
             .help("`x` multiplies a reference; anything else is multiplied by `*`")
             .machine(vec![Edit::replace(sign, " *")]);
-            return self.refuse(problem);
+            self.tell(problem);
         }
         let of = self.factor()?;
         let of = self.value(of)?;
         let span = self.since(start);
+        if !reference {
+            let left = self.expression(ExpressionKind::Literal(factor), start, 0)?;
+            return self.binary(Operator::Multiply, left, of).map(Some);
+        }
         let below = of.height;
         let literal = Literal { value: factor, span: start };
         self.expression(ExpressionKind::Times(literal, Box::new(of)), span, below).map(Some)
@@ -280,7 +292,7 @@ impl Parser<'_> {
     /// `over 5m)`, and the ways of other languages to say it.
     fn over(&mut self, function: &Name, of: &[Name]) -> Parse<Length> {
         if self.eat_word("over") {
-            let over = self.length("the window's length, such as `5m`")?;
+            let over = self.length_or_assumed("the window's length, such as `5m`")?;
             self.expect_symbol(")", &format!("to close `{}(`", function.text))?;
             return Ok(over);
         }
@@ -293,7 +305,7 @@ impl Parser<'_> {
             let sign = self.peek_span();
             let gap = Span { start: end, end: self.ahead(1).start, ..sign };
             self.bump();
-            let length = self.length("the window's length, such as `5m`")?;
+            let length = self.length_or_assumed("the window's length, such as `5m`")?;
             let mut edits = vec![Edit::replace(gap, " over ")];
             if bracket && self.at_symbol("]") {
                 edits.push(Edit::replace(self.peek_span(), ""));
@@ -312,7 +324,7 @@ impl Parser<'_> {
         }
         if self.peek().kind == Kind::Number {
             let span = self.peek_span();
-            let length = self.length("the window's length, such as `5m`")?;
+            let length = self.length_or_assumed("the window's length, such as `5m`")?;
             let problem = missing(format!("{needs} behind `over`"), span);
             self.tell(problem.help("write `over` before it").machine(vec![Edit::replace(before, " over ")]));
             self.expect_symbol(")", &format!("to close `{}(`", function.text))?;
@@ -327,7 +339,7 @@ impl Parser<'_> {
         if self.at_word("over") && self.ahead(1).kind == Kind::Number {
             let start = self.peek_span();
             self.bump();
-            let length = self.length("the window's length, such as `5m`")?;
+            let length = self.length_or_assumed("the window's length, such as `5m`")?;
             let whole = Span { start: close.start, end: self.last_end(), ..start };
             let text = self.text.get(length.span.start as usize..length.span.end as usize).unwrap_or("");
             let problem = missing("the window stands behind the parentheses".to_owned(), start)
@@ -340,7 +352,7 @@ impl Parser<'_> {
             .help(format!("write `{}({signals} over 5m)`", function.text))
             .maybe(vec![Edit::insert(close.start, " over 5m")]);
         self.tell(problem);
-        Ok(Length { value: WINDOW_ASSUMED, span: function.span })
+        Ok(Length { value: super::value::ASSUMED, span: function.span })
     }
 
     fn unknown_function(&mut self, function: &Name) -> Parse<Expression> {

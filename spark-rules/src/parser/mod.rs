@@ -144,6 +144,11 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The last word that was read.
+    fn last_span(&self) -> Span {
+        self.span_of(self.token_at(self.at.saturating_sub(1)))
+    }
+
     /// Whether a line ends between the word before and the one ahead.
     fn first_on_line(&self) -> bool {
         let between = self.text.get(self.last_end() as usize..self.peek().start as usize);

@@ -54,6 +54,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("K", "k"),
 ];
 
+/// A length that could not be read, where something must stand for it. No policy is made from it.
+pub(super) const ASSUMED: TimeSpan = TimeSpan::from_nanos(1);
+
 /// Units for a message.
 const UNITS: &str =
     "us, ms, s, m, h, d; %; B, KB, MB, GB, KiB, MiB, GiB; k; /s, /min, /h, /d; or a currency such as USDT";
@@ -247,6 +250,16 @@ impl Parser<'_> {
             None => format!("units are {UNITS}"),
         };
         self.refuse(problem.help(help))
+    }
+
+    /// As `length`, inside of a condition: one that was read and told is taken as some length, so that the rest of the
+    /// condition is still checked.
+    pub(super) fn length_or_assumed(&mut self, what: &str) -> Parse<Length> {
+        let (before, start) = (self.at, self.peek_span());
+        match self.length(what) {
+            Err(_) if self.at > before => Ok(Length { value: ASSUMED, span: self.since(start) }),
+            other => other,
+        }
     }
 
     /// A length of time that is longer than zero.

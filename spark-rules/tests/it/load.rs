@@ -1,0 +1,162 @@
+//! The shape of what `load` gives: included files, names of one-line triggers, JSON.
+
+use std::collections::BTreeMap;
+
+use spark_rules::{Failed, Loaded, diagnostics_json, load, load_bytes};
+
+fn load_files(files: &[(&str, &str)]) -> (Result<Loaded, Failed>, Vec<String>) {
+    let map: BTreeMap<&str, &str> = files.iter().copied().collect();
+    let mut asked = Vec::new();
+    let mut read = |path: &str| {
+        asked.push(path.to_owned());
+        map.get(path).map(|text| (*text).to_owned()).ok_or_else(|| "there is no such file".to_owned())
+    };
+    let (root, text) = files[0];
+    let result = load(root, text, &mut read);
+    (result, asked)
+}
+
+fn messages(result: Result<Loaded, Failed>) -> Vec<String> {
+    let (diagnostics, files) = match result {
+        Ok(loaded) => (loaded.warnings, loaded.files),
+        Err(failed) => (failed.diagnostics, failed.files),
+    };
+    diagnostics
+        .iter()
+        .map(|d| {
+            format!(
+                "{} {} {}: {}",
+                d.code.id,
+                files.name(d.span.file),
+                files.position(d.span).line,
+                d.message
+            )
+        })
+        .collect()
+}
+
+const SIGNAL: &str = "edition 2026\nsignal p95 { is duration from push }\n";
+
+/// An included file is read once, by its path from the root's folder, wherever it is included from; its one-line
+/// triggers carry its name.
+#[test]
+fn included_files() {
+    let (result, asked) = load_files(&[
+        (
+            "rules/root.rules",
+            "edition 2026\nuse \"sub/a.rules\"\nuse \"./base.rules\"\nrollback when p95 > 1s",
+        ),
+        ("sub/a.rules", "edition 2026\nuse \"../base.rules\"\nrollback when p95 > 2s"),
+        ("base.rules", SIGNAL),
+    ]);
+    let loaded = result.unwrap();
+    assert_eq!(asked, ["sub/a.rules", "base.rules"]);
+    let names: Vec<_> = loaded.policy.triggers().iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(names, ["line_4", "a_line_3"]);
+    let span = loaded.policy.triggers()[1].span;
+    assert_eq!(loaded.files.name(span.file), "rules/sub/a.rules");
+    assert_eq!(loaded.files.text(span), "rollback when p95 > 2s");
+    assert_eq!(loaded.files.position(span).line, 3);
+}
+
+/// Files that include each other, files outside of the root's folder and files that are not there are told.
+#[test]
+fn refused_files() {
+    for (files, expected) in [
+        (
+            vec![("r.rules", "edition 2026\nuse \"a.rules\""), ("a.rules", "edition 2026\nuse \"r.rules\"")],
+            "E0115 a.rules 2: files include each other in a circle: `r.rules` → `a.rules` → `r.rules`",
+        ),
+        (
+            vec![("r.rules", "edition 2026\nuse \"r.rules\"")],
+            "E0115 r.rules 2: files include each other in a circle: `r.rules` → `r.rules`",
+        ),
+        (
+            vec![("x/r.rules", "edition 2026\nuse \"../a.rules\"")],
+            "E0116 x/r.rules 2: `../a.rules` leads out of the rules' folder",
+        ),
+        (
+            vec![("r.rules", "edition 2026\nuse \"/etc/a.rules\"")],
+            "E0116 r.rules 2: `/etc/a.rules` is an absolute path",
+        ),
+        (
+            vec![("r.rules", "edition 2026\nuse \"https://a.example/a.rules\"")],
+            "E0116 r.rules 2: `https://a.example/a.rules` is not a file: nothing is fetched over the network",
+        ),
+        (
+            vec![("r.rules", "edition 2026\nuse \"b.rules\"")],
+            "E0114 r.rules 2: `b.rules` cannot be read: there is no such file",
+        ),
+    ] {
+        assert_eq!(messages(load_files(&files).0), [expected], "{files:?}");
+    }
+}
+
+/// Mistakes of all files are told in one run, by file and place.
+#[test]
+fn mistakes_of_all_files() {
+    let (result, _) = load_files(&[
+        ("r.rules", "edition 2026\nuse \"a.rules\"\nrollback when p96 > 1s\nrollback when p95 > 1%"),
+        ("a.rules", "edition 2026\nsignal p95 { is duration from push }\ntrigger p95 { hold when p95 > 1s }"),
+    ]);
+    assert_eq!(
+        messages(result),
+        [
+            "E0201 r.rules 3: no signal is called `p96`",
+            "E0203 r.rules 4: `p95` is a duration, `1%` is a ratio",
+            "E0202 a.rules 3: a signal and a trigger are both called `p95`",
+        ]
+    );
+}
+
+/// Text that is not UTF-8 is refused with the line and the column, in characters, of its first wrong byte.
+#[test]
+fn not_utf8() {
+    let failed =
+        load_bytes("b.rules", b"edition 2026\n# \xc3\xa9 \xff x\n", &mut |_| unreachable!()).unwrap_err();
+    let at = failed.files.position(failed.diagnostics[0].span);
+    assert_eq!((at.line, at.column, failed.diagnostics[0].code.id), (2, 5, "E0110"));
+    assert_eq!(
+        spark_rules::text_of(b"a\n\xc3\xa9\xff".to_vec()),
+        Err("it is not UTF-8 at line 2, column 2".to_owned())
+    );
+}
+
+/// The JSON of diagnostics has the contract's keys; columns count characters, from 1.
+#[test]
+fn json() {
+    let text = "edition 2026\nsignal p95 \"Länge\" { is duration from push expect <= 0.05% }";
+    let failed = load("r.rules", text, &mut |_| unreachable!()).unwrap_err();
+    let json = diagnostics_json([(&failed.files, failed.diagnostics.as_slice())]);
+    insta::assert_snapshot!(json);
+}
+
+/// Bare rates take what they are of from their source, else from the first comparison, else they are how many.
+#[test]
+fn open_rates() {
+    let text = "edition 2026
+        signal a { is rate from push in MiB/min }
+        signal b { is rate from push }
+        signal c { is rate from push }
+        trigger t { hold when b > 3 MiB/s or avg(b over 5m) > 1MiB/min or c > 2x baseline or a > 1MiB/s }";
+    let text = text.replace("3 MiB/s", "3MiB/s");
+    let loaded = load("r.rules", &text, &mut |_| unreachable!()).unwrap();
+    let shown: Vec<String> = loaded
+        .policy
+        .signals()
+        .iter()
+        .map(|s| format!("{:?} {}", s.unit.dimension, s.unit.per_time))
+        .collect();
+    assert_eq!(shown, ["Bytes true", "Bytes true", "Count true"]);
+}
+
+/// `x` and percentages of references are what the contract says: `+ 10%` is × 1.1, for ratios too.
+#[test]
+fn references() {
+    let text = "edition 2026
+        signal e { is ratio from push }
+        trigger t { hold when e > 3x baseline + 10% or e > previous stage - 5% or e > baseline + e }";
+    let loaded = load("r.rules", text, &mut |_| unreachable!()).unwrap();
+    let condition = &loaded.policy.triggers()[0].levels[0].condition;
+    insta::assert_snapshot!(serde_json::to_string_pretty(condition).unwrap());
+}

@@ -1,0 +1,159 @@
+//! Properties of any text.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use spark_rules::Applicability;
+
+use crate::cases::{case_files, mended, told};
+
+/// Longest time for a small text: far above what is needed, far below what a reader would call hanging.
+const BOUND: Duration = Duration::from_secs(5);
+
+fn contract() -> String {
+    let path = case_files("ok").into_iter().find(|path| path.ends_with("contract.rules")).unwrap();
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Loads and renders; spans must lie in the text, in order.
+fn check(text: &str) {
+    let started = Instant::now();
+    let (diagnostics, files) = told("p.rules", text.as_bytes());
+    for diagnostic in &diagnostics {
+        let span = diagnostic.span;
+        assert!(span.start <= span.end && span.end as usize <= text.len(), "{diagnostic:?}");
+        assert!(
+            text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize),
+            "{diagnostic:?}"
+        );
+        files.render(diagnostic);
+        for edit in diagnostic.fix.iter().flat_map(|fix| &fix.edits) {
+            assert!(text.get(edit.start as usize..edit.end as usize).is_some(), "{diagnostic:?}");
+        }
+    }
+    spark_rules::diagnostics_json([(&files, diagnostics.as_slice())]);
+    mended(text, &diagnostics, Applicability::Machine);
+    assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
+}
+
+/// Words of the language in any order.
+fn words() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "signal",
+        "trigger",
+        "plan",
+        "test",
+        "edition",
+        "2026",
+        "use",
+        "evaluate",
+        "every",
+        "is",
+        "from",
+        "metrics",
+        "push",
+        "expect",
+        "stale",
+        "after",
+        "hold",
+        "when",
+        "rollback",
+        "clear",
+        "given",
+        "unless",
+        "unknown",
+        "for",
+        "5m",
+        "then",
+        "within",
+        "and",
+        "or",
+        "not",
+        "between",
+        "(",
+        ")",
+        "{",
+        "}",
+        "p95",
+        "a",
+        ">",
+        "<=",
+        "==",
+        "300ms",
+        "5%",
+        "+",
+        "-",
+        "*",
+        "/",
+        "x",
+        "3x",
+        "baseline",
+        "previous",
+        "stage",
+        "over",
+        "avg",
+        ",",
+        "\"text\"",
+        "\"open",
+        "#",
+        "\n",
+        "at",
+        "by",
+        "rate",
+        "[",
+        "]",
+        "10 USDT",
+        "in",
+        "1/s",
+        "\u{201c}",
+        "é",
+        "=>",
+        "&&",
+        "decision",
+        "because",
+        "once",
+        "nothing",
+        "NaN",
+        "Inf",
+        "rises",
+        "error",
+        "restart",
+        "on",
+        "correlation",
+        "proceed",
+    ]);
+    prop::collection::vec(word, 0..60).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// No text makes the loader panic or hang, and every place that it tells lies in the text.
+    #[test]
+    fn any_text(text in any::<String>()) {
+        check(&text);
+    }
+
+    /// The same for words of the language in any order.
+    #[test]
+    fn any_words(text in words()) {
+        check(&text);
+        check(&format!("signal p95 {{ is duration from push }} signal a {{ is ratio from push }} trigger t {{ hold when {text} }}"));
+    }
+
+    /// The same for bytes that are hardly text.
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let (diagnostics, files) = told("p.rules", &bytes);
+        diagnostics.iter().for_each(|diagnostic| { files.render(diagnostic); });
+    }
+
+    /// The same for right rules with a piece cut out, doubled, or replaced.
+    #[test]
+    fn any_mutation(at in 0usize..3_000, length in 0usize..60, put in prop_oneof![Just(String::new()), words(), any::<String>()]) {
+        let text = contract();
+        let start = (at.min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
+        let end = (start.saturating_add(length).min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
+        check(&format!("{}{put}{}", &text[..start], &text[end..]));
+    }
+}
