@@ -180,6 +180,15 @@ fn quantiles_of_several_histograms() {
         &LATENCY,
         "60 2 series where one is needed: make it one with sum, avg, max or min",
     );
+    // zones of a pod are one histogram where only the pod stays apart
+    let zones = [
+        ("lat_bucket", "pod=a zone=x le=0.1", LATENCY[0].2),
+        ("lat_bucket", "pod=a zone=x le=+Inf", LATENCY[1].2),
+        ("lat_bucket", "pod=a zone=y le=0.1", LATENCY[2].2),
+        ("lat_bucket", "pod=a zone=y le=+Inf", LATENCY[4].2),
+    ];
+    check(aggregate(AggregateFunction::Min, &[], quantile(&["pod"])), &zones, "60 0.1");
+    check(aggregate(AggregateFunction::Count, &[], quantile(&[])), &zones, "60 2");
     let idle = [("lat_bucket", "le=+Inf", &[(0, "1"), (15, "1"), (30, "1"), (45, "1"), (60, "1")][..])];
     check(quantile(&[]), &idle, "60 NotANumber");
 }
@@ -248,6 +257,11 @@ fn bare_selectors() {
     assert_eq!(shown(&reader.samples_at(at(120))), Vec::<String>::new(), "the engine knows what is stale");
     check_signal(signal("s", newest("req"), true), &STEADY[..1], &["60 1040"]);
     check_signal(signal("s", newest("req"), true), &STEADY, &["60 2164"]);
+    let largest = aggregate(AggregateFunction::Max, &[], newest("req"));
+    check_signal(signal("s", largest, true), &STEADY, &["60 1040"]);
+    // a series that went is not carried on
+    let gone = [("req", "pod=a", &[(14, "1")][..]), ("req", "pod=b", &[(15, "2")][..])];
+    check_signal(signal("s", newest("req"), true), &gone, &["60 2"]);
     let millis = Signal { scale: Decimal::new(1, 3), ..signal("s", newest("g"), false) };
     check_signal(millis, &one, &["60 0.003"]);
     let age = MetricsNode::Age(select("g", &[]));
@@ -267,6 +281,8 @@ fn tracks() {
     ];
     check_signal(signal("s", sum.clone(), false), &both, &["60 1", "baseline 60 5"]);
     check_signal(signal("s", sum, false), &both[..1], &["60 1"]);
+    let labelled = [("g", "track=canary pod=a", &[(60, "6")][..]), ("h", "pod=a", &[(60, "3")][..])];
+    check(arithmetic(Operator::Divide, newest("g"), newest("h")), &labelled, "60 2");
     check_signal(
         signal("s", newest("g"), false),
         &both[1..2],

@@ -13,3 +13,4 @@ mod policies;
 mod prometheus_real;
 mod rollouts;
 mod sample_files;
+mod scraping;

@@ -1,5 +1,7 @@
 //! `from metrics` against the real Prometheus: both scrape the same exposition, and must say the same.
 
+#![expect(clippy::arithmetic_side_effects, reason = "a test's own small numbers; an overflow fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::{Child, Command, Stdio};
