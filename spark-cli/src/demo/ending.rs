@@ -34,7 +34,7 @@ pub(super) fn tell(
     if let Some(Ok(effect)) = &effect {
         outcome.evidence.write_json("", "rollback-effect.json", effect).map_err(failed)?;
         shared.screen().event(&format!(
-            "VERIFIED: {} orders/s to the new version, {} to the stable one; users' p95 is {}ms",
+            "VERIFIED: new version {} orders/s, stable version {} orders/s, users' p95 {}ms",
             effect.new_version_orders, effect.stable_version_orders, effect.users_p95_ms
         ));
     }
@@ -85,9 +85,9 @@ fn what_happened(
     };
     let told = match (&outcome.ending, effect) {
         (Ending::RolledBack { stage: place, because }, Some(Ok(effect))) => {
-            let after = story.fault_to_rollback.map_or_else(String::new, |after| {
-                format!(", {:.1}s after it turned slow", after.as_secs_f64())
-            });
+            let after = story
+                .fault_to_rollback
+                .map_or_else(String::new, |after| format!(", {:.1}s after the fault", after.as_secs_f64()));
             format!(
                 "The new version was rolled back at {}{after}, because of {}.\n\
                  Users met a p95 of {} at worst, and {}ms again {:.1}s after the rollback.",
@@ -109,7 +109,10 @@ fn what_happened(
             let decision = outcome.decision.as_ref().map_or_else(String::new, |decision| {
                 format!("; the last decision was {} {}", decision.verdict, decision.because.join(", "))
             });
-            format!("The demo did not come to its end: {}{decision}", story.failure.unwrap_or(ending.to_string()))
+            format!(
+                "The demo did not come to its end: {}{decision}",
+                story.failure.unwrap_or(ending.to_string())
+            )
         }
     };
     format!("\nWhat happened ({took})\n{}", indented(&told))
@@ -149,25 +152,28 @@ fn about_evidence(folder: &Path, public: &Path, verified: &Sealed, replayed: &Re
 
 fn what_next(folder: &Path, healthy: bool, code: u8) -> String {
     let folder = shown(folder);
-    let other = if healthy {
-        "spark demo              the same release, with a fault at 25%"
-    } else {
-        "spark demo --healthy    the same release without the fault, to 100%"
+    let (other, what) = match healthy {
+        true => ("spark demo", "the same release, with a fault at 25%"),
+        false => ("spark demo --healthy", "the same release without the fault"),
     };
+    let verify = format!("spark evidence verify {folder}");
+    let replay = format!("spark evidence replay {folder}");
+    let width = verify.len().max(replay.len());
+    let rows = [
+        (verify.as_str(), "nothing was changed since"),
+        (&replay, "the same decisions again"),
+        (other, what),
+        ("spark init", "rules for your own service"),
+    ];
+    let rows: Vec<_> = rows.iter().map(|(command, what)| format!("{command:<width$}   {what}")).collect();
     format!(
-        "Next\n{}",
-        indented(&format!(
-            "spark evidence verify {folder}    nothing was changed\n\
-             spark evidence replay {folder}    the same decisions again\n\
-             {other}\n\
-             spark init              rules for your own service\n\
-             exit code {code}: {}",
-            match code {
-                WELL => "all stages were served",
-                ROLLED_BACK => "the release was rolled back",
-                _ => "the demo did not come to its end",
-            }
-        ))
+        "Next\n{}\nexit code {code}: {}",
+        indented(&rows.join("\n")),
+        match code {
+            WELL => "all stages were served",
+            ROLLED_BACK => "the release was rolled back",
+            _ => "the demo did not come to its end",
+        }
     )
 }
 

@@ -45,7 +45,9 @@ pub(crate) struct Glyphs {
 impl Glyphs {
     /// For terminals that show Unicode.
     pub(crate) const UNICODE: Self =
-        Self { full: '█', empty: '░', done: "●", here: "◉", ahead: "○", back: "✗", road: "───" };
+        Self {
+            full: '█', empty: '░', done: "●", here: "◉", ahead: "○", back: "✗", road: "───"
+        };
     /// For all others.
     pub(crate) const ASCII: Self =
         Self { full: '#', empty: '.', done: "*", here: "@", ahead: "o", back: "x", road: "---" };
@@ -216,6 +218,8 @@ fn reasons(because: &[String]) -> String {
 /// The view in one line, for pipes and logs.
 pub(crate) fn compact(view: &View) -> String {
     let (met, of) = view.met();
+    let unknown = view.signals.iter().filter(|row| row.state == State::Unknown).count();
+    let unknown = if unknown > 0 { format!(" ({unknown} not known yet)") } else { String::new() };
     let value = |name: &str| {
         let row = view.signals.iter().find(|row| row.name == name);
         row.and_then(|row| row.value).map_or_else(|| "?".to_owned(), glance)
@@ -229,7 +233,7 @@ pub(crate) fn compact(view: &View) -> String {
         RolloutState::Completed => "done".to_owned(),
     };
     let mut line = format!(
-        "{}  {place:>4}  {:<8}  {met}/{of} signals ok  p95 {}  errors {}",
+        "{}  {place:>4}  {:<8}  {met}/{of} signals ok{unknown}  p95 {}  errors {}",
         clock(view.elapsed),
         view.verdict.as_str(),
         value("p95"),

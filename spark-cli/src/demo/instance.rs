@@ -36,7 +36,8 @@ impl Instance {
     /// # Errors
     /// It does not start, or does not say its port in time.
     pub(crate) async fn start(track: Track) -> Result<Self, Failure> {
-        let failed = |what: String| Failure(format!("the {track} does not start: {what}", track = track.as_str()));
+        let failed =
+            |what: String| Failure(format!("the {track} does not start: {what}", track = track.as_str()));
         let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
         let mut child = Command::new(program)
             .args(["demo-service", "--name", track.as_str()])
@@ -54,7 +55,8 @@ impl Instance {
             Ok(Err(error)) => return Err(failed(error.to_string())),
             Ok(Ok(_)) => {}
         }
-        let port = line.trim_end().parse().map_err(|_| failed(format!("`{}` is no port", line.trim_end())))?;
+        let port =
+            line.trim_end().parse().map_err(|_| failed(format!("`{}` is no port", line.trim_end())))?;
         Ok(Self { track, port, child: Mutex::new(child), lifeline })
     }
 
@@ -74,7 +76,9 @@ impl Instance {
     /// It has ended.
     pub(crate) fn check_alive(&self) -> Result<(), Failure> {
         match self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait() {
-            Ok(Some(status)) => Err(Failure(format!("the {} ended by itself: {status}", self.track.as_str()))),
+            Ok(Some(status)) => {
+                Err(Failure(format!("the {} ended by itself: {status}", self.track.as_str())))
+            }
             Ok(None) | Err(_) => Ok(()),
         }
     }

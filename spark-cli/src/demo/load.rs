@@ -60,9 +60,12 @@ pub(crate) struct Split {
 #[derive(Debug, Default)]
 struct Lane {
     sent: u64,
-    /// What is owed to reach [`LEAST_PER_SECOND`]: a probe at each [`USERS_PER_SECOND`].
-    owed: u32,
+    /// What is owed to reach [`LEAST_PER_SECOND`]: a probe at each [`ORDER`]. Below zero where users gave more.
+    owed: i32,
 }
+
+/// One order, in the unit of [`Lane::owed`]: with as many ticks in a second, each tick owes the least.
+const ORDER: i32 = USERS_PER_SECOND as i32;
 
 /// All traffic, in hundredths of a percent.
 const WHOLE: u32 = 10_000;
@@ -92,12 +95,13 @@ impl Split {
                 continue;
             }
             let lane = self.lane(track);
-            lane.owed = lane.owed.saturating_add(LEAST_PER_SECOND);
+            lane.owed = lane.owed.saturating_add(LEAST_PER_SECOND as i32);
             if track == user_to {
-                lane.owed = lane.owed.saturating_sub(USERS_PER_SECOND);
+                // what users gave beyond the least is not saved up
+                lane.owed = lane.owed.saturating_sub(ORDER).max(-ORDER);
             }
-            if lane.owed >= USERS_PER_SECOND {
-                lane.owed = lane.owed.saturating_sub(USERS_PER_SECOND);
+            if lane.owed >= ORDER {
+                lane.owed = lane.owed.saturating_sub(ORDER);
                 shots.push(lane.shot(track, Sender::Probe));
             }
         }
@@ -118,7 +122,8 @@ impl Lane {
         let number = self.sent;
         let keyed = number / KEYED_EVERY;
         let again = keyed % CONFLICT_EVERY == CONFLICT_EVERY / 2;
-        let key = number.is_multiple_of(KEYED_EVERY)
+        let key = number
+            .is_multiple_of(KEYED_EVERY)
             .then(|| format!("{}-{}", track.as_str(), if again { keyed.saturating_sub(1) } else { keyed }));
         let oversized = number % OVERSIZED_EVERY == OVERSIZED_EVERY / 2;
         let order = Order {

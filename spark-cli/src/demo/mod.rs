@@ -30,7 +30,7 @@ use spark_runtime::runner::{Ending, Outcome, Release, SystemClock};
 
 use self::instance::Instance;
 use self::load::USERS_PER_SECOND;
-use self::rollout::{DemoActions, Shared, Teller};
+use self::rollout::{DemoActions, Fault, Shared, Teller};
 use self::screen::Screen;
 use self::source::DemoSource;
 use self::traffic::{Addresses, Traffic};
@@ -49,19 +49,57 @@ const LOOK_AFTER_EVERY: Duration = Duration::from_millis(500);
 
 /// Watch Spark decide about a release: real processes, real traffic, a real fault, in under a minute
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  spark demo              the new version turns slow, and is rolled back (exit code 11)\n  \
+#[command(
+    after_help = "Examples:\n  spark demo              the new version turns slow, and is rolled back (exit code 11)\n  \
                         spark demo --healthy    nothing goes wrong: all the way to 100 % (exit code 0)\n  \
-                        spark demo --rules      the rules that decide")]
+                        spark demo --fault errors   another fault\n  \
+                        spark demo --rules      the rules that decide"
+)]
 pub(crate) struct DemoArgs {
     /// Inject no fault: walk to 100 %
     #[arg(long)]
     healthy: bool,
+    /// What goes wrong with the new version at 25 %
+    #[arg(long, value_enum, default_value = "slow", conflicts_with = "healthy")]
+    fault: Injected,
     /// The folder below which the evidence is written, in `demo/`
     #[arg(long, value_name = "DIR", default_value = "evidence")]
     evidence: PathBuf,
     /// Print the rules that decide, and end
     #[arg(long)]
     rules: bool,
+}
+
+/// What goes wrong with the new version: each has a trigger that looks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Injected {
+    /// Orders take half a second
+    Slow,
+    /// Every tenth order fails
+    Errors,
+    /// The market data stand still
+    Stale,
+    /// The page breaks its content security policy three times as often
+    Csp,
+    /// Every tenth order with an idempotency key conflicts
+    Conflicts,
+}
+
+impl Injected {
+    /// The page that switches it on, and what it means.
+    const fn page_and_words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Slow => ("/fault?kind=slow", "the new version now needs half a second for an order"),
+            Self::Errors => ("/fault?kind=errors", "every tenth order to the new version now fails"),
+            Self::Stale => ("/fault?kind=stale", "the new version's market data now stand still"),
+            Self::Csp => {
+                ("/fault?kind=csp", "the new version's page now breaks its CSP three times as often")
+            }
+            Self::Conflicts => {
+                ("/fault?kind=conflicts", "every tenth keyed order to the new version now conflicts")
+            }
+        }
+    }
 }
 
 /// Why the demo could not run, in words.
@@ -121,8 +159,11 @@ async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         rules: rules::as_evidence(),
         evidence: args.evidence.clone(),
     };
-    let fault_url = (!args.healthy).then(|| new.url("/fault?kind=slow"));
-    let actions = DemoActions::new(Arc::clone(&shared), Arc::clone(&traffic), fault_url);
+    let fault = (!args.healthy).then(|| {
+        let (page, words) = args.fault.page_and_words();
+        Fault { url: new.url(page), words }
+    });
+    let actions = DemoActions::new(Arc::clone(&shared), Arc::clone(&traffic), fault);
     let stage = Stage { shared, traffic, addresses, versions: [stable, new] };
     let outcome = stage.walk(&policy, &plan, release, actions).await?;
     let ended = stage.end(outcome, args).await;
@@ -150,7 +191,12 @@ impl Stage {
     ) -> Result<Outcome, Failure> {
         tokio::time::sleep(WARM_UP).await;
         let source = DemoSource::new(Arc::clone(policy), &self.addresses, Arc::clone(&self.shared))?;
-        let teller = Teller::new(Arc::clone(&self.shared), Arc::clone(&self.traffic), plan.clone());
+        let teller = Teller::new(
+            Arc::clone(&self.shared),
+            Arc::clone(&self.traffic),
+            Arc::clone(policy),
+            plan.clone(),
+        );
         let stop = self.ended_early();
         spark_runtime::runner::run(release, source, actions, SystemClock, teller, stop)
             .await
@@ -209,8 +255,8 @@ fn say_what_is_seen(shared: &Shared, stable: &Instance, new: &Instance) {
     let mut screen = shared.screen();
     screen.say(&format!(
         "Spark decides whether a release goes on, waits or goes back. Watch it release an\n\
-         order service: the stable version (port {}) and the new one (port {}) are\n\
-         running, {USERS_PER_SECOND} orders a second come in, {NAME} decides (see spark demo --rules).\n",
+         order service: the stable version (port {}) and the new one (port {}) run here,\n\
+         {USERS_PER_SECOND} orders/s come in, and {NAME} decides (see it: spark demo --rules).\n",
         stable.port(),
         new.port(),
         NAME = rules::NAME,

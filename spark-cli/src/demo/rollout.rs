@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use spark_core::{Change, Decision, Engine, Plan, Rollout, RolloutState, State, Step};
+use spark_core::{Change, Decision, Engine, Plan, Policy, Rollout, RolloutState, State, Step};
 use spark_runtime::action::{ActionOutcome, Actions, RollBack, SetShare};
 use spark_runtime::runner::{Observer, RunEvent};
 use tokio::sync::Notify;
@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::Failure;
 use super::frame::glance;
 use super::load::{LEAST_PER_SECOND, USERS_PER_SECOND};
+use super::rules;
 use super::screen::Screen;
 use super::traffic::Traffic;
 use super::view::{Around, BaselineValues, View};
@@ -40,7 +41,7 @@ pub(crate) struct Shared {
 /// What happened so far.
 #[derive(Debug, Default)]
 struct Told {
-    /// When the new version was made slow.
+    /// When the fault was injected.
     fault: Option<Instant>,
     /// When the traffic was taken back.
     rolled_back: Option<Instant>,
@@ -117,7 +118,10 @@ impl Shared {
     pub(crate) fn story(&self) -> Story {
         let told = self.told();
         Story {
-            fault_to_rollback: told.fault.zip(told.rolled_back).map(|(fault, back)| back.duration_since(fault)),
+            fault_to_rollback: told
+                .fault
+                .zip(told.rolled_back)
+                .map(|(fault, back)| back.duration_since(fault)),
             worst: told.worst,
             failure: told.failure.as_ref().map(ToString::to_string),
         }
@@ -129,13 +133,22 @@ impl Shared {
 pub(crate) struct DemoActions {
     shared: Arc<Shared>,
     traffic: Arc<Traffic>,
-    /// Where the fault is switched on; none when all is to go well.
-    fault_url: Option<String>,
+    /// What goes wrong; none when all is to go well.
+    fault: Option<Fault>,
+}
+
+/// What goes wrong with the new version.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// Where it is switched on.
+    pub(crate) url: String,
+    /// What it means, in words.
+    pub(crate) words: &'static str,
 }
 
 impl DemoActions {
-    pub(crate) const fn new(shared: Arc<Shared>, traffic: Arc<Traffic>, fault_url: Option<String>) -> Self {
-        Self { shared, traffic, fault_url }
+    pub(crate) const fn new(shared: Arc<Shared>, traffic: Arc<Traffic>, fault: Option<Fault>) -> Self {
+        Self { shared, traffic, fault }
     }
 }
 
@@ -143,9 +156,9 @@ impl Actions for DemoActions {
     async fn set_share(&mut self, share: SetShare) -> ActionOutcome {
         self.traffic.set_share(share.share_bp);
         if share.stage == FAULT_STAGE
-            && let Some(url) = self.fault_url.take()
+            && let Some(fault) = self.fault.take()
         {
-            tokio::spawn(break_new_version(Arc::clone(&self.shared), url));
+            tokio::spawn(break_new_version(Arc::clone(&self.shared), fault));
         }
         ActionOutcome::done(format!("the split sends {}% of users to the new version", share.percent()))
     }
@@ -157,15 +170,13 @@ impl Actions for DemoActions {
     }
 }
 
-/// Lets the stage go well for a while, then makes the new version slow.
-async fn break_new_version(shared: Arc<Shared>, url: String) {
+/// Lets the stage go well for a while, then makes the new version fail in its way.
+async fn break_new_version(shared: Arc<Shared>, fault: Fault) {
     tokio::time::sleep(FAULT_AFTER).await;
-    match super::traffic::post(&url).await {
+    match super::traffic::post(&fault.url).await {
         Ok(()) => {
             shared.told().fault = Some(Instant::now());
-            shared.screen().event(
-                "FAULT injected: the new version now needs half a second for an order",
-            );
+            shared.screen().event(&format!("FAULT injected: {}", fault.words));
         }
         Err(failure) => shared.end(failure),
     }
@@ -176,6 +187,7 @@ async fn break_new_version(shared: Arc<Shared>, url: String) {
 pub(crate) struct Teller {
     shared: Arc<Shared>,
     traffic: Arc<Traffic>,
+    policy: Arc<Policy>,
     plan: Plan,
     /// Where the traffic is: the rollout's state, once its step was carried out.
     place: RolloutState,
@@ -184,8 +196,13 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
-    pub(crate) const fn new(shared: Arc<Shared>, traffic: Arc<Traffic>, plan: Plan) -> Self {
-        Self { shared, traffic, plan, place: RolloutState::Stage(0), states: BTreeMap::new() }
+    pub(crate) const fn new(
+        shared: Arc<Shared>,
+        traffic: Arc<Traffic>,
+        policy: Arc<Policy>,
+        plan: Plan,
+    ) -> Self {
+        Self { shared, traffic, policy, plan, place: RolloutState::Stage(0), states: BTreeMap::new() }
     }
 
     fn decided(&mut self, decision: &Decision, engine: &Engine, rollout: &Rollout) {
@@ -232,11 +249,11 @@ impl Teller {
         let orders = f64::from(share_bp) * f64::from(USERS_PER_SECOND) / 10_000.0;
         let share = f64::from(share_bp) / 100.0;
         let probes = match orders < f64::from(LEAST_PER_SECOND) {
-            true => format!("; probes fill up to {LEAST_PER_SECOND}/s"),
+            true => format!("; probes fill up to {LEAST_PER_SECOND}"),
             false => String::new(),
         };
         self.shared.screen().event(&format!(
-            "stage {number} of {of}: {share}% of users get the new version ({orders:.0} orders/s{probes})"
+            "stage {number} of {of}: new version for {share}% of users ({orders:.0} orders/s{probes})"
         ));
         self.moved(RolloutState::Stage(stage));
     }
@@ -249,6 +266,9 @@ impl Observer for Teller {
             RunEvent::StageEntered { stage, share_bp, .. } => self.stage_entered(*stage, *share_bp),
             RunEvent::Acting { step: Step::RollBack { because, .. }, .. } => {
                 self.shared.screen().event(&format!("ROLLBACK because {}", because.join(", ")));
+                for rule in because.iter().filter_map(|name| rules::rollback_rule(&self.policy, name)) {
+                    self.shared.screen().say(&format!("      the rule: {rule}"));
+                }
             }
             RunEvent::Acted { step: Step::RollBack { stage, .. }, outcome, .. } if outcome.ok => {
                 self.shared.screen().event("every user is sent to the stable version again");

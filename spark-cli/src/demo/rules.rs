@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spark_core::Policy;
+use spark_core::{Policy, Severity};
 use spark_runtime::journal::RuleText;
 
 use super::Failure;
@@ -31,6 +31,14 @@ pub(crate) fn policy() -> Result<Arc<Policy>, Failure> {
     }
 }
 
+/// The text of the rule that brings a trigger to rollback; none for what is no trigger, or has no such rule.
+pub(crate) fn rollback_rule(policy: &Policy, name: &str) -> Option<&'static str> {
+    let trigger = policy.triggers().iter().find(|trigger| trigger.name == name)?;
+    let level = trigger.levels.iter().find(|level| level.severity == Severity::Rollback)?;
+    let (start, end) = (usize::try_from(level.span.start).ok()?, usize::try_from(level.span.end).ok()?);
+    TEXT.get(start..end).map(str::trim).filter(|text| !text.is_empty())
+}
+
 /// The rules as evidence keeps them.
 pub(crate) fn as_evidence() -> Vec<RuleText> {
     vec![RuleText { name: NAME.to_owned(), text: TEXT.to_owned() }]
@@ -46,6 +54,7 @@ mod tests {
         let policy = policy().unwrap();
         assert_eq!(policy.signals().iter().filter(|s| s.expectation.is_some()).count(), 8);
         assert_eq!(policy.triggers().len(), 6);
+        assert_eq!(rollback_rule(&policy, "api_latency"), Some("rollback when p95 > 400ms for 4s"));
         let shares: Vec<_> = policy.plan(PLAN).unwrap().stages.iter().map(|s| s.share_bp).collect();
         assert_eq!(shares, [100, 500, 2_500, 5_000, 10_000]);
     }

@@ -11,6 +11,9 @@ use super::view::View;
 /// Plain lines come at most so often, events aside.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
+/// A plain line comes at least so often, though nothing changed: a pipe shows life, too.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(3);
+
 /// Where the demo shows what happens.
 #[derive(Debug)]
 pub(crate) struct Screen {
@@ -79,7 +82,10 @@ impl Screen {
     pub(crate) fn show(&mut self, view: &View) {
         if let Way::Lines { last } = &mut self.way {
             let said = Said::of(view);
-            let news = |(at, before): &(Instant, Said)| at.elapsed() >= LINE_EVERY && *before != said;
+            let news = |(at, before): &(Instant, Said)| {
+                let since = at.elapsed();
+                since >= SIGN_OF_LIFE_EVERY || (since >= LINE_EVERY && *before != said)
+            };
             if last.as_ref().is_none_or(news) {
                 *last = Some((Instant::now(), said));
                 write_out(&format!("{}\n", compact(view)));
@@ -142,7 +148,10 @@ fn room() -> Option<usize> {
 
 impl Said {
     fn of(view: &View) -> Self {
-        let states = view.triggers.iter().map(|row| (row.report.name.clone(), row.report.state)).collect();
+        let mut states: Vec<_> =
+            view.triggers.iter().map(|row| (row.report.name.clone(), row.report.state)).collect();
+        // rows come by nearness, which always changes
+        states.sort_by(|a, b| a.0.cmp(&b.0));
         Self { verdict: view.verdict, because: view.because.clone(), states, met: view.met() }
     }
 }
@@ -157,7 +166,8 @@ fn write_out(text: &str) {
 
 /// Whether the locale says that text is UTF-8: the first of these that is set decides, as POSIX has it.
 fn speaks_unicode() -> bool {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    let set =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
     set.is_some_and(|value| {
         let value = value.to_string_lossy().to_ascii_lowercase();
         value.contains("utf-8") || value.contains("utf8")

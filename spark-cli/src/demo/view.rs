@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use spark_core::{
-    Condition, Decision, Engine, Plan, Policy, Quantity, Reading, Report, RolloutState, Sample,
-    State, Test, TimeSpan, Timestamp, Track, Verdict,
+    Condition, Decision, Engine, Plan, Policy, Quantity, Reading, Report, RolloutState, Sample, State, Test,
+    TimeSpan, Timestamp, Track, Verdict,
 };
 
 use super::traffic::Experience;

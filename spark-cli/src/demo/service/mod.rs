@@ -20,8 +20,8 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use self::counters::Counters;
-use self::orders::OrderBook;
 pub(crate) use self::orders::Order;
+use self::orders::OrderBook;
 
 /// Largest body that is read: an order is about 100 bytes, a CSP report about 400.
 const BODY_BYTES_MAX: usize = 16 * 1024;
