@@ -12,7 +12,7 @@ pub(crate) struct ConsoleArgs {
     /// Say nothing but results and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// Say more: every evaluation, not changes alone
+    /// Say more: what every trigger rests on, and every evaluation of a run
     #[arg(long, short, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

@@ -28,7 +28,7 @@ pub(crate) fn print(
     expectations: &[Report],
 ) {
     let names = triggers.iter().chain(expectations).map(|report| report.name.chars().count());
-    let width = names.max().unwrap_or(0).max("trigger".len());
+    let width = names.max().unwrap_or(0).max("expected".len());
     for (heading, reports) in [("trigger", triggers), ("expected", expectations)] {
         if reports.is_empty() {
             continue;

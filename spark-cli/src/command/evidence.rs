@@ -77,8 +77,16 @@ fn verify(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit,
     if !dir.is_dir() {
         return Err(Failure::could_not_run(format!("`{}` is no folder", dir.display())));
     }
+    if dir.join(evidence::SEAL_NAME).symlink_metadata().is_err() {
+        return Err(evidence_failure(&EvidenceError::NotSealed(dir.to_owned())));
+    }
     let path = key.map_or_else(|| evidence::key_beside(dir), Path::to_owned);
-    let key = evidence::public_key(&path).map_err(|error| evidence_failure(&error))?;
+    let public = evidence::public_key(&path).map_err(|error| match (&error, key) {
+        // what stands beside the folder belongs to the evidence
+        (EvidenceError::BadKey(_), None) => Failure { exit: Exit::BadEvidence, ..evidence_failure(&error) },
+        _ => evidence_failure(&error),
+    });
+    let key = public?;
     let sealed = evidence::verify(dir, &key).map_err(|error| evidence_failure(&error))?;
     console.line(format!(
         "verified: release {} is exactly what was sealed ({} files, {} bytes, key {})",
@@ -88,7 +96,7 @@ fn verify(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit,
 }
 
 fn show(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
-    let told = replay_journal(dir).map_err(|error| journal_failure(&error))?;
+    let told = journal(dir)?;
     console.line(format!(
         "release {} walked plan {} from {}",
         strong(&told.start.release),
@@ -132,7 +140,7 @@ fn tell(console: &mut Console, events: &mut Events, fact: &Fact) {
 }
 
 fn replay(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
-    let told = replay_journal(dir).map_err(|error| journal_failure(&error))?;
+    let told = journal(dir)?;
     same_policy(&told)?;
     console.line(format!(
         "replayed: {} decisions derived again from {} samples, every one with the same bytes",
@@ -174,10 +182,17 @@ fn evidence_failure(error: &EvidenceError) -> Failure {
     }
 }
 
-fn journal_failure(error: &JournalError) -> Failure {
-    let failure = Failure::of(error);
-    match error {
-        JournalError::Read { .. } => failure,
-        _ => Failure { exit: Exit::BadEvidence, ..failure },
-    }
+/// A folder's journal, gone through again.
+fn journal(dir: &Path) -> Result<Replayed, Failure> {
+    replay_journal(dir).map_err(|error| {
+        let lost = match &error {
+            // a folder without its journal has lost it; anything else that cannot be read says nothing
+            JournalError::Read { source, .. } => {
+                source.kind() == std::io::ErrorKind::NotFound && dir.is_dir()
+            }
+            _ => true,
+        };
+        let failure = Failure::of(&error);
+        if lost { Failure { exit: Exit::BadEvidence, ..failure } } else { failure }
+    })
 }

@@ -1,0 +1,245 @@
+//! Every folder below `tests/cases`: its command lines, run in a copy of it, with what they print and how they end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A copy of a case's folder that commands may write into.
+pub(crate) fn copy_of(case: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder(case)).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    dir
+}
+
+fn folder(case: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(case)
+}
+
+/// Runs a command line as a shell would, as far as `< FILE` and words without spaces go.
+pub(crate) fn run(dir: &Path, line: &str) -> Output {
+    let (words, input) = line.split_once(" < ").map_or((line, None), |(words, file)| (words, Some(file)));
+    let stdin = match input {
+        Some(file) => Stdio::from(fs::File::open(dir.join(file)).unwrap()),
+        None => Stdio::null(),
+    };
+    let mut words = words.split_whitespace();
+    assert_eq!(words.next(), Some("spark"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spark"));
+    command.current_dir(dir).args(words).stdin(stdin).output().unwrap()
+}
+
+/// Runs a command line, which must end with this code; gives what it printed.
+pub(crate) fn printed(dir: &Path, line: &str, code: i32) -> String {
+    let output = run(dir, line);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{line}\n{stdout}\n{stderr}");
+    stdout
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn check(case: &str) {
+    let dir = copy_of(case);
+    let mut told = String::new();
+    for line in fs::read_to_string(dir.path().join("cmd")).unwrap().lines() {
+        let output = run(dir.path(), line);
+        let code = output.status.code().unwrap();
+        told.push_str(&format!("$ {line}\n"));
+        for (mark, bytes) in [("", &output.stdout), ("! ", &output.stderr)] {
+            let text = text(bytes);
+            assert!(!text.contains('\u{1b}'), "colour in\n{text}");
+            for line in text.lines() {
+                told.push_str(format!("{mark}{line}").trim_end());
+                told.push('\n');
+            }
+        }
+        told.push_str(&format!("exit {code}\n\n"));
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder(case));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("expected", told));
+}
+
+/// The first example of the language: a slow canary is rolled back at 15 minutes, and says why.
+#[test]
+fn slow_canary() {
+    check("slow-canary");
+}
+
+/// The second: one sample is not five minutes; it is pending, then unknown, and holds.
+#[test]
+fn one_sample() {
+    check("one-sample");
+}
+
+/// Late samples are dropped and counted, repeated ones are nothing, the first of two in conflict stays.
+#[test]
+fn late_and_conflict() {
+    check("late-and-conflict");
+}
+
+/// Whatever is wrong is told with its place and what to do, ends with the code of its kind, and decides nothing.
+#[test]
+fn bad_input() {
+    check("bad-input");
+}
+
+/// The lines that programs read are those of the contract, to the byte.
+#[test]
+fn lines_of_the_contract() {
+    let dir = copy_of("slow-canary");
+    let text = printed(dir.path(), "spark replay release.rules --samples samples.csv --format jsonl", 0);
+    let lines: Vec<&str> = text.lines().collect();
+    for line in [
+        r#"{"type":"trigger","at":"2026-01-01T00:15:00Z","trigger":"api_latency","state":"rollback","since":"2026-01-01T00:10:00Z","value":"450ms","margin":"-50ms","cause":null}"#,
+        r#"{"type":"decision","at":"2026-01-01T00:15:00Z","decision":"rollback","because":["api_latency"]}"#,
+    ] {
+        assert!(lines.contains(&line), "{line}\nis missing from\n{text}");
+    }
+    assert_eq!(
+        lines.last(),
+        Some(
+            &r#"{"type":"summary","from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:20:00Z","evaluations":81,"samples":243,"dropped":0,"conflicts":0,"decision":"rollback"}"#
+        )
+    );
+}
+
+/// The same samples give the same events, whatever they are written in.
+#[test]
+fn formats_agree() {
+    let dir = copy_of("formats");
+    let replay = |file: &str| {
+        printed(dir.path(), &format!("spark replay release.rules --format jsonl --samples {file}"), 0)
+    };
+    let expected = replay("samples.csv");
+    assert!(expected.contains(r#""decision":"hold","because":["latency","p95"]"#), "{expected}");
+    assert!(expected.contains(r#""decision":"rollback","because":["line_7"]"#), "{expected}");
+    for file in ["units.csv", "samples.jsonl", "matrix.json", "metrics.om", "- < samples.csv"] {
+        assert_eq!(replay(file), expected, "{file}");
+    }
+}
+
+/// Several files are one recording, in their order.
+#[test]
+fn several_files() {
+    let dir = copy_of("formats");
+    let all = fs::read_to_string(dir.path().join("samples.csv")).unwrap();
+    for signal in ["p95", "errors"] {
+        let part: Vec<&str> =
+            all.lines().filter(|line| line.starts_with("time") || line.contains(signal)).collect();
+        fs::write(dir.path().join(format!("{signal}.csv")), part.join("\n")).unwrap();
+    }
+    let replay = |files: &str| {
+        printed(dir.path(), &format!("spark replay release.rules --format jsonl --samples {files}"), 0)
+    };
+    assert_eq!(replay("p95.csv errors.csv"), replay("samples.csv"));
+    assert_eq!(replay("errors.csv p95.csv"), replay("samples.csv"));
+}
+
+/// The keys of what programs read are those of the schemas, in the contract's order.
+#[test]
+fn keys_of_the_schemas() {
+    let dir = copy_of("slow-canary");
+    let schema = |name: &str| -> serde_json::Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas").join(name);
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let text = printed(dir.path(), "spark decide release.rules --samples samples.csv --format json", 11);
+    let decided: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let decide = schema("decide.schema.json");
+    required(&decide["required"], &decided);
+    for report in ["triggers", "expectations"] {
+        for report in decided[report].as_array().unwrap() {
+            required(&decide["$defs"]["report"]["required"], report);
+            required(&decide["$defs"]["report"]["properties"]["evidence"]["required"], &report["evidence"]);
+        }
+    }
+    assert!(text.starts_with(r#"{"decision":"rollback","at":"2026-01-01T00:20:00Z","because":["api_latency"],"triggers":[{"trigger":"api_latency","state":"rollback","since":"2026-01-01T00:10:00Z","value":"450ms","margin":"-50ms","evidence":{"samples":"#), "{text}");
+
+    let dir = copy_of("bad-input");
+    let text = printed(dir.path(), "spark check wrong.rules --format json", 12);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for diagnostic in found["diagnostics"].as_array().unwrap() {
+        for key in
+            ["code", "severity", "message", "file", "line", "column", "end_line", "end_column", "help", "fix"]
+        {
+            assert!(diagnostic.get(key).is_some(), "{key} is missing from {diagnostic}");
+        }
+    }
+}
+
+fn required(keys: &serde_json::Value, value: &serde_json::Value) {
+    for key in keys.as_array().unwrap() {
+        assert!(value.get(key.as_str().unwrap()).is_some(), "{key} is missing from {value}");
+    }
+}
+
+/// `init` writes rules that hold, refuses to overwrite, and what it writes can be tried at once.
+#[test]
+fn init() {
+    let dir = tempfile::tempdir().unwrap();
+    printed(dir.path(), "spark init new", 0);
+    printed(dir.path(), "spark check new --deny-warnings", 0);
+    printed(dir.path(), "spark decide new/release.rules --samples new/samples.csv", 11);
+    let again = run(dir.path(), "spark init new");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("is there already, and nothing is overwritten"));
+}
+
+/// A reader of the output that goes away ends the command without a word.
+#[test]
+fn closed_pipe() {
+    use std::io::Read;
+    let dir = copy_of("slow-canary");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spark"))
+        .args([
+            "replay",
+            "release.rules",
+            "--samples",
+            "samples.csv",
+            "--format",
+            "jsonl",
+            "--every",
+            "100ms",
+        ])
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+/// Each command's help has an example, and the exit codes that scripts need.
+#[test]
+fn help() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["init", "check", "replay", "decide", "run", "demo", "evidence", "evidence verify"] {
+        let help = printed(dir.path(), &format!("spark {command} --help"), 0);
+        assert!(help.contains("Example") && help.contains(&format!("  spark {command}")), "{help}");
+    }
+    let all = printed(dir.path(), "spark --help", 0);
+    assert!(all.contains("11 rollback"), "{all}");
+    assert_eq!(run(dir.path(), "spark").status.code(), Some(2));
+}
+
+/// A fix that surely says what was meant is applied, and the file then holds.
+#[test]
+fn fix() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = "edition 2026\n\nsignal p95 { is duration  from push }\ntrigger t { rollback when p95 > 400ms && p95 < 2s }\n";
+    fs::write(dir.path().join("r.rules"), rules).unwrap();
+    printed(dir.path(), "spark check r.rules", 12);
+    printed(dir.path(), "spark check r.rules --fix", 0);
+    assert_eq!(fs::read_to_string(dir.path().join("r.rules")).unwrap(), rules.replace("&&", "and"));
+}

@@ -1,0 +1,176 @@
+//! `spark run` against a live service: real scrapes, real commands, real time.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cases::{printed, run, text};
+
+const RULES: &str = "edition 2026
+evaluate every 200ms
+signal p95 { is duration  from metrics latency_seconds  expect <= 200ms }
+trigger latency { rollback when p95 > 400ms for 400ms }
+plan canary {
+  stage 5%   for 1s
+  stage 100% for 1s
+  proceed when every signal meets its expectation
+}
+";
+
+/// A service whose `/metrics` says a latency that can be changed.
+struct Service {
+    url: String,
+    millis: Arc<AtomicU64>,
+}
+
+impl Service {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+        let millis = Arc::new(AtomicU64::new(120));
+        let shown = Arc::clone(&millis);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                // the request's head ends with an empty line
+                while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+                let body = format!(
+                    "# TYPE latency_seconds gauge\nlatency_seconds {}\n",
+                    shown.load(Ordering::SeqCst) as f64 / 1000.0
+                );
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";
+                // a client that went away is no matter of the service
+                let _ = write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            }
+        });
+        Self { url, millis }
+    }
+}
+
+fn prepare(dir: &Path, service: &Service, rollback: &str) {
+    fs::write(dir.join("release.rules"), RULES).unwrap();
+    let config = format!(
+        "[source.scrape]\ncanary = [\"{}\"]\n\n[traffic]\nset = [\"touch\", \"stage-{{stage}}-share-{{share}}\"]\nrollback = [{rollback}]\ndeadline = \"20s\"\n\n[evidence]\nkey = \"release.key\"\n",
+        service.url
+    );
+    fs::write(dir.join("run.toml"), config).unwrap();
+    printed(dir, "spark evidence keygen release.key", 0);
+}
+
+const TOUCH: &str = "\"touch\", \"back-{stage}-{reason}\"";
+const RUN: &str = "spark run release.rules --release 1.0 --config run.toml";
+
+/// A good release walks all its stages; the evidence verifies, and replays to the same decisions.
+#[test]
+fn completes() {
+    let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
+    prepare(dir.path(), &service, TOUCH);
+    printed(dir.path(), RUN, 0);
+    assert!(dir.path().join("stage-1-share-5").exists());
+    assert!(dir.path().join("stage-2-share-100").exists());
+    let verified = printed(dir.path(), "spark evidence verify evidence/1.0", 0);
+    assert!(verified.starts_with("verified: release 1.0 is exactly what was sealed"), "{verified}");
+    printed(dir.path(), "spark evidence verify evidence/1.0/ --key release.key.pub", 0);
+    let replayed = printed(dir.path(), "spark evidence replay evidence/1.0", 0);
+    assert!(replayed.contains("every one with the same bytes"), "{replayed}");
+    let shown = printed(dir.path(), "spark evidence show evidence/1.0", 0);
+    assert!(shown.contains("stage 2 begins") && shown.ends_with("result: completed\n"), "{shown}");
+    let again = run(dir.path(), RUN);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("a release's evidence is written once"));
+}
+
+/// A release that turns bad in its second stage is taken back by one command, and exits 11.
+#[test]
+fn rolls_back() {
+    let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
+    prepare(dir.path(), &service, TOUCH);
+    let second = dir.path().join("stage-2-share-100");
+    let millis = Arc::clone(&service.millis);
+    let fault = std::thread::spawn(move || {
+        while !second.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        millis.store(450, Ordering::SeqCst);
+    });
+    let told = printed(dir.path(), RUN, 11);
+    fault.join().unwrap();
+    assert!(told.starts_with("rollback in stage 2 because latency\n"), "{told}");
+    assert!(dir.path().join("back-2-latency").exists());
+    printed(dir.path(), "spark evidence verify evidence/1.0", 0);
+    printed(dir.path(), "spark evidence replay evidence/1.0", 0);
+    fs::write(dir.path().join("evidence/1.0/result.json"), "{}").unwrap();
+    let tampered = run(dir.path(), "spark evidence verify evidence/1.0");
+    assert_eq!(tampered.status.code(), Some(13));
+    assert!(text(&tampered.stderr).contains("`result.json` was changed"));
+    let journal = dir.path().join("evidence/1.0/journal.jsonl");
+    let changed = fs::read_to_string(&journal).unwrap().replace("\"0.45\"", "\"0.12\"");
+    fs::write(&journal, changed).unwrap();
+    assert_eq!(run(dir.path(), "spark evidence replay evidence/1.0").status.code(), Some(13));
+}
+
+/// A rollback command that fails is no rollback: exit 1, and a person has to look.
+#[test]
+fn failed_rollback() {
+    let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
+    prepare(dir.path(), &service, "\"false\", \"{reason}\"");
+    service.millis.store(450, Ordering::SeqCst);
+    let output = run(dir.path(), RUN);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("exit status 1") && told.contains("the canary may still get traffic"), "{told}");
+}
+
+/// Ctrl-C moves nothing, says where the traffic is, and exits 10; the evidence is sealed all the same.
+#[cfg(unix)]
+#[test]
+fn interrupted() {
+    let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
+    prepare(dir.path(), &service, TOUCH);
+    service.millis.store(300, Ordering::SeqCst);
+    let child = Command::new(env!("CARGO_BIN_EXE_spark"))
+        .args(RUN.split(' ').skip(1))
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !dir.path().join("stage-1-share-5").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(10));
+    let told = text(&output.stdout);
+    assert!(
+        told.starts_with("hold stopped on request: nothing was moved, the canary stays at 5%\n"),
+        "{told}"
+    );
+    assert!(!dir.path().join("stage-2-share-100").exists());
+    printed(dir.path(), "spark evidence verify evidence/1.0", 0);
+    printed(dir.path(), "spark evidence replay evidence/1.0", 0);
+}
+
+/// One look at an instance decides at once: what needs no history is known, what needs it holds.
+#[test]
+fn decide_by_scrape() {
+    let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
+    let decide = |rules: &str, code: i32| {
+        fs::write(dir.path().join("r.rules"), rules).unwrap();
+        printed(dir.path(), &format!("spark decide r.rules --scrape {} --format json", service.url), code)
+    };
+    let signal = "signal p95 { is duration  from metrics latency_seconds  expect <= 200ms }\n";
+    decide(&format!("{signal}trigger t {{ rollback when p95 > 100ms }}"), 11);
+    decide(&format!("{signal}trigger t {{ rollback when p95 > 400ms }}"), 0);
+    let held = decide(&format!("{signal}trigger t {{ rollback when avg(p95 over 5m) > 400ms }}"), 10);
+    assert!(held.contains(r#""because":["t"]"#) && held.contains(r#""state":"unknown""#), "{held}");
+    let dead = "spark decide r.rules --scrape http://127.0.0.1:1/metrics";
+    printed(dir.path(), dead, 10);
+}
