@@ -8,9 +8,12 @@ use crate::condition::Operator;
 use crate::decimal;
 use crate::signal::Reading;
 
-/// Significant digits that a computed value keeps. A quotient of decimals is cut at 28 places, which a later
-/// step can turn into `0.0299…98` instead of `0.03`; what a float or a person writes has far fewer digits.
+/// Significant digits that a value keeps whose computation filled the decimal. A quotient is cut at 28 digits or
+/// places, which a later step can turn into `0.0299…98` instead of `0.03`.
 const COMPUTED_DIGITS: u32 = 18;
+
+/// From how many digits or places on a decimal is full: sums and products of what is written stay below.
+const FULL_DIGITS: u32 = 26;
 
 /// A number while it is computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,9 +49,7 @@ impl Number {
     /// The number as a computed reading: artefacts of cut quotients are rounded away.
     pub(super) fn into_reading(self) -> Reading {
         match self {
-            Self::Exact(value) => {
-                Reading::Value(value.round_sf(COMPUTED_DIGITS).unwrap_or(value).normalize())
-            }
+            Self::Exact(value) => Reading::Value(settled(value)),
             Self::Float(value) => Reading::from_float(value),
             Self::Lost => Reading::OutOfRange,
         }
@@ -102,6 +103,16 @@ impl Number {
     pub(super) fn plus(self, other: Self) -> Self {
         self.apply(Operator::Add, other)
     }
+}
+
+/// The value without what a cut quotient left behind.
+fn settled(value: Decimal) -> Decimal {
+    let value = value.normalize();
+    let digits = value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1));
+    if digits < FULL_DIGITS && value.scale() < FULL_DIGITS {
+        return value;
+    }
+    value.round_sf(COMPUTED_DIGITS).unwrap_or(value).normalize()
 }
 
 fn exact(operator: Operator, a: Decimal, b: Decimal) -> Option<Decimal> {
@@ -160,5 +171,7 @@ mod tests {
         let third = number("1").apply(Operator::Divide, number("3"));
         let whole = third.apply(Operator::Multiply, number("3"));
         assert_eq!(whole.into_reading(), Reading::Value(Decimal::ONE));
+        // and what was added up exactly stays
+        check("12345678901234567890", Operator::Add, "0.25", "12345678901234567890.25");
     }
 }

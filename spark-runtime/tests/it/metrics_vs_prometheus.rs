@@ -289,20 +289,27 @@ impl Prometheus {
             ),
         )
         .unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("`prometheus` does not start ({error}): install it: apt-get install prometheus")
-            });
-        Self { child, url: format!("http://127.0.0.1:{port}"), _folder: folder }
+        // another process may take the free port before Prometheus does, which then ends at once
+        for _ in 0..5 {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let mut child = Command::new("prometheus")
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap_or_else(|error| {
+                    panic!("`prometheus` does not start ({error}): install it: apt-get install prometheus")
+                });
+            std::thread::sleep(Duration::from_millis(500));
+            if child.try_wait().unwrap().is_none() {
+                return Self { child, url: format!("http://127.0.0.1:{port}"), _folder: folder };
+            }
+        }
+        panic!("`prometheus` ends at once, five times");
     }
 
     /// The query's series at each instant, by its second.
