@@ -154,7 +154,9 @@ impl Parser<'_> {
 
     /// Skips a block of an unknown kind, so that its clauses say nothing.
     fn skip_braces(&mut self) {
-        self.bump();
+        if !self.at_symbol("{") {
+            self.bump();
+        }
         while !self.at_end() && !self.at_symbol("{") && !self.first_on_line() && !self.at_item() {
             self.bump();
         }
@@ -213,10 +215,20 @@ impl Parser<'_> {
         }
     }
 
+    /// What stands between a block's word and its brace. Where it cannot be read, the block is passed over: its
+    /// clauses would say nothing that helps.
+    fn header<T>(&mut self, read: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
+        let result = read(self);
+        if result.is_err() {
+            self.skip_braces();
+        }
+        result
+    }
+
     fn signal(&mut self, start: Span) -> Parse<Signal> {
         self.bump();
-        let name = self.name("a signal's name")?;
-        let title = self.optional_text()?;
+        let name = self.header(|parser| parser.name("a signal's name"))?;
+        let title = self.header(Self::optional_text)?;
         let shape = Shape { what: "a signal", words: SIGNAL, clause: |p, at| p.signal_clause(at) };
         let (clauses, broken) = self.block(&shape)?;
         Ok(Signal { name, title, clauses, span: self.since(start), broken })
@@ -224,8 +236,8 @@ impl Parser<'_> {
 
     fn trigger(&mut self, start: Span) -> Parse<Trigger> {
         self.bump();
-        let name = self.name("a trigger's name")?;
-        let title = self.optional_text()?;
+        let name = self.header(|parser| parser.name("a trigger's name"))?;
+        let title = self.header(Self::optional_text)?;
         let shape = Shape { what: "a trigger", words: TRIGGER, clause: |p, at| p.trigger_clause(at) };
         let (clauses, broken) = self.block(&shape)?;
         Ok(Trigger { name: Some(name), title, clauses, span: self.since(start), broken })
@@ -233,8 +245,8 @@ impl Parser<'_> {
 
     fn plan(&mut self, start: Span) -> Parse<Plan> {
         self.bump();
-        let name = self.name("a plan's name")?;
-        let title = self.optional_text()?;
+        let name = self.header(|parser| parser.name("a plan's name"))?;
+        let title = self.header(Self::optional_text)?;
         let shape = Shape { what: "a plan", words: PLAN, clause: |p, at| p.plan_clause(at) };
         let (clauses, broken) = self.block(&shape)?;
         Ok(Plan { name, title, clauses, span: self.since(start), broken })
@@ -242,7 +254,7 @@ impl Parser<'_> {
 
     fn test(&mut self, start: Span) -> Parse<Test> {
         self.bump();
-        let title = self.quoted("the test's title in quotes")?;
+        let title = self.header(|parser| parser.quoted("the test's title in quotes"))?;
         let shape = Shape { what: "a test", words: TEST, clause: |p, at| p.test_clause(at) };
         let (clauses, _) = self.block(&shape)?;
         Ok(Test { title, clauses, span: self.since(start) })
@@ -613,7 +625,7 @@ impl Parser<'_> {
         self.expect_word("then", "after `unknown hold,`")?;
         self.expect_word("rollback", "after `then`")?;
         self.expect_word("after", "behind `rollback`")?;
-        Ok(TriggerClause::Unknown(Some(self.length("a length of time, such as `10m`")?)))
+        Ok(TriggerClause::Unknown(Some(self.length_or_zero("a length of time, such as `10m`")?)))
     }
 
     fn plan_clause(&mut self, _start: Span) -> Parse<PlanClause> {

@@ -292,7 +292,7 @@ impl Parser<'_> {
     /// `over 5m)`, and the ways of other languages to say it.
     fn over(&mut self, function: &Name, of: &[Name]) -> Parse<Length> {
         if self.eat_word("over") {
-            let over = self.length_or_assumed("the window's length, such as `5m`")?;
+            let over = self.window_or_assumed("the window's length, such as `5m`")?;
             self.expect_symbol(")", &format!("to close `{}(`", function.text))?;
             return Ok(over);
         }
@@ -305,7 +305,7 @@ impl Parser<'_> {
             let sign = self.peek_span();
             let gap = Span { start: end, end: self.ahead(1).start, ..sign };
             self.bump();
-            let length = self.length_or_assumed("the window's length, such as `5m`")?;
+            let length = self.window_or_assumed("the window's length, such as `5m`")?;
             let mut edits = vec![Edit::replace(gap, " over ")];
             if bracket && self.at_symbol("]") {
                 edits.push(Edit::replace(self.peek_span(), ""));
@@ -324,7 +324,7 @@ impl Parser<'_> {
         }
         if self.peek().kind == Kind::Number {
             let span = self.peek_span();
-            let length = self.length_or_assumed("the window's length, such as `5m`")?;
+            let length = self.window_or_assumed("the window's length, such as `5m`")?;
             let problem = missing(format!("{needs} behind `over`"), span);
             self.tell(problem.help("write `over` before it").machine(vec![Edit::replace(before, " over ")]));
             self.expect_symbol(")", &format!("to close `{}(`", function.text))?;
@@ -339,7 +339,7 @@ impl Parser<'_> {
         if self.at_word("over") && self.ahead(1).kind == Kind::Number {
             let start = self.peek_span();
             self.bump();
-            let length = self.length_or_assumed("the window's length, such as `5m`")?;
+            let length = self.window_or_assumed("the window's length, such as `5m`")?;
             let whole = Span { start: close.start, end: self.last_end(), ..start };
             let text = self.text.get(length.span.start as usize..length.span.end as usize).unwrap_or("");
             let problem = missing("the window stands behind the parentheses".to_owned(), start)

@@ -121,9 +121,9 @@ impl Parser<'_> {
 
     fn quoted_value(&self) -> Option<String> {
         let token = self.peek();
-        let odd = token.kind == Kind::Quoted;
-        let inner = self.text_of(token).trim_matches('"').trim();
-        (odd && inner.starts_with(|c: char| c.is_ascii_digit()) && Quantity::parse(inner).is_ok())
+        let quoted = matches!(token.kind, Kind::Quoted | Kind::OddQuoted);
+        let inner = self.text_of(token).trim_matches(['"', '“', '”', '„', '\'', '`', '‘', '’']).trim();
+        (quoted && inner.starts_with(|c: char| c.is_ascii_digit()) && Quantity::parse(inner).is_ok())
             .then(|| inner.to_owned())
     }
 
@@ -252,11 +252,20 @@ impl Parser<'_> {
         self.refuse(problem.help(help))
     }
 
-    /// As `length`, inside of a condition: one that was read and told is taken as some length, so that the rest of the
-    /// condition is still checked.
+    /// As `length_or_zero`, inside of a condition, where zero means something (`for 0s` holds at once): one that was read
+    /// and told is taken as some length, so that the rest of the condition is still checked.
     pub(super) fn length_or_assumed(&mut self, what: &str) -> Parse<Length> {
+        self.assumed(|parser| parser.length_or_zero(what))
+    }
+
+    /// The same for a window: it is longer than zero.
+    pub(super) fn window_or_assumed(&mut self, what: &str) -> Parse<Length> {
+        self.assumed(|parser| parser.length(what))
+    }
+
+    fn assumed(&mut self, read: impl FnOnce(&mut Self) -> Parse<Length>) -> Parse<Length> {
         let (before, start) = (self.at, self.peek_span());
-        match self.length(what) {
+        match read(self) {
             Err(_) if self.at > before => Ok(Length { value: ASSUMED, span: self.since(start) }),
             other => other,
         }

@@ -1,6 +1,15 @@
 //! What `spark-rules` holds to its users: files of cases, shapes, limits, and properties of any text.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may"
+)]
+
 mod cases;
 mod limits;
 mod load;
+mod promtool;
 mod properties;
