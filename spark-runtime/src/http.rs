@@ -4,7 +4,9 @@
 //! has three time limits and a byte limit, an answer other than 200 is an error, and so are a redirect (traffic
 //! decisions come from the address in the configuration, not from where it points today) and a compressed body.
 
-use std::fmt;
+mod failure;
+mod token;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -13,7 +15,11 @@ use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
 };
 use reqwest::{Certificate, Client, ClientBuilder, Method, Request, Response, Url, redirect};
-use tokio::io::AsyncReadExt;
+
+pub(crate) use self::failure::excerpt;
+use self::failure::innermost;
+pub use self::failure::{HttpError, HttpFailure};
+use self::token::read_token;
 
 /// Longest wait for name lookup, TCP and TLS together: a healthy peer needs milliseconds, one SYN retry a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -29,18 +35,12 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(12);
 /// with 100,000 series as much. Four such answers at once fit a small machine.
 const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// Longest token file: the largest signed tokens in use stay below 16 KiB, as servers limit headers.
-const TOKEN_BYTES_MAX: u64 = 16 << 10;
-
 /// Longest file of certificates: all public authorities together are about 220 KiB.
 const CA_BYTES_MAX: u64 = 4 << 20;
 
 /// How long an idle connection is kept. Servers close theirs after 5 s at the earliest; a request sent into a
 /// closing connection would look like a failed source.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Characters of a foreign text that an error shows.
-const EXCERPT_CHARS: usize = 200;
 
 /// How requests are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,75 +113,6 @@ impl Answer {
     pub fn excerpt(&self) -> String {
         excerpt(&self.body)
     }
-}
-
-/// A request that got no usable answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{asked}: {failure}")]
-pub struct HttpError {
-    /// What was asked: method and address.
-    pub asked: String,
-    /// What went wrong.
-    pub failure: HttpFailure,
-}
-
-/// Why a request got no usable answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HttpFailure {
-    /// The address is not one.
-    #[error("this is no address: {0}")]
-    Address(String),
-    /// The file with the token cannot be used.
-    #[error("token file `{}`: {reason}", path.display())]
-    Token {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The file with certificates, or the system's, cannot be used.
-    #[error("{0}")]
-    Certificates(String),
-    /// No connection came about, or no trusted one.
-    #[error("no connection: {0}")]
-    NoConnection(String),
-    /// Nothing came for too long.
-    #[error("nothing came for {0:?}")]
-    Silent(Duration),
-    /// The answer was not whole in time.
-    #[error("no whole answer within {0:?}")]
-    TooSlow(Duration),
-    /// The connection broke within the answer, or the answer is no HTTP.
-    #[error("the answer broke off: {0}")]
-    Broken(String),
-    /// The answer points elsewhere.
-    #[error(
-        "status {status} redirects to `{location}`, and redirects are not followed: name the final address"
-    )]
-    Redirect {
-        /// The status.
-        status: u16,
-        /// Where to.
-        location: String,
-    },
-    /// A status other than 200.
-    #[error("status {status}{}", shown_body(body))]
-    Status {
-        /// The status.
-        status: u16,
-        /// The body, as far as it came within the limits.
-        body: Vec<u8>,
-    },
-    /// The body is compressed.
-    #[error("the body is encoded as `{0}`, which was not asked for")]
-    Encoded(String),
-    /// The body is longer than the limit.
-    #[error("the body is longer than {limit} bytes")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
 }
 
 impl HttpClient {
@@ -392,90 +323,9 @@ fn form_text(fields: &[(&str, &str)]) -> String {
     carrier.query().unwrap_or_default().to_owned()
 }
 
-/// The value of an `Authorization` header. Its text appears nowhere but there.
-struct Token(HeaderValue);
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
-}
-
-async fn read_token(path: &Path) -> Result<Token, HttpFailure> {
-    let failed = |reason: String| HttpFailure::Token { path: path.to_owned(), reason };
-    let file = tokio::fs::File::open(path).await.map_err(|error| failed(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(TOKEN_BYTES_MAX.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > TOKEN_BYTES_MAX) {
-        return Err(failed(format!("longer than {TOKEN_BYTES_MAX} bytes")));
-    }
-    let token = std::str::from_utf8(&bytes).map(str::trim).unwrap_or("\n");
-    if token.is_empty() {
-        return Err(failed("it is empty".to_owned()));
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(failed("expected one token of visible ASCII characters".to_owned()));
-    }
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| failed("expected one token of visible ASCII characters".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(Token(value))
-}
-
-/// The start of a foreign text, on one line.
-pub(crate) fn excerpt(bytes: &[u8]) -> String {
-    // four bytes a character at most: no more of a large body is looked at
-    let head = bytes.get(..EXCERPT_CHARS.saturating_mul(4)).unwrap_or(bytes);
-    let text = String::from_utf8_lossy(head);
-    let mut shown = String::new();
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    for c in chars.by_ref().take(EXCERPT_CHARS) {
-        if !(c == ' ' && shown.ends_with(' ')) {
-            shown.push(c);
-        }
-    }
-    let shown = shown.trim();
-    match chars.next().is_some() || bytes.len() > head.len() {
-        true => format!("{shown}…"),
-        false => shown.to_owned(),
-    }
-}
-
-fn shown_body(body: &[u8]) -> String {
-    let shown = excerpt(body);
-    if shown.is_empty() { " with an empty body".to_owned() } else { format!(": `{shown}`") }
-}
-
-/// The words of the first cause: the outer ones say "error sending request" and no more.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    excerpt(cause.to_string().as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Foreign text in an error is one line of bounded length.
-    #[test]
-    fn excerpts() {
-        for (bytes, expected) in [
-            (&b"  <html>\r\n\x1b[31m  x\0y "[..], "<html> [31m x y"),
-            (b"", ""),
-            (b"\xff\xfeok", "\u{fffd}\u{fffd}ok"),
-        ] {
-            assert_eq!(excerpt(bytes), expected);
-        }
-        let long = excerpt("ä".repeat(100_000).as_bytes());
-        assert_eq!(long.chars().count(), EXCERPT_CHARS + 1);
-        assert!(long.ends_with('…'));
-    }
 
     /// A form keeps every character of a query.
     #[test]
@@ -499,29 +349,5 @@ mod tests {
         ] {
             assert_eq!(address(text).unwrap_err().to_string(), expected);
         }
-    }
-
-    /// A token never shows, and what is no token is refused with the file's name.
-    #[tokio::test]
-    async fn tokens() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, " abc.def\r\n").unwrap();
-        let token = read_token(&path).await.unwrap();
-        assert_eq!(token.0.as_bytes(), b"Bearer abc.def");
-        assert!(!format!("{token:?} {:?}", token.0).contains("abc"));
-        let long = "x".repeat(TOKEN_BYTES_MAX as usize + 1);
-        for (content, expected) in [
-            ("", "it is empty"),
-            ("two words", "expected one token of visible ASCII characters"),
-            ("sécret", "expected one token of visible ASCII characters"),
-            (&long, "longer than 16384 bytes"),
-        ] {
-            std::fs::write(&path, content).unwrap();
-            let error = read_token(&path).await.unwrap_err().to_string();
-            assert_eq!(error, format!("token file `{}`: {expected}", path.display()));
-        }
-        let missing = read_token(&folder.path().join("none")).await.unwrap_err().to_string();
-        assert!(missing.contains("none`: No such file"), "{missing}");
     }
 }
