@@ -10,3 +10,4 @@
 mod cases;
 mod demo;
 mod live;
+mod readme;
