@@ -378,7 +378,7 @@ async fn endless_bodies() {
         let begun = Instant::now();
         let error = client.get(&server.url, "*/*").await.unwrap_err().to_string();
         assert_eq!(error, format!("GET {}/: the body is longer than 16777216 bytes", server.url));
-        assert!(begun.elapsed() < Duration::from_secs(6), "took {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(15), "took {:?}", begun.elapsed());
     }
     let grown = peak_memory() - before;
     assert!(grown < 64 << 10, "grew by {grown} KiB");
