@@ -27,8 +27,9 @@ impl Rules {
     pub(crate) fn load(console: &Console, path: &Path) -> Result<Self, Failure> {
         match load(path)? {
             Ok(loaded) => {
-                for warning in &loaded.warnings {
-                    console.note(render(&loaded.files, warning).trim_end());
+                if !loaded.warnings.is_empty() {
+                    let words = count(&loaded.warnings);
+                    console.note(format!("`{0}` {words}: see `spark check {0}`", path.display()));
                 }
                 Ok(Self { policy: Arc::new(loaded.policy), files: loaded.files })
             }

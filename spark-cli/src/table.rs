@@ -1,6 +1,7 @@
 //! Reports for people: the verdict with its reasons first, then every trigger and expectation.
 
-use spark_core::{Decision, Report, Timestamp};
+use rust_decimal::Decimal;
+use spark_core::{Decision, Quantity, Report, Timestamp};
 
 use crate::console::{Console, faint, state, strong, verdict};
 use crate::rules::Rules;
@@ -9,6 +10,36 @@ use crate::rules::Rules;
 const STATE_WIDTH: usize = 8;
 /// What stands where there is no value.
 const NONE: &str = "-";
+
+/// A written quantity for people: of each number in it six significant digits, and no digit before the point lost.
+/// Programs get all of them.
+pub(crate) fn short(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, tail) = rest.split_at(start);
+        let end = tail.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(tail.len());
+        let (number, tail) = tail.split_at(end);
+        out.push_str(before);
+        out.push_str(&short_number(number));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn short_number(number: &str) -> String {
+    const DIGITS: u32 = 6;
+    let (Some((whole, _)), Ok(value)) = (number.split_once('.'), number.parse::<Decimal>()) else {
+        return number.to_owned();
+    };
+    let whole = u32::try_from(whole.len()).unwrap_or(DIGITS);
+    let rounded = match value.trunc().is_zero() {
+        true => value.round_sf(DIGITS).unwrap_or(value),
+        false => value.round_dp(DIGITS.saturating_sub(whole)),
+    };
+    rounded.normalize().to_string()
+}
 
 /// A decision in one line.
 pub(crate) fn headline(decision: &Decision) -> String {
@@ -50,7 +81,7 @@ pub(crate) fn print(
 
 fn row(console: &mut Console, report: &Report, width: usize, decides: bool) {
     let name = format!("{:width$}", report.name);
-    let text = |value: Option<spark_core::Quantity>| value.map_or(NONE.to_owned(), |v| v.to_string());
+    let text = |value: Option<Quantity>| value.map_or(NONE.to_owned(), |v| short(&v.to_string()));
     let margin = match report.margin_percent {
         Some(percent) => format!("{} ({}%)", text(report.margin), percent.round_dp(1).normalize()),
         None => text(report.margin),
@@ -93,5 +124,28 @@ fn details(console: &mut Console, rules: &Rules, report: &Report, decides: bool)
     }
     if let Some(owner) = trigger.and_then(|trigger| trigger.owner.as_ref()) {
         console.line(format!("    owner: {owner}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// People get six digits, and whole numbers as they are.
+    #[test]
+    fn short_quantities() {
+        for (text, expected) in [
+            ("597.636363636364ms", "597.636ms"),
+            ("400ms", "400ms"),
+            ("1234567", "1234567"),
+            ("1234567.25", "1234567"),
+            ("1d2h3m4.123456789s", "1d2h3m4.12346s"),
+            ("12.3456789%", "12.3457%"),
+            ("-0.000123456789", "-0.000123457"),
+            ("1234.56789 USDT", "1234.57 USDT"),
+            ("10MiB/min", "10MiB/min"),
+        ] {
+            assert_eq!(short(text), expected, "{text}");
+        }
     }
 }

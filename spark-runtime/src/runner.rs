@@ -47,7 +47,7 @@ pub trait Clock: Send {
     fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()> + Send;
 }
 
-/// The system's clock.
+/// The system's clock, to the millisecond: what is finer differs between two machines that agree.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -55,7 +55,7 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         // before 1970 or after 2262 the system's clock is not set: the ends of the range show it
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     async fn sleep_until(&self, at: Timestamp) {
@@ -264,7 +264,7 @@ where
     let journal = Journal::create(&evidence.path().join(JOURNAL_NAME)).map_err(RunError::Journal)?;
     let (rollout, first) = Rollout::start(&plan);
     let engine = Engine::with_plan(Arc::clone(&release.policy), &release.plan);
-    let record = Record { journal, broken: None };
+    let record = Record { journal, broken: None, told: false };
     let mut walk = Walk {
         release,
         plan,
@@ -290,6 +290,8 @@ where
 struct Record {
     journal: Journal,
     broken: Option<String>,
+    /// Whether the observer knows.
+    told: bool,
 }
 
 impl Record {
@@ -379,13 +381,15 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
         self.record.append(&Fact::Evaluate { decision: decision.clone() });
         self.events.extend(self.changes.of(&decision));
         self.summarize(&decision);
+        if let (Some(reason), false) = (&self.record.broken, self.record.told) {
+            self.observer.on(&RunEvent::Unrecorded { reason });
+            self.record.told = true;
+        }
         let mut next = self.rollout.clone();
         let step = next.apply(&self.plan, &decision);
         let step = match (&self.record.broken, step) {
-            (Some(reason), Some(Step::EnterStage { .. })) => {
-                self.observer.on(&RunEvent::Unrecorded { reason });
-                None
-            }
+            // refused, not put off: the rollout stays where it is, and asks again at the next instant
+            (Some(_), Some(Step::EnterStage { .. })) => None,
             (_, step) => {
                 self.rollout = next;
                 step

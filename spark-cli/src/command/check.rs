@@ -87,13 +87,10 @@ fn check(path: PathBuf) -> Result<Finding, Failure> {
 fn drop_repeated(findings: &mut [Finding]) {
     let mut seen = BTreeSet::new();
     for Finding { path, files, diagnostics } in findings {
-        let folder = path.parent().unwrap_or(Path::new(""));
         diagnostics.retain(|diagnostic| {
             let span = diagnostic.span;
-            let file = match span.file {
-                0 => path.clone(),
-                other => folder.join(files.name(other)),
-            };
+            // the name of an included file has the root's folder before it
+            let file = if span.file == 0 { path.clone() } else { PathBuf::from(files.name(span.file)) };
             let file = file.canonicalize().unwrap_or(file);
             seen.insert((file, span.start, span.end, diagnostic.code.id, diagnostic.message.clone()))
         });

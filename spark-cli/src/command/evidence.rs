@@ -157,7 +157,8 @@ fn same_policy(told: &Replayed) -> Result<(), Failure> {
         return Err(differs("the journal has no rules' text".to_owned()));
     };
     let mut read = |name: &str| {
-        let found = others.iter().find(|rule| rule.name == name || rule.name.ends_with(&format!("/{name}")));
+        let path = Path::new(&root.name).parent().unwrap_or(Path::new("")).join(name);
+        let found = others.iter().find(|rule| Path::new(&rule.name) == path);
         found.map(|rule| rule.text.clone()).ok_or_else(|| format!("`{name}` is not recorded"))
     };
     match spark_rules::load(&root.name, &root.text, &mut read) {

@@ -147,10 +147,10 @@ pub(crate) fn line(event: &Event) -> String {
                 change.since
             );
             if let Some(value) = &change.value {
-                text.push_str(&format!(", at {value}"));
+                text.push_str(&format!(", at {}", table::short(value)));
             }
             if let Some(margin) = &change.margin {
-                text.push_str(&format!(" (margin {margin})"));
+                text.push_str(&format!(" (margin {})", table::short(margin)));
             }
             if let Some(cause) = &change.cause {
                 text.push_str(&format!(": {cause}"));

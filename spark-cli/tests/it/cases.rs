@@ -243,3 +243,42 @@ fn fix() {
     printed(dir.path(), "spark check r.rules --fix", 0);
     assert_eq!(fs::read_to_string(dir.path().join("r.rules")).unwrap(), rules.replace("&&", "and"));
 }
+
+/// A directory means every `.rules` below it; what an included file has wrong is told once, under its own name.
+#[test]
+fn directories() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
+        fs::write(dir.path().join(name), text).unwrap();
+    };
+    write("all/a/signals.rules", "edition 2026\nsignal p95 { is duration  from push  expect <= 3% }\n");
+    write("all/b.rules", "edition 2026\nuse \"a/signals.rules\"\nrollback when p95 > 400ms\n");
+    write("all/notes.txt", "no rules");
+    let text = printed(dir.path(), "spark check all --format json", 12);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["diagnostics"].as_array().unwrap().len(), 1, "{text}");
+    let sarif = printed(dir.path(), "spark check all --format sarif", 12);
+    let sarif: serde_json::Value = serde_json::from_str(&sarif).unwrap();
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], found["diagnostics"][0]["code"]);
+    write("empty/notes.txt", "no rules");
+    assert_eq!(run(dir.path(), "spark check empty").status.code(), Some(1));
+}
+
+/// No link leads an included file out of the folder of the rules.
+#[cfg(unix)]
+#[test]
+fn includes_stay_inside() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("in")).unwrap();
+    let signal = "edition 2026\nsignal p95 { is duration  from push }\n";
+    fs::write(dir.path().join("outside.rules"), signal).unwrap();
+    std::os::unix::fs::symlink("../outside.rules", dir.path().join("in/link.rules")).unwrap();
+    let root = "edition 2026\nuse \"link.rules\"\nrollback when p95 > 400ms\n";
+    fs::write(dir.path().join("in/root.rules"), root).unwrap();
+    let told = printed(dir.path(), "spark check in/root.rules", 12);
+    assert!(told.contains("`link.rules` leads out of the folder of the rules"), "{told}");
+    fs::remove_file(dir.path().join("in/link.rules")).unwrap();
+    fs::write(dir.path().join("in/link.rules"), signal).unwrap();
+    printed(dir.path(), "spark check in/root.rules", 0);
+}

@@ -53,7 +53,12 @@ impl Service {
 }
 
 fn prepare(dir: &Path, service: &Service, rollback: &str) {
-    fs::write(dir.join("release.rules"), RULES).unwrap();
+    // in two files: the evidence keeps both, and replays from them
+    let (signals, rest): (Vec<&str>, Vec<&str>) = RULES.lines().partition(|line| line.starts_with("signal"));
+    fs::create_dir(dir.join("parts")).unwrap();
+    fs::write(dir.join("parts/signals.rules"), format!("edition 2026\n{}\n", signals.join("\n"))).unwrap();
+    let root = rest.join("\n").replacen('\n', "\nuse \"parts/signals.rules\"\n", 1);
+    fs::write(dir.join("release.rules"), root).unwrap();
     let config = format!(
         "[source.scrape]\ncanary = [\"{}\"]\n\n[traffic]\nset = [\"touch\", \"stage-{{stage}}-share-{{share}}\"]\nrollback = [{rollback}]\ndeadline = \"20s\"\n\n[evidence]\nkey = \"release.key\"\n",
         service.url
@@ -173,4 +178,37 @@ fn decide_by_scrape() {
     assert!(held.contains(r#""because":["t"]"#) && held.contains(r#""state":"unknown""#), "{held}");
     let dead = "spark decide r.rules --scrape http://127.0.0.1:1/metrics";
     printed(dir.path(), dead, 10);
+}
+
+/// A journal that cannot be written lets no stage be entered; a rollback is carried out all the same, and says so.
+#[cfg(unix)]
+#[test]
+fn failing_journal() {
+    let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
+    prepare(dir.path(), &service, TOUCH);
+    printed(dir.path(), RUN, 0);
+    let journal = fs::read_to_string(dir.path().join("evidence/1.0/journal.jsonl")).unwrap();
+    fs::remove_file(dir.path().join("stage-2-share-100")).unwrap();
+    // room for what comes before the first instant, and a little more; a file that is full gives an error then
+    let before: usize = journal.lines().take(4).map(|line| line.len() + 1).sum();
+    let blocks = before.div_ceil(512) + 1;
+    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let child = Command::new("sh")
+        .args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_spark")])
+        .args(RUN.replace("1.0", "1.1").split(' ').skip(1))
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert!(!dir.path().join("stage-2-share-100").exists(), "a stage was entered without a record");
+    service.millis.store(450, Ordering::SeqCst);
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(11), "{told}");
+    assert!(told.contains("the journal cannot be written, so no stage is entered: File too large"), "{told}");
+    assert!(told.contains("warning: the journal does not tell everything"), "{told}");
+    assert!(dir.path().join("back-1-latency").exists());
+    printed(dir.path(), "spark evidence verify evidence/1.1", 0);
 }
