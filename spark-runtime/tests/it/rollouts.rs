@@ -1,6 +1,7 @@
 //! The live loop on a clock of its own: what it moves, what it records, and that the record gives the same again.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ struct Script(fn(i64) -> Option<i64>);
 
 impl SampleSource for Script {
     async fn samples(&mut self, at: Timestamp) -> Vec<Sample> {
-        match self.0(at.nanos() / EVERY.nanos()) {
+        match self.0(at.nanos().div_euclid(EVERY.nanos())) {
             None => std::future::pending().await,
             Some(millis) => {
                 let reading = Reading::Value(rust_decimal::Decimal::new(millis, 3));
@@ -141,15 +142,15 @@ fn walk(script: fn(i64) -> Option<i64>, failing: &'static [&'static str], stop_a
         evidence: dir.path().join("evidence"),
     };
     let switch = Switch { failing, ..Switch::default() };
-    let decided = Arc::new(Mutex::new(0));
+    let decided = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&decided);
     let observer = move |event: &RunEvent<'_>| {
         if matches!(event, RunEvent::Decided { .. }) {
-            *seen.lock().unwrap() += 1;
+            seen.fetch_add(1, Ordering::SeqCst);
         }
     };
     let stop = async move {
-        while *decided.lock().unwrap() < stop_after {
+        while decided.load(Ordering::SeqCst) < stop_after {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };

@@ -1,290 +1,20 @@
-//! The live loop: at every multiple of `evaluate every`, source → engine → rollout → steps → journal.
-//!
-//! This is the one place that reads a clock, and only through [`Clock`]. Everything that happens goes to the
-//! journal before it counts and to an [`Observer`] as it happens; what moves traffic is behind [`Actions`], what
-//! measures behind [`SampleSource`].
-//!
-//! What a failure means:
-//! - A source that fails or is slow makes its signals unknown; it never stops the loop.
-//! - When a share of traffic cannot be set, nobody knows where the traffic is: it is all taken back, once.
-//! - When the way back fails, the run ends as failed: a person has to look.
-//! - When the journal cannot be written, the canary gets no more traffic; the loop goes on watching, and a
-//!   rollback is still carried out and said to be unrecorded.
+//! A run on its way: one loop, in which every fact is recorded before it counts.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
-use spark_core::{
-    Decision, Engine, Plan, Policy, Reading, Rollout, Sample, SignalId, Step, Timestamp, Track,
-};
+use spark_core::{Decision, Engine, Plan, Policy, Rollout, Sample, Step, Timestamp};
 
+use super::event::{Ending, Observer, RunEvent};
+use super::{Clock, Outcome, Release, RunError, SampleSource, all_failed};
 use crate::action::{ActionOutcome, Actions, RollBack, SetShare};
-use crate::evidence::{self, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SignalSummary, StageSummary};
-use crate::journal::{Fact, JOURNAL_NAME, Journal, RuleText, Start};
+use crate::evidence::{EvidenceError, EvidenceFolder, SignalSummary, StageSummary};
+use crate::journal::{Fact, JOURNAL_NAME, Journal, Start};
 use crate::replay::{Event, Events};
 
 /// The part of the time between two evaluations that a source may take. What has not answered by then is
 /// unknown at this instant; the rest is left for deciding and for the next instant to be met.
 const SOURCE_SHARE: (u32, u32) = (3, 4);
-
-/// Longest single sleep: a clock that was set is noticed after it.
-const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// What gives samples. Failures are readings: [`Reading::Failed`].
-pub trait SampleSource: Send {
-    /// The samples of an instant, of all signals and tracks that this source measures.
-    fn samples(&mut self, at: Timestamp) -> impl Future<Output = Vec<Sample>> + Send;
-}
-
-/// What time it is.
-pub trait Clock: Send {
-    /// Now.
-    fn now(&self) -> Timestamp;
-
-    /// Waits until an instant; at once when it is past.
-    fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()> + Send;
-}
-
-/// The system's clock, to the millisecond: what is finer differs between two machines that agree.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        // before 1970 or after 2262 the system's clock is not set: the ends of the range show it
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
-
-    async fn sleep_until(&self, at: Timestamp) {
-        loop {
-            let left = at.since(self.now());
-            if left.is_zero() {
-                return;
-            }
-            tokio::time::sleep(left.to_std().min(SLEEP_MAX)).await;
-        }
-    }
-}
-
-/// What is released, and how.
-#[derive(Debug, Clone)]
-pub struct Release {
-    /// Its name.
-    pub id: ReleaseId,
-    /// What is decided.
-    pub policy: Arc<Policy>,
-    /// The plan that it walks; one of the policy's.
-    pub plan: String,
-    /// The rules' text, kept as evidence.
-    pub rules: Vec<RuleText>,
-    /// The folder below which the release gets its evidence folder.
-    pub evidence: PathBuf,
-}
-
-/// Something that happened in a run.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunEvent<'a> {
-    /// The run begins.
-    Started {
-        /// When.
-        at: Timestamp,
-        /// The plan.
-        plan: &'a Plan,
-    },
-    /// A step is about to be carried out.
-    Acting {
-        /// When.
-        at: Timestamp,
-        /// Which.
-        step: &'a Step,
-        /// What failed before it, where no decision asked for it.
-        failure: Option<&'a str>,
-    },
-    /// A step was carried out, or not.
-    Acted {
-        /// When.
-        at: Timestamp,
-        /// Which.
-        step: &'a Step,
-        /// How it ended.
-        outcome: &'a ActionOutcome,
-    },
-    /// The canary has the stage's share of traffic.
-    StageEntered {
-        /// When.
-        at: Timestamp,
-        /// The stage's place in the plan.
-        stage: u32,
-        /// Its share, in hundredths of a percent.
-        share_bp: u16,
-    },
-    /// It was decided.
-    Decided {
-        /// The decision.
-        decision: &'a Decision,
-        /// The engine, for its reports.
-        engine: &'a Engine,
-        /// Where the rollout is, the decision's steps not yet carried out.
-        rollout: &'a Rollout,
-    },
-    /// A stage is over.
-    StageLeft {
-        /// What it showed.
-        summary: &'a StageSummary,
-    },
-    /// The journal can no longer be written: no stage will be entered any more.
-    Unrecorded {
-        /// Why.
-        reason: &'a str,
-    },
-    /// The run is over; its evidence is being written.
-    Ended {
-        /// How.
-        ending: &'a Ending,
-    },
-}
-
-/// Who is told what happens.
-pub trait Observer: Send {
-    /// Something happened.
-    fn on(&mut self, event: &RunEvent<'_>);
-}
-
-impl<F: FnMut(&RunEvent<'_>) + Send> Observer for F {
-    fn on(&mut self, event: &RunEvent<'_>) {
-        self(event);
-    }
-}
-
-/// How a run ended. Exhaustive on purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// All stages were served.
-    Completed,
-    /// All traffic was taken back.
-    RolledBack {
-        /// The stage's place in the plan.
-        stage: u32,
-        /// Why: trigger and signal names, or what failed.
-        because: Vec<String>,
-    },
-    /// Somebody stopped it; the traffic is where it was.
-    Stopped,
-    /// Something that has to work did not.
-    Failed {
-        /// What, in words.
-        reason: String,
-    },
-}
-
-impl std::fmt::Display for Ending {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Completed => f.write_str("completed"),
-            Self::RolledBack { because, .. } => write!(f, "rolled back: {}", because.join(", ")),
-            Self::Stopped => f.write_str("stopped"),
-            Self::Failed { reason } => write!(f, "failed: {reason}"),
-        }
-    }
-}
-
-/// What a run leaves.
-#[derive(Debug)]
-pub struct Outcome {
-    /// How it ended.
-    pub ending: Ending,
-    /// The stages that were entered, in order.
-    pub stages: Vec<StageSummary>,
-    /// The last decision.
-    pub decision: Option<Decision>,
-    /// Why the journal does not tell everything, where it does not.
-    pub unrecorded: Option<String>,
-    /// The evidence, not yet sealed: the caller may add to it.
-    pub evidence: EvidenceFolder,
-    /// The release.
-    pub release: ReleaseId,
-}
-
-impl Outcome {
-    /// Seals the evidence, and writes the key's public half beside it, where `verify` looks for it.
-    ///
-    /// # Errors
-    /// The folder or the key cannot be written.
-    pub fn seal(&self, key: &SigningKey) -> Result<Sealed, EvidenceError> {
-        let sealed = evidence::seal(self.evidence.path(), self.release.as_str(), key)?;
-        evidence::write_public_key(&evidence::key_beside(self.evidence.path()), &key.verifying_key())?;
-        Ok(sealed)
-    }
-}
-
-/// Why a run could not begin, or its evidence not be written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The policy has no such plan.
-    #[error("the rules have no plan `{0}`")]
-    UnknownPlan(String),
-    /// The evidence cannot be written.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-    /// The journal cannot be begun; nothing was moved.
-    #[error("the journal cannot be written: {0}")]
-    Journal(#[source] std::io::Error),
-}
-
-/// Walks a release's plan until it is served, goes back, fails, or `stop` is done.
-///
-/// `stop` takes effect between steps: a step that was begun is finished within its own deadline.
-///
-/// # Errors
-/// The run could not begin, or its evidence could not be written when it was over.
-pub async fn run<S, A, C, O>(
-    release: Release,
-    source: S,
-    actions: A,
-    clock: C,
-    observer: O,
-    stop: impl Future<Output = ()> + Send,
-) -> Result<Outcome, RunError>
-where
-    S: SampleSource,
-    A: Actions,
-    C: Clock,
-    O: Observer,
-{
-    let Some(plan) = release.policy.plan(&release.plan).cloned() else {
-        return Err(RunError::UnknownPlan(release.plan));
-    };
-    let evidence = EvidenceFolder::create(&release.evidence, &release.id)?;
-    evidence.write_rules(&release.rules)?;
-    let journal = Journal::create(&evidence.path().join(JOURNAL_NAME)).map_err(RunError::Journal)?;
-    let (rollout, first) = Rollout::start(&plan);
-    let engine = Engine::with_plan(Arc::clone(&release.policy), &release.plan);
-    let record = Record { journal, broken: None, told: false };
-    let mut walk = Walk {
-        release,
-        plan,
-        source,
-        actions,
-        clock,
-        observer,
-        record,
-        engine,
-        rollout,
-        evidence,
-        stages: Vec::new(),
-        acts: 0,
-        changes: Events::default(),
-        events: Vec::new(),
-        decision: None,
-    };
-    let ending = walk.walk(first, stop).await?;
-    Ok(walk.finish(ending)?)
-}
 
 /// The journal, and whether it still takes facts.
 struct Record {
@@ -309,7 +39,7 @@ impl Record {
 }
 
 /// A run on its way.
-struct Walk<S, A, C, O> {
+pub(super) struct Walk<S, A, C, O> {
     release: Release,
     plan: Plan,
     source: S,
@@ -328,7 +58,47 @@ struct Walk<S, A, C, O> {
 }
 
 impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
-    async fn walk(&mut self, first: Step, stop: impl Future<Output = ()> + Send) -> Result<Ending, RunError> {
+    /// A run that has not begun, with its first step: the evidence folder is there, and nothing was moved.
+    pub(super) fn new(
+        release: Release,
+        source: S,
+        actions: A,
+        clock: C,
+        observer: O,
+    ) -> Result<(Self, Step), RunError> {
+        let Some(plan) = release.policy.plan(&release.plan).cloned() else {
+            return Err(RunError::UnknownPlan(release.plan));
+        };
+        let evidence = EvidenceFolder::create(&release.evidence, &release.id)?;
+        evidence.write_rules(&release.rules)?;
+        let journal = Journal::create(&evidence.path().join(JOURNAL_NAME)).map_err(RunError::Journal)?;
+        let (rollout, first) = Rollout::start(&plan);
+        let engine = Engine::with_plan(Arc::clone(&release.policy), &release.plan);
+        let walk = Self {
+            release,
+            plan,
+            source,
+            actions,
+            clock,
+            observer,
+            record: Record { journal, broken: None, told: false },
+            engine,
+            rollout,
+            evidence,
+            stages: Vec::new(),
+            acts: 0,
+            changes: Events::default(),
+            events: Vec::new(),
+            decision: None,
+        };
+        Ok((walk, first))
+    }
+
+    pub(super) async fn walk(
+        &mut self,
+        first: Step,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<Ending, RunError> {
         let mut stop = std::pin::pin!(stop);
         let at = self.clock.now();
         self.record.journal.append(&Fact::Start(self.start(at))).map_err(RunError::Journal)?;
@@ -512,7 +282,7 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
     }
 
     /// Writes what is left to be written.
-    fn finish(mut self, ending: Ending) -> Result<Outcome, EvidenceError> {
+    pub(super) fn finish(mut self, ending: Ending) -> Result<Outcome, EvidenceError> {
         let at = self.clock.now();
         self.record.append(&Fact::End { at, result: ending.to_string() });
         self.record.sync();
@@ -555,19 +325,4 @@ async fn measure<S: SampleSource>(source: &mut S, policy: &Policy, at: Timestamp
         Ok(samples) => samples,
         Err(_) => all_failed(policy, at, "the source did not answer before the next instant"),
     }
-}
-
-/// Every signal's failure at an instant, on every track that is read.
-pub fn all_failed(policy: &Policy, at: Timestamp, reason: &str) -> Vec<Sample> {
-    let sample = |signal: SignalId, track: Track| Sample {
-        signal,
-        track,
-        at,
-        reading: Reading::Failed(reason.to_owned()),
-    };
-    let canary = policy.signals().iter().filter_map(|signal| policy.signal_id(&signal.name));
-    canary
-        .map(|signal| sample(signal, Track::Canary))
-        .chain(policy.baseline_signals().into_iter().map(|signal| sample(signal, Track::Baseline)))
-        .collect()
 }
