@@ -253,7 +253,7 @@ pub(crate) enum ConditionKind {
     /// `every signal meets its expectation`
     EveryExpectation,
     /// A value where a condition was meant.
-    Bare(Expression),
+    Bare(Box<Expression>),
 }
 
 /// A comparison. In `expect`, the left side is left out.
@@ -278,19 +278,23 @@ pub(crate) struct Expression {
     pub(crate) height: u16,
 }
 
+/// A function of a window. Boxed in the tree, as is all that is large: the parser's frames hold many of them.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) function: Name,
+    pub(crate) of: Vec<Name>,
+    pub(crate) over: Length,
+}
+
 #[derive(Debug)]
 pub(crate) enum ExpressionKind {
     Name(String),
     Literal(Quantity),
     /// `avg(p95 over 5m)`
-    Call {
-        function: Name,
-        of: Vec<Name>,
-        over: Length,
-    },
+    Call(Box<Call>),
     Binary(Operator, Box<Expression>, Box<Expression>),
     /// `3x baseline`
-    Times(Literal, Box<Expression>),
+    Times(Box<(Literal, Expression)>),
     Negate(Box<Expression>),
     Group(Box<Expression>),
     Baseline,

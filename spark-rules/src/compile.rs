@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 
 /// The policy. The checker holds to all that the core asks for; should the core refuse all the same, it is told at
 /// the block that it names.
-pub(crate) fn compile(parts: PolicyParts) -> Result<Policy, Diagnostic> {
+pub(crate) fn compile(parts: PolicyParts) -> Result<Policy, Box<Diagnostic>> {
     let places: Vec<(String, Span)> = parts
         .signals
         .iter()

@@ -136,7 +136,7 @@ enum Refused {
 }
 
 impl Refused {
-    fn diagnostic(&self, path: &Text) -> Diagnostic {
+    fn diagnostic(&self, path: &Text) -> Box<Diagnostic> {
         let value = &path.value;
         let error = |message: String| Diagnostic::error(codes::E0116, path.span, message);
         match self {

@@ -119,7 +119,7 @@ pub fn load_bytes(
     let message = format!("the file is not UTF-8: the byte 0x{byte:02x} cannot stand here");
     let diagnostic = Diagnostic::error(codes::E0110, SourceSpan { file, start, end }, message)
         .help("save the file as UTF-8");
-    Err(Failed { diagnostics: vec![diagnostic], files })
+    Err(Failed { diagnostics: vec![*diagnostic], files })
 }
 
 /// The bytes of an included file as text, for the `read` of [`load`].

@@ -7,7 +7,8 @@ const OFFERED_MAX: usize = 3;
 /// least one, by Damerau and Levenshtein's distance.
 pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let length = word.chars().count();
-    let allowed = length.checked_div(3).unwrap_or(0).max(1);
+    // a name of one letter is as near to every other, which says nothing
+    let allowed = length.checked_div(3).unwrap_or(0).max(1).min(length.saturating_sub(1));
     let lower = word.to_lowercase();
     let mut found: Vec<(usize, &str)> = names
         .into_iter()
@@ -46,6 +47,7 @@ mod tests {
             ("eror", vec!["error"]),
             ("p59", vec!["p95"]),
             ("latency", vec![]),
+            ("y", vec![]),
             ("Errors", vec!["errors", "error"]),
         ] {
             assert_eq!(nearest(word, ["errors", "error", "p95", "x"]), expected, "{word}");

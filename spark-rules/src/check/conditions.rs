@@ -108,7 +108,7 @@ impl Checker<'_> {
             Against::Is(relation, right) => {
                 let typed = self.expression(right, side);
                 self.need_signal(compare, &left, &[&typed])?;
-                let kind = self.same_unit(compare, &left, &typed, right)?;
+                let kind = self.same_unit(compare, subject, (&left, &typed), right)?;
                 let (unit, per) = shown(kind, &left, &[&typed]);
                 let test = Test::Is(*relation, typed.value?);
                 Some(Comparison { left: left.value?, test, unit, per, span: compare.span })
@@ -116,8 +116,8 @@ impl Checker<'_> {
             Against::Between(low, high) => {
                 let (a, b) = (self.expression(low, side), self.expression(high, side));
                 self.need_signal(compare, &left, &[&a, &b])?;
-                let first = self.same_unit(compare, &left, &a, low);
-                let second = self.same_unit(compare, &left, &b, high);
+                let first = self.same_unit(compare, subject, (&left, &a), low);
+                let second = self.same_unit(compare, subject, (&left, &b), high);
                 self.refuse_empty_range(compare, &a, &b, (low, high))?;
                 let kind = unify(first?, second?)?;
                 let (unit, per) = shown(kind, &left, &[&a, &b]);
@@ -160,14 +160,18 @@ impl Checker<'_> {
     }
 
     /// The type of both sides; where they differ, it is told with what would do.
-    fn same_unit(&mut self, compare: &Compare, left: &Typed, right: &Typed, at: &Expression) -> Option<Type> {
+    fn same_unit(
+        &mut self,
+        compare: &Compare,
+        signal: Option<SignalId>,
+        (left, right): (&Typed, &Typed),
+        at: &Expression,
+    ) -> Option<Type> {
         if let Some(kind) = unify(left.kind, right.kind) {
             return Some(kind);
         }
-        let subject = match &compare.left {
-            Some(left) => self.written(left.span).to_owned(),
-            None => "the signal".to_owned(),
-        };
+        let named = signal.and_then(|id| self.signal_names.get(id.index()).copied()).unwrap_or("");
+        let subject = compare.left.as_ref().map_or(named, |left| self.written(left.span)).to_owned();
         let written = self.written(at.span).to_owned();
         let diagnostic = match (right.literal, left.literal, &compare.left) {
             (Some(literal), _, _) => self.wrong_literal(&subject, left.kind, &written, literal, at),
@@ -207,7 +211,7 @@ impl Checker<'_> {
         written: &str,
         literal: Quantity,
         at: &Expression,
-    ) -> Diagnostic {
+    ) -> Box<Diagnostic> {
         let kind = Type::of_literal(&literal);
         if let (Some(a), Some(b)) = (currency(wanted), currency(kind))
             && a != b
@@ -235,8 +239,8 @@ impl Checker<'_> {
         let message = format!("`{subject}` is {}, `{written}` is {}", wanted.named(), kind.named());
         let diagnostic =
             Diagnostic::error(codes::E0203, at.span, message).label(format!("expected {}", wanted.named()));
-        let counts = wanted == of(Dimension::Count) || wanted == of(Dimension::Number);
-        match counts && kind == of(Dimension::Ratio) {
+        let number = wanted == of(Dimension::Number);
+        match number && kind == of(Dimension::Ratio) {
             true => {
                 let plain = Quantity::new(literal.value, Unit::of(Dimension::Number)).to_string();
                 diagnostic.help(format!("{} is written without `%`: `{plain}`", wanted.named()))

@@ -61,7 +61,7 @@ impl Checker<'_> {
                 per: quantity.unit.per_time.then_some(quantity.per),
                 ..Typed::leaf(Type::of_literal(quantity), Value::Literal(quantity.value))
             },
-            ExpressionKind::Call { function, of, over } => self.call(function, of, *over),
+            ExpressionKind::Call(call) => self.call(&call.function, &call.of, call.over),
             ExpressionKind::Wrong => Typed::wrong(),
             ExpressionKind::Group(inner) => self.expression(inner, side),
             ExpressionKind::Negate(inner) => {
@@ -73,7 +73,8 @@ impl Checker<'_> {
             }
             ExpressionKind::Baseline => self.reference(expression, side, Value::Baseline),
             ExpressionKind::PreviousStage => self.reference(expression, side, Value::PreviousStage),
-            ExpressionKind::Times(factor, inner) => {
+            ExpressionKind::Times(times) => {
+                let (factor, inner) = &**times;
                 let inner = self.expression(inner, side);
                 if !inner.reference && inner.kind != Type::Wrong {
                     self.problems.tell(

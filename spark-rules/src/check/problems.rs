@@ -19,15 +19,16 @@ impl Problems {
         Self { found: Vec::new(), comparisons_left: SUGGESTION_COMPARISONS_MAX }
     }
 
-    pub(crate) fn tell(&mut self, diagnostic: Diagnostic) {
+    #[expect(clippy::boxed_local, reason = "diagnostics are built in boxes, see `Diagnostic::error`")]
+    pub(crate) fn tell(&mut self, diagnostic: Box<Diagnostic>) {
         if self.found.len() < DIAGNOSTICS_MAX {
-            self.found.push(diagnostic);
+            self.found.push(*diagnostic);
         }
     }
 
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in diagnostics {
-            self.tell(diagnostic);
+            self.tell(Box::new(diagnostic));
         }
     }
 
@@ -55,11 +56,11 @@ impl Problems {
     /// The diagnostic with "did you mean", or with the valid set where it is small: `what` as in "signals".
     pub(crate) fn suggesting(
         &mut self,
-        diagnostic: Diagnostic,
+        diagnostic: Box<Diagnostic>,
         word: &str,
         names: &[&str],
         what: &str,
-    ) -> Diagnostic {
+    ) -> Box<Diagnostic> {
         let near = self.nearest(word, names);
         let span = diagnostic.span;
         match near.as_slice() {

@@ -91,12 +91,12 @@ impl Checker<'_> {
             ExpressionKind::Binary(_, left, right) => {
                 self.open_rate_of(left).or_else(|| self.open_rate_of(right))
             }
-            ExpressionKind::Call { function, of, .. } => {
+            ExpressionKind::Call(call) => {
                 let keeps = !matches!(
-                    WindowFunction::parse(&function.text),
+                    WindowFunction::parse(&call.function.text),
                     None | Some(WindowFunction::Count | WindowFunction::Rate | WindowFunction::Slope)
                 );
-                of.first().filter(|_| keeps).and_then(|name| named(&name.text))
+                call.of.first().filter(|_| keeps).and_then(|name| named(&name.text))
             }
             _ => None,
         };
@@ -108,9 +108,8 @@ impl Checker<'_> {
 fn rate_literal(expression: &Expression) -> Option<Dimension> {
     match &expression.kind {
         ExpressionKind::Literal(value) => value.unit.per_time.then_some(value.unit.dimension),
-        ExpressionKind::Group(inner) | ExpressionKind::Negate(inner) | ExpressionKind::Times(_, inner) => {
-            rate_literal(inner)
-        }
+        ExpressionKind::Group(inner) | ExpressionKind::Negate(inner) => rate_literal(inner),
+        ExpressionKind::Times(times) => rate_literal(&times.1),
         ExpressionKind::Binary(_, left, right) => rate_literal(left).or_else(|| rate_literal(right)),
         _ => None,
     }

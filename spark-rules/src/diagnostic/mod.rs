@@ -99,45 +99,53 @@ impl Edit {
 }
 
 impl Diagnostic {
-    pub(crate) fn error(code: Code, span: SourceSpan, message: impl Into<String>) -> Self {
+    /// A diagnostic that is being built is boxed: the parser recurses, and its frames must stay small.
+    pub(crate) fn error(code: Code, span: SourceSpan, message: impl Into<String>) -> Box<Self> {
         let message = message.into();
         let severity = match code.id.starts_with('W') {
             true => DiagnosticSeverity::Warning,
             false => DiagnosticSeverity::Error,
         };
-        Self { code, severity, message, span, label: None, secondary: Vec::new(), help: None, fix: None }
+        let secondary = Vec::new();
+        Box::new(Self { code, severity, message, span, label: None, secondary, help: None, fix: None })
     }
 
     /// A warning is an error whose code says so; this name is for the reader.
-    pub(crate) fn warning(code: Code, span: SourceSpan, message: impl Into<String>) -> Self {
+    pub(crate) fn warning(code: Code, span: SourceSpan, message: impl Into<String>) -> Box<Self> {
         Self::error(code, span, message)
     }
 
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+    /// The same under another code.
+    pub(crate) fn coded(mut self: Box<Self>, code: Code) -> Box<Self> {
+        self.code = code;
+        self
+    }
+
+    pub(crate) fn label(mut self: Box<Self>, label: impl Into<String>) -> Box<Self> {
         self.label = Some(label.into());
         self
     }
 
-    pub(crate) fn also(mut self, span: SourceSpan, label: impl Into<String>) -> Self {
+    pub(crate) fn also(mut self: Box<Self>, span: SourceSpan, label: impl Into<String>) -> Box<Self> {
         self.secondary.push((span, label.into()));
         self
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
         self.help = Some(help.into());
         self
     }
 
     /// Replaces the diagnostic's own span, or what `span` names, surely.
-    pub(crate) fn machine(self, edits: Vec<Edit>) -> Self {
+    pub(crate) fn machine(self: Box<Self>, edits: Vec<Edit>) -> Box<Self> {
         self.with_fix(Applicability::Machine, edits)
     }
 
-    pub(crate) fn maybe(self, edits: Vec<Edit>) -> Self {
+    pub(crate) fn maybe(self: Box<Self>, edits: Vec<Edit>) -> Box<Self> {
         self.with_fix(Applicability::Maybe, edits)
     }
 
-    fn with_fix(mut self, applicability: Applicability, edits: Vec<Edit>) -> Self {
+    fn with_fix(mut self: Box<Self>, applicability: Applicability, edits: Vec<Edit>) -> Box<Self> {
         self.fix = Some(Fix { applicability, edits });
         self
     }

@@ -316,7 +316,8 @@ impl Parser<'_> {
             }
             let line = shape.what != "a trigger" && self.first_on_line() && self.at_one_line();
             if self.at_end() || self.at_item() || line {
-                if !broken || self.at_end() {
+                // what broke a clause may have swallowed the brace, as an open quote does
+                if !broken {
                     self.unclosed(open, shape.what);
                 }
                 return Ok((clauses, true));
@@ -327,10 +328,11 @@ impl Parser<'_> {
                 Ok(kind) => clauses.push(Clause { kind, span: self.since(word), word }),
                 Err(Skip) => {
                     broken = true;
+                    let inside = self.open_braces(before);
                     if self.at == before {
                         self.skip_one();
                     }
-                    self.skip_to_clause(shape.words);
+                    self.skip_to_clause(shape.words, inside);
                 }
             }
         }
@@ -366,9 +368,30 @@ impl Parser<'_> {
         }
     }
 
-    fn skip_to_clause(&mut self, words: &[&str]) {
-        while !self.at_end() && !self.at_symbol("}") && !self.at_item() && !self.at_clause(words) {
-            self.skip_one();
+    /// How many braces of a selector are open, from a place to here.
+    fn open_braces(&self, from: usize) -> usize {
+        let mut open = 0usize;
+        for token in self.tokens.get(from..self.at).unwrap_or(&[]) {
+            match self.text_of(*token) {
+                "{" => open = open.saturating_add(1),
+                "}" => open = open.saturating_sub(1),
+                _ => {}
+            }
+        }
+        open
+    }
+
+    /// Skips to the next clause or the block's end; `inside` so many braces that belong to the broken clause.
+    fn skip_to_clause(&mut self, words: &[&str], mut inside: usize) {
+        while !self.at_end() && !self.at_item() && !self.at_clause(words) {
+            match self.at_symbol("}") {
+                true if inside == 0 => return,
+                true => {
+                    inside = inside.saturating_sub(1);
+                    self.bump();
+                }
+                false => self.skip_one(),
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use spark_core::{Relation, SourceSpan as Span};
 use super::expression::Operand;
 use super::words::Kind;
 use super::{Parse, Parser};
-use crate::ast::{Against, Compare, Condition, ConditionKind, Expression};
+use crate::ast::{Against, Compare, Condition, ConditionKind, Expression, ExpressionKind};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::TREE_MAX;
@@ -77,7 +77,11 @@ impl Parser<'_> {
             );
             return self.refuse(problem);
         }
-        self.expect_word("within", "after `then …`: a sequence says how long it may take")?;
+        if !self.at_word("within") {
+            let problem = self.unexpected("`within` and a length of time after `then …`");
+            return self.refuse(problem.help("a sequence says how long it may take: `a then b within 2m`"));
+        }
+        self.bump();
         let within = self.length_or_assumed("a length of time, such as `2m`")?;
         let whole = self.since(first.span);
         if self.at_word("for") {
@@ -270,7 +274,7 @@ impl Parser<'_> {
             return self.refuse(problem);
         }
         let span = left.span;
-        self.node(ConditionKind::Bare(left), span, 0)
+        self.node(ConditionKind::Bare(Box::new(left)), span, 0)
     }
 
     /// The comparison of an `expect`: its left side is the signal.
@@ -346,7 +350,8 @@ impl Parser<'_> {
                 .label("a second comparison");
             let up = |relation| matches!(relation, Relation::Below | Relation::AtMost);
             let down = |relation| matches!(relation, Relation::Above | Relation::AtLeast);
-            let range = match again {
+            let middle = matches!(right.kind, ExpressionKind::Name(_) | ExpressionKind::Call(_));
+            let range = match again.filter(|_| middle) {
                 Some(again) if up(relation) && up(again) => Some((left.span, end.span)),
                 Some(again) if down(relation) && down(again) => Some((end.span, left.span)),
                 _ => None,

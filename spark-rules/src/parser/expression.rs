@@ -4,7 +4,7 @@ use spark_core::{Operator, SourceSpan as Span, WindowFunction};
 
 use super::words::Kind;
 use super::{Parse, Parser, RESERVED};
-use crate::ast::{Condition, ConditionKind, Expression, ExpressionKind, Length, Literal, Name};
+use crate::ast::{Call, Condition, ConditionKind, Expression, ExpressionKind, Length, Literal, Name};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::TREE_MAX;
@@ -169,7 +169,7 @@ impl Parser<'_> {
         Ok(match inner.kind {
             ConditionKind::Bare(value) => {
                 let below = value.height;
-                Operand::Value(self.expression(ExpressionKind::Group(Box::new(value)), span, below)?)
+                Operand::Value(self.expression(ExpressionKind::Group(value), span, below)?)
             }
             kind => {
                 let inner = Condition { kind, span: inner.span, height };
@@ -229,7 +229,7 @@ impl Parser<'_> {
         }
         let below = of.height;
         let literal = Literal { value: factor, span: start };
-        self.expression(ExpressionKind::Times(literal, Box::new(of)), span, below).map(Some)
+        self.expression(ExpressionKind::Times(Box::new((literal, of))), span, below).map(Some)
     }
 
     fn word_value(&mut self, text: &str, start: Span) -> Parse<Expression> {
@@ -275,7 +275,7 @@ impl Parser<'_> {
         }
         let over = self.over(&function, &of)?;
         let span = self.since(function.span);
-        self.expression(ExpressionKind::Call { function, of, over }, span, 0)
+        self.expression(ExpressionKind::Call(Box::new(Call { function, of, over })), span, 0)
     }
 
     fn argument(&mut self, function: &Name) -> Parse<Name> {

@@ -58,7 +58,7 @@ impl Parser<'_> {
         Ok(Metrics { root, over, span, ranged: gathered.ranged, patterns: gathered.patterns })
     }
 
-    fn metrics_error(&self, message: impl Into<String>) -> Diagnostic {
+    fn metrics_error(&self, message: impl Into<String>) -> Box<Diagnostic> {
         Diagnostic::error(codes::E0401, self.peek_span(), message)
     }
 
@@ -140,7 +140,7 @@ impl Parser<'_> {
             }
             _ => {
                 let problem = self.unexpected("a metric, a function of one, or a number");
-                self.refuse(Diagnostic { code: codes::E0401, ..problem })
+                self.refuse(problem.coded(codes::E0401))
             }
         }
     }
@@ -263,13 +263,13 @@ impl Parser<'_> {
             let token = self.peek();
             if token.kind != Kind::Word {
                 let problem = self.unexpected("a label's name, or `)`");
-                return self.refuse(Diagnostic { code: codes::E0401, ..problem });
+                return self.refuse(problem.coded(codes::E0401));
             }
             labels.push(self.text_of(token).to_owned());
             self.bump();
             if !self.eat_symbol(",") && !self.at_symbol(")") {
                 let problem = self.unexpected("`,` or `)` after a label's name");
-                return self.refuse(Diagnostic { code: codes::E0401, ..problem });
+                return self.refuse(problem.coded(codes::E0401));
             }
         }
         Ok(labels)
@@ -315,7 +315,7 @@ impl Parser<'_> {
                 matchers.push(self.matcher(gathered)?);
                 if !self.eat_symbol(",") && !self.at_symbol("}") {
                     let problem = self.unexpected("`,` or `}` after a label");
-                    return self.refuse(Diagnostic { code: codes::E0401, ..problem });
+                    return self.refuse(problem.coded(codes::E0401));
                 }
             }
         }
@@ -326,7 +326,7 @@ impl Parser<'_> {
         let token = self.peek();
         if token.kind != Kind::Word {
             let problem = self.unexpected("a label, as in `status=~\"5..\"`, or `}`");
-            return self.refuse(Diagnostic { code: codes::E0401, ..problem });
+            return self.refuse(problem.coded(codes::E0401));
         }
         self.bump();
         let label = self.text_of(token).to_owned();
@@ -344,7 +344,7 @@ impl Parser<'_> {
             }
             _ => {
                 let problem = self.unexpected("`=`, `!=`, `=~` or `!~` after a label");
-                return self.refuse(Diagnostic { code: codes::E0401, ..problem });
+                return self.refuse(problem.coded(codes::E0401));
             }
         };
         self.bump();

@@ -155,13 +155,14 @@ impl<'a> Parser<'a> {
         self.at == 0 || between.is_some_and(|gap| gap.contains('\n'))
     }
 
-    fn tell(&mut self, diagnostic: Diagnostic) {
+    #[expect(clippy::boxed_local, reason = "diagnostics are built in boxes, see `Diagnostic::error`")]
+    fn tell(&mut self, diagnostic: Box<Diagnostic>) {
         if self.problems.len() < DIAGNOSTICS_MAX {
-            self.problems.push(diagnostic);
+            self.problems.push(*diagnostic);
         }
     }
 
-    fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Parse<T> {
+    fn refuse<T>(&mut self, diagnostic: Box<Diagnostic>) -> Parse<T> {
         self.tell(diagnostic);
         Err(Skip)
     }
@@ -176,7 +177,7 @@ impl<'a> Parser<'a> {
     }
 
     /// "expected X, found Y" at the word ahead.
-    fn unexpected(&self, expected: &str) -> Diagnostic {
+    fn unexpected(&self, expected: &str) -> Box<Diagnostic> {
         let span = match self.at_end() {
             // an empty span at the end of a file shows nothing: point behind the last word
             true => Span { file: self.number, start: self.last_end(), end: self.last_end() },

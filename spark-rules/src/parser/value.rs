@@ -132,10 +132,10 @@ impl Parser<'_> {
         let text = self.text_of(token);
         let span = self.span_of(token);
         let (_, unit) = split_number(text);
-        if unit.is_empty() {
-            if let Some(literal) = self.spaced_unit(text, span) {
-                return literal;
-            }
+        if unit.is_empty()
+            && let Some(literal) = self.spaced_unit(text, span)
+        {
+            return literal;
         }
         self.quantity(text, span)
     }

@@ -86,3 +86,17 @@ fn many_wrong_names() {
     assert_eq!(told("l.rules", text.as_bytes()).0.len(), spark_rules::limits::DIAGNOSTICS_MAX);
     assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
+
+/// The deepest text that is allowed, and one that is not, fit the stack of a thread with room to spare: without
+/// optimisation three quarters of it, with it a quarter.
+#[test]
+fn a_small_stack_is_enough() {
+    let stack = if cfg!(debug_assertions) { 1_536 * 1024 } else { 512 * 1024 };
+    let most = usize::from(NESTING_MAX);
+    let work = move || {
+        assert_eq!(codes(&nested("(", ")", most)), [""; 0]);
+        assert_eq!(codes(&nested("not (", ")", most / 2)), [""; 0]);
+        assert_eq!(codes(&nested("(", ")", 10_000)), ["E0109"]);
+    };
+    std::thread::Builder::new().stack_size(stack).spawn(work).unwrap().join().unwrap();
+}
