@@ -11,5 +11,6 @@
 mod cases;
 mod limits;
 mod load;
+mod manual;
 mod promtool;
 mod properties;
