@@ -107,8 +107,8 @@ enum Arrival {
     Conflict,
 }
 
-/// The newest of a series: its time, and its value where it has one that is read.
-type Newest = (Timestamp, Option<Reading>);
+/// The newest of a series: its time and its value.
+type Newest = (Timestamp, Reading);
 
 type ByLabels = BTreeMap<BTreeMap<String, String>, Newest>;
 
@@ -126,7 +126,7 @@ impl Series {
             Record::Sample(sample) => {
                 let key = (sample.signal, sample.track);
                 let newest = self.samples.get_mut(&key);
-                compare(newest, sample.at, Some(&sample.reading)).unwrap_or_else(|newest| {
+                compare(newest, sample.at, &sample.reading).unwrap_or_else(|newest| {
                     self.samples.insert(key, newest);
                     Arrival::New
                 })
@@ -134,15 +134,15 @@ impl Series {
             Record::Point(track, point) => {
                 let metrics = self.points.entry(*track).or_default();
                 let newest = metrics.get_mut(&point.metric).and_then(|by| by.get_mut(&point.labels));
-                compare(newest, point.at, Some(&point.reading)).unwrap_or_else(|newest| {
+                compare(newest, point.at, &point.reading).unwrap_or_else(|newest| {
                     let by_labels = metrics.entry(point.metric.clone()).or_default();
                     by_labels.insert(point.labels.clone(), newest);
                     Arrival::New
                 })
             }
-            Record::Undeclared { name, track, at } => {
+            Record::Undeclared { name, track, at, reading } => {
                 let names = self.undeclared.entry(*track).or_default();
-                compare(names.get_mut(name), *at, None).unwrap_or_else(|newest| {
+                compare(names.get_mut(name), *at, reading).unwrap_or_else(|newest| {
                     names.insert(name.clone(), newest);
                     Arrival::New
                 })
@@ -152,14 +152,14 @@ impl Series {
 }
 
 /// How a record arrives in its series; the series' first newest where there is no series yet.
-fn compare(newest: Option<&mut Newest>, at: Timestamp, reading: Option<&Reading>) -> Result<Arrival, Newest> {
-    let Some(newest) = newest else { return Err((at, reading.cloned())) };
+fn compare(newest: Option<&mut Newest>, at: Timestamp, reading: &Reading) -> Result<Arrival, Newest> {
+    let Some(newest) = newest else { return Err((at, reading.clone())) };
     Ok(match at.cmp(&newest.0) {
         std::cmp::Ordering::Less => Arrival::Late,
-        std::cmp::Ordering::Equal if newest.1.as_ref() == reading => Arrival::Repeated,
+        std::cmp::Ordering::Equal if newest.1 == *reading => Arrival::Repeated,
         std::cmp::Ordering::Equal => Arrival::Conflict,
         std::cmp::Ordering::Greater => {
-            *newest = (at, reading.cloned());
+            *newest = (at, reading.clone());
             Arrival::New
         }
     })
@@ -216,15 +216,17 @@ mod tests {
     /// Undeclared samples are counted and span time, but nothing reads them.
     #[test]
     fn undeclared() {
-        let other = |seconds: u32| Record::Undeclared {
+        let other = |seconds: u32, value: i64| Record::Undeclared {
             name: "other".to_owned(),
             track: Track::Canary,
             at: at(seconds),
+            reading: Reading::Value(value.into()),
         };
-        let records = vec![other(0), sample(10, 1), other(40), other(20)];
+        let records =
+            vec![other(0, 1), sample(10, 1), other(40, 1), other(40, 1), other(40, 2), other(20, 1)];
         let instants = Recording::new(records.clone()).instants(TimeSpan::from_seconds(15)).unwrap();
         assert_eq!((instants.from().nanos(), instants.count()), (0, 3));
-        check(records, 1, 1, 0);
+        check(records, 1, 1, 1);
     }
 
     /// A span of time that would take millions of evaluations is refused, as is one without an instant.

@@ -16,7 +16,7 @@ mod value;
 use std::io::Read;
 
 use spark_core::metrics::MetricPoint;
-use spark_core::{Policy, Sample, Timestamp, Track};
+use spark_core::{Policy, Reading, Sample, Timestamp, Track};
 
 /// Longest file: a week of 40 signals every 15 s as CSV is about 75 MB, so this is more than a month of them.
 /// Its text and its records stand in memory together, about three times as much.
@@ -41,6 +41,8 @@ pub enum Record {
         track: Track,
         /// When it was measured.
         at: Timestamp,
+        /// What was measured, in the base unit of its own unit.
+        reading: Reading,
     },
 }
 

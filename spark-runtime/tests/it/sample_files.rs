@@ -42,7 +42,7 @@ fn shown(policy: &Policy, record: &Record) -> String {
                 shown_reading(&point.reading)
             )
         }
-        Record::Undeclared { name, track: of, at } => format!("{at} undeclared {name}{}", track(of)),
+        Record::Undeclared { name, track: of, at, .. } => format!("{at} undeclared {name}{}", track(of)),
     }
 }
 

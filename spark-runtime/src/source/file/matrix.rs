@@ -51,6 +51,6 @@ fn push(
             at: *at,
             reading: reading.clone().scaled(signal.scale),
         }),
-        None => Record::Undeclared { name: name.to_owned(), track, at: *at },
+        None => Record::Undeclared { name: name.to_owned(), track, at: *at, reading: reading.clone() },
     }));
 }

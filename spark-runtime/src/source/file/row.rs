@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use spark_core::{Policy, Sample, Signal, SignalId, Track};
 
-use super::value::{check_any_value, read_time, read_value};
+use super::value::{read_any_value, read_time, read_value};
 use super::{Malformed, Record};
 
 /// The names of the columns or keys.
@@ -58,8 +58,8 @@ impl<'p> Signals<'p> {
             return Err(row.signal.malformed("the signal's name is empty".to_owned()));
         }
         let Some((id, signal)) = self.get(&row.signal.text) else {
-            check_any_value(&row.value.text).map_err(|problem| row.value.malformed(problem))?;
-            return Ok(Record::Undeclared { name: row.signal.text.clone().into_owned(), track, at });
+            let reading = read_any_value(&row.value.text).map_err(|problem| row.value.malformed(problem))?;
+            return Ok(Record::Undeclared { name: row.signal.text.clone().into_owned(), track, at, reading });
         };
         let reading = read_value(&row.value.text, signal).map_err(|problem| row.value.malformed(problem))?;
         Ok(Record::Sample(Sample { signal: id, track, at, reading }))

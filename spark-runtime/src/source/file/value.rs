@@ -49,12 +49,14 @@ pub(super) fn read_value(text: &str, signal: &Signal) -> Result<Reading, String>
     ))
 }
 
-/// Whether `text` is a value of any signal.
-pub(super) fn check_any_value(text: &str) -> Result<(), String> {
-    if read_number(text).is_some() {
-        return Ok(());
+/// Reads a value of a signal that nobody declared: a plain number, or in the base unit of its own unit.
+pub(super) fn read_any_value(text: &str) -> Result<Reading, String> {
+    if let Some(reading) = read_number(text) {
+        return Ok(reading);
     }
-    Quantity::parse(text).map(|_| ()).map_err(|error| not_a_value(text, error, Unit::of(Dimension::Number)))
+    Quantity::parse(text)
+        .map(|quantity| Reading::Value(quantity.value))
+        .map_err(|error| not_a_value(text, error, Unit::of(Dimension::Number)))
 }
 
 fn not_a_value(text: &str, error: impl std::fmt::Display, unit: Unit) -> String {
