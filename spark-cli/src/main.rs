@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     let mut console = Console::new(cli.console);
     let result = match &cli.command {
         // both print and end in their own way
-        Command::Demo(args) => return demo::run(args),
+        Command::Demo(args) => return demo::run(args, cli.console.quiet),
         Command::DemoService(args) => return demo::service::run(args),
         Command::Init(args) => command::init::run(&mut console, args),
         Command::Check(args) => command::check::run(&mut console, args),

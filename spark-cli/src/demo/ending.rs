@@ -34,7 +34,7 @@ pub(super) fn tell(
     if let Some(Ok(effect)) = &effect {
         outcome.evidence.write_json("", "rollback-effect.json", effect).map_err(failed)?;
         shared.screen().event(&format!(
-            "VERIFIED: new version {} orders/s, stable version {} orders/s, users' p95 {}ms",
+            "VERIFIED: new version {} orders/s, stable {} orders/s, users' p95 {}ms",
             effect.new_version_orders, effect.stable_version_orders, effect.users_p95_ms
         ));
     }
@@ -47,7 +47,7 @@ pub(super) fn tell(
     let replayed = replay_journal(folder)
         .map_err(|error| Failure(format!("the evidence does not replay: {}", with_causes(&error))))?;
     let code = code(&outcome.ending, &effect, healthy);
-    let lines = [
+    let parts = [
         what_happened(shared, outcome, effect.as_ref(), healthy),
         about_traffic(shared, traffic),
         about_evidence(folder, &public, &verified, &replayed),
@@ -55,9 +55,8 @@ pub(super) fn tell(
     ];
     debug_assert_eq!(sealed, verified, "what was sealed is what was verified");
     let mut screen = shared.screen();
-    screen.leave();
-    for line in lines.iter().filter(|line| !line.is_empty()) {
-        screen.say(line);
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        screen.end(part);
     }
     Ok(code)
 }
@@ -89,7 +88,7 @@ fn what_happened(
                 .fault_to_rollback
                 .map_or_else(String::new, |after| format!(", {:.1}s after the fault", after.as_secs_f64()));
             format!(
-                "The new version was rolled back at {}{after}, because of {}.\n\
+                "The new version was rolled back at {}{after}: {}.\n\
                  Users met a p95 of {} at worst, and {}ms again {:.1}s after the rollback.",
                 stage(*place),
                 because.join(", "),

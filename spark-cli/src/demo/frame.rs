@@ -294,3 +294,101 @@ fn glance_signed(quantity: Quantity) -> String {
 fn cut(text: &str, columns: usize) -> String {
     text.chars().take(columns).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::Decimal;
+    use spark_core::{Evidence, Report, SourceSpan};
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn quantity(text: &str) -> Option<Quantity> {
+        Some(Quantity::parse(text).unwrap())
+    }
+
+    fn trigger(title: &str, state: State) -> TriggerRow {
+        let report = Report {
+            name: "api_latency".to_owned(),
+            state,
+            since: at("2026-01-01T00:00:00Z"),
+            value: quantity("612ms"),
+            threshold: quantity("400ms"),
+            margin: quantity("-212ms"),
+            margin_percent: Some(Decimal::new(-53, 0)),
+            evidence: Evidence::default(),
+            span: SourceSpan::default(),
+            cause: None,
+            would_change: Some("goes to rollback at 2026-01-01T00:00:04Z if it stays".to_owned()),
+        };
+        let at = at("2026-01-01T00:00:01.5Z");
+        TriggerRow { title: title.to_owned(), at, since: TimeSpan::from_seconds(1), report }
+    }
+
+    fn view() -> View {
+        let signal = |state| SignalRow {
+            title: "G5 idempotency conflicts, a title that is too long".to_owned(),
+            name: "p95".to_owned(),
+            state,
+            value: quantity("612.345ms"),
+            baseline: quantity("70.1234ms"),
+            relation: "<=",
+            limit: quantity("200ms"),
+            margin: quantity("-412.345ms"),
+        };
+        View {
+            elapsed: Duration::from_secs(83),
+            stages: ["1%", "5%", "25%", "50%", "100%"].map(str::to_owned).to_vec(),
+            rollout: RolloutState::Stage(2),
+            served: (TimeSpan::from_seconds(3), TimeSpan::from_seconds(8)),
+            users: None,
+            signals: [[State::Ok; 6].as_slice(), &[State::Hold, State::Unknown]]
+                .concat()
+                .iter()
+                .copied()
+                .map(signal)
+                .collect(),
+            triggers: vec![trigger("T1 API latency", State::Hold); 6],
+            verdict: Verdict::Hold,
+            because: ["a", "b", "c", "d", "e", "f"].map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// A frame has its promised height, no line is wider than the screen, and without colour it is plain text.
+    #[test]
+    fn fits() {
+        let lines = frame(&view(), Glyphs::ASCII);
+        assert_eq!(lines.len(), FRAME_LINES);
+        for line in lines {
+            let text = line.render(FRAME_COLUMNS, false);
+            assert!(
+                text.chars().count() <= FRAME_COLUMNS && text.is_ascii() && !text.contains('\x1b'),
+                "{text}"
+            );
+            let coloured = line.render(FRAME_COLUMNS, true);
+            assert_eq!(console::strip_ansi_codes(&coloured), text, "colour adds nothing but colour");
+        }
+    }
+
+    /// What stands on the lines that a reader looks at first.
+    #[test]
+    fn reads_well() {
+        let text: Vec<_> = frame(&view(), Glyphs::ASCII).iter().map(|line| line.render(78, false)).collect();
+        for (line, expected) in [
+            (0, " users on the new version  * 1% --- * 5% --- @ 25% --- o 50% --- o 100%   1:23"),
+            (1, " stage 3 of 5, 3.0s of 8.0s served; no user was answered yet"),
+            (4, " ok G5 idempotency conflicts,    612ms   70.1ms  <= 200ms ##########    -412ms"),
+            (14, " T1 API latency            hold 1.0s      goes to rollback in 2.5s if it stays"),
+            (20, " verdict  HOLD     because a, b, c, d and 2 more"),
+        ] {
+            assert_eq!(text[line], expected);
+        }
+        assert_eq!(
+            compact(&view()).split("  api_latency").next().unwrap(),
+            "1:23   25%  hold      6/8 signals ok (1 not known yet)  p95 612ms  errors ?"
+        );
+    }
+}

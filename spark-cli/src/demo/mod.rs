@@ -112,14 +112,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs the demo. Exit codes: 11 after the rollback, 0 at 100 %, 1 where it could not run.
-pub(crate) fn run(args: &DemoArgs) -> ExitCode {
+/// Runs the demo; `quiet` shows its end alone. Exit codes: 11 after the rollback, 0 at 100 %, 1 where it could not run.
+pub(crate) fn run(args: &DemoArgs, quiet: bool) -> ExitCode {
     if args.rules {
         return print_rules();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(demo(args)),
+        Ok(runtime) => runtime.block_on(demo(args, quiet)),
         Err(error) => Err(Failure(format!("the runtime does not start: {error}"))),
     };
     match result {
@@ -139,7 +139,7 @@ fn print_rules() -> ExitCode {
     }
 }
 
-async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
+async fn demo(args: &DemoArgs, quiet: bool) -> Result<u8, Failure> {
     let policy = rules::policy()?;
     let Some(plan) = policy.plan(rules::PLAN).cloned() else {
         return Err(Failure(format!("the demo's rules have no plan `{}`", rules::PLAN)));
@@ -148,7 +148,7 @@ async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     make_room(&args.evidence)?;
     let stable = Instance::start(Track::Baseline).await?;
     let new = Instance::start(Track::Canary).await?;
-    let shared = Shared::new(Screen::new());
+    let shared = Shared::new(Screen::new(quiet));
     say_what_is_seen(&shared, &stable, &new);
     let addresses = Addresses { baseline: stable.url(""), canary: new.url("") };
     let traffic = Traffic::start(addresses.clone())?;
@@ -254,9 +254,9 @@ impl Stage {
 fn say_what_is_seen(shared: &Shared, stable: &Instance, new: &Instance) {
     let mut screen = shared.screen();
     screen.say(&format!(
-        "Spark decides whether a release goes on, waits or goes back. Watch it release an\n\
-         order service: the stable version (port {}) and the new one (port {}) run here,\n\
-         {USERS_PER_SECOND} orders/s come in, and {NAME} decides (see it: spark demo --rules).\n",
+        "Spark decides whether a release goes on, waits or goes back. Here it releases\n\
+         an order service: a stable version (port {}) and a new one (port {}) run,\n\
+         with {USERS_PER_SECOND} real orders a second; {NAME} decides (read it: spark demo --rules).\n",
         stable.port(),
         new.port(),
         NAME = rules::NAME,

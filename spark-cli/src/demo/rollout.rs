@@ -249,7 +249,7 @@ impl Teller {
         let orders = f64::from(share_bp) * f64::from(USERS_PER_SECOND) / 10_000.0;
         let share = f64::from(share_bp) / 100.0;
         let probes = match orders < f64::from(LEAST_PER_SECOND) {
-            true => format!("; probes fill up to {LEAST_PER_SECOND}"),
+            true => format!("; {LEAST_PER_SECOND} with probes"),
             false => String::new(),
         };
         self.shared.screen().event(&format!(

@@ -27,6 +27,8 @@ pub(crate) struct Screen {
 enum Way {
     /// Drawn again in place; how many lines stand there now.
     InPlace { drawn: usize, last: Vec<Line> },
+    /// Nothing but the end.
+    Silent,
     /// One line after the other; when the last one came, and what it said.
     Lines { last: Option<(Instant, Said)> },
 }
@@ -41,11 +43,12 @@ struct Said {
 }
 
 impl Screen {
-    /// A screen for standard output as it is.
-    pub(crate) fn new() -> Self {
+    /// A screen for standard output as it is; a quiet one shows the end alone.
+    pub(crate) fn new(quiet: bool) -> Self {
         let stdout = std::io::stdout();
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let way = match room() {
+            _ if quiet => Way::Silent,
             Some(_) if stdout.is_terminal() && !dumb => Way::InPlace { drawn: 0, last: Vec::new() },
             _ => Way::Lines { last: None },
         };
@@ -61,6 +64,9 @@ impl Screen {
 
     /// Says something that stays.
     pub(crate) fn say(&mut self, text: &str) {
+        if matches!(self.way, Way::Silent) {
+            return;
+        }
         let mut out = self.erased();
         out.push_str(text);
         out.push('\n');
@@ -106,12 +112,13 @@ impl Screen {
         }
     }
 
-    /// Leaves the last frame where it stands; what is said from now on stands below it.
-    pub(crate) fn leave(&mut self) {
-        if let Way::InPlace { drawn, last, .. } = &mut self.way {
+    /// Says how it ended, below the last frame, which stays.
+    pub(crate) fn end(&mut self, text: &str) {
+        if let Way::InPlace { drawn, last } = &mut self.way {
             *drawn = 0;
             last.clear();
         }
+        write_out(&format!("{text}\n"));
     }
 
     /// What takes the drawn frame away.
@@ -121,7 +128,7 @@ impl Screen {
                 let up = std::mem::take(drawn);
                 format!("\x1b[{up}A\r\x1b[J")
             }
-            Way::InPlace { .. } | Way::Lines { .. } => String::new(),
+            Way::InPlace { .. } | Way::Lines { .. } | Way::Silent => String::new(),
         }
     }
 
