@@ -3,9 +3,7 @@
 //! What a query gives at an instant agrees with Spark's own evaluation, these aside:
 //!
 //! - Coverage of a window is asked at twenty places of it: whether a sample was at most `stale after` old there. So
-//!   it is known to a twentieth. The time since the newest sample, which is never zero with a Prometheus that
-//!   scrapes at times of its own, is not counted against it, and after a gap a window is covered up to
-//!   `stale after` later.
+//!   it is known to a twentieth, and after a gap a window is covered up to `stale after` later.
 //! - A sample exactly as old as the window or as 5 m: Prometheus 2 sees it, Prometheus 3 and Spark do not.
 //! - With `stale after` above 5 m, Prometheus' look-back, a sample exactly `stale after` old is not seen.
 //! - Below a millisecond, times are rounded.

@@ -129,7 +129,9 @@ impl Family {
 
     /// How much of `(start, end]` its points cover, in hundredths of a percent, and whether that is enough.
     ///
-    /// A point covers the time since the one before it, at most `reach`; the first ever covers nothing.
+    /// A point covers the time since the one before it, at most `reach`; the first ever covers nothing. The time since
+    /// the newest is not missing yet while that is no older than `reach`: whoever scrapes at times of its own is
+    /// asked between two of them, and Prometheus extrapolates over it.
     pub(super) fn coverage(&self, start: Timestamp, end: Timestamp, reach: TimeSpan) -> (u16, bool) {
         if start >= end {
             return (0, false);
@@ -142,6 +144,9 @@ impl Family {
                 covered = covered.saturating_add(at.since(from).nanos().into());
             }
             before = Some(at);
+        }
+        if let Some(newest) = before.filter(|newest| *newest > start && end.since(*newest) <= reach) {
+            covered = covered.saturating_add(end.since(newest).nanos().into());
         }
         let window = i128::from(end.since(start).nanos());
         let share = covered.saturating_mul(10_000).checked_div(window).unwrap_or(0);
@@ -200,7 +205,8 @@ mod tests {
         assert_eq!(got, (share, enough), "{times:?} {window:?} {reach}");
     }
 
-    /// A point covers the time since the one before it, at most `stale after`; the first ever covers nothing.
+    /// A point covers the time since the one before it, at most `stale after`; the first ever covers nothing; the
+    /// time since the newest is not missing while that is fresh.
     #[test]
     fn coverage() {
         check(&[0, 15, 30, 45, 60], (0, 60), 45, 10_000, true);
@@ -208,10 +214,12 @@ mod tests {
         check(&[-10, 10, 60], (0, 60), 45, 9_166, true);
         check(&[-100, 60], (0, 60), 45, 7_500, false);
         check(&[-100, 60], (0, 60), 48, 8_000, true);
-        check(&[0, 47], (0, 60), 60, 7_833, false);
-        check(&[0, 48], (0, 60), 60, 8_000, true);
-        check(&[0, 48, 70], (0, 60), 60, 8_000, true);
+        check(&[15, 27], (0, 60), 30, 2_000, false);
+        check(&[7, 22, 37, 52], (0, 60), 45, 8_833, true);
+        check(&[13, 28, 43, 58], (0, 60), 45, 7_833, false);
+        check(&[0, 48, 70], (0, 60), 60, 10_000, true);
         check(&[60], (0, 60), 60, 0, false);
+        check(&[0], (0, 60), 60, 0, false);
         check(&[], (0, 60), 60, 0, false);
         check(&[0, 15], (60, 60), 60, 0, false);
         check(&[0, 15], (60, 0), 60, 0, false);

@@ -213,11 +213,6 @@ fn causes() {
         &gauge(&[(20, "1"), (40, "1"), (60, "1")]),
         "60 samples of `g` cover 66% of the last 1m, and 80% is needed",
     );
-    check(
-        rate(select("g", &[])),
-        &gauge(&[(0, "1"), (16, "1")]),
-        "60 samples of `g` cover 26% of the last 1m, and 80% is needed",
-    );
     let two = [("g", "a=x", &[(14, "1"), (60, "1")][..]), ("g", "a=y", &[(0, "1"), (45, "1")][..])];
     check(rate(select("g", &[])), &[two[0], ("g", "a=y", &[(0, "1"), (45, "1")])], "60 0");
     let single = [("g", "a=x", &[(0, "1"), (60, "1")][..]), ("g", "a=y", &[(-1, "1"), (45, "1")][..])];
