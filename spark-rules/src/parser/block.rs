@@ -205,11 +205,18 @@ impl Parser<'_> {
             && self.word_ahead(1, "when")
     }
 
+    /// Skips to what may begin a block or a setting: its word, or any word that is first on its line outside of braces,
+    /// which may be one that is misspelt.
     fn skip_to_item(&mut self) {
+        let mut depth = 0usize;
         while !self.at_end() && !self.at_item() && !self.at_one_line() {
-            // what stands first on a line may be a misspelt block, which is worth a word of its own
-            if self.first_on_line() && self.ahead(1).kind == Kind::Word && self.symbol_ahead(2, "{") {
+            if depth == 0 && self.first_on_line() && self.peek().kind == Kind::Word {
                 return;
+            }
+            if self.at_symbol("{") {
+                depth = depth.saturating_add(1);
+            } else if self.at_symbol("}") {
+                depth = depth.saturating_sub(1);
             }
             self.bump();
         }
@@ -294,6 +301,10 @@ impl Parser<'_> {
 
     /// `{ clauses }`, and whether one of them was broken.
     fn block<C>(&mut self, shape: &Shape<C>) -> Parse<(Vec<Clause<C>>, bool)> {
+        if self.symbol_ahead(1, "{") {
+            let before = self.token_at(self.at.saturating_sub(1));
+            self.after_key(self.text_of(before));
+        }
         let open = self.peek_span();
         if !self.eat_symbol("{") {
             let clause = self.peek().kind == Kind::Word && shape.words.contains(&self.peek_text());

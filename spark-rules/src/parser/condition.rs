@@ -221,7 +221,21 @@ impl Parser<'_> {
 
     fn held(&mut self) -> Parse<Condition> {
         let condition = self.primary()?;
-        if !self.eat_word("for") {
+        let foreign = (self.at_word("over") || self.at_word("during")) && self.ahead(1).kind == Kind::Number;
+        if foreign {
+            let (span, word) = (self.peek_span(), self.peek_text());
+            self.tell(
+                Diagnostic::error(
+                    codes::E0105,
+                    span,
+                    format!("a condition is not `{word}` a time, it holds `for` one"),
+                )
+                .help("write `for`; a window is written inside of a function: `avg(p95 over 5m)`")
+                .maybe(vec![Edit::replace(span, "for")]),
+            );
+            self.bump();
+        }
+        if !foreign && !self.eat_word("for") {
             return Ok(condition);
         }
         let length = self.length_or_assumed("a length of time after `for`, such as `5m`")?;

@@ -187,6 +187,13 @@ impl Parser<'_> {
         let token = self.peek();
         let start = self.span_of(token);
         let text = self.text_of(token);
+        if let Some(number) = text.strip_suffix("xbaseline") {
+            let meant = format!("{number}x baseline");
+            let problem = Diagnostic::error(codes::E0106, start, format!("`{text}` needs a space"));
+            self.bump();
+            return self
+                .refuse(problem.help(format!("write `{meant}`")).machine(vec![Edit::replace(start, meant)]));
+        }
         let stuck = text.strip_suffix('x').filter(|number| !number.is_empty());
         let apart = self.word_ahead(1, "x") || self.word_ahead(1, "times");
         if stuck.is_none() && !apart {
@@ -235,6 +242,7 @@ impl Parser<'_> {
     fn word_value(&mut self, text: &str, start: Span) -> Parse<Expression> {
         if text == "baseline" {
             self.bump();
+            self.refuse_baseline_of()?;
             return self.expression(ExpressionKind::Baseline, start, 0);
         }
         if text == "previous" && self.word_ahead(1, "stage") {
@@ -258,6 +266,24 @@ impl Parser<'_> {
         }
         self.bump();
         self.expression(ExpressionKind::Name(text.to_owned()), start, 0)
+    }
+
+    /// `baseline(p95)`: the baseline is always that of the whole left side.
+    fn refuse_baseline_of(&mut self) -> Parse<()> {
+        if !self.at_symbol("(") {
+            return Ok(());
+        }
+        let start = self.peek_span();
+        while !self.at_end() && !self.at_symbol(")") && !self.at_symbol("}") {
+            self.bump();
+        }
+        self.eat_symbol(")");
+        let span = self.since(start);
+        let problem = Diagnostic::error(codes::E0105, span, "`baseline` takes nothing in parentheses").help(
+            "it stands for the comparison's whole left side, on the stable version: `p95 > 2x baseline`",
+        );
+        self.tell(problem.maybe(vec![Edit::replace(span, "")]));
+        Ok(())
     }
 
     /// `avg(p95 over 5m)`

@@ -132,12 +132,41 @@ impl Parser<'_> {
         let text = self.text_of(token);
         let span = self.span_of(token);
         let (_, unit) = split_number(text);
+        self.refuse_grouped(token)?;
         if unit.is_empty()
             && let Some(literal) = self.spaced_unit(text, span)
         {
             return literal;
         }
         self.quantity(text, span)
+    }
+
+    /// `1,000ms`, `1,5s`, `1 000ms`: a comma may be meant as a point or as nothing, so that no fix is sure.
+    fn refuse_grouped(&mut self, token: Token) -> Parse<()> {
+        let comma = self.at_symbol(",") && self.peek().start == token.end;
+        let next = if comma { self.ahead(1) } else { self.peek() };
+        let stuck = !comma || next.start == self.peek().end;
+        if next.kind != Kind::Number || !stuck {
+            return Ok(());
+        }
+        let (first, rest) = (self.text_of(token).to_owned(), self.text_of(next).to_owned());
+        let start = self.span_of(token);
+        if comma {
+            self.bump();
+        }
+        self.bump();
+        let problem = Diagnostic::error(
+            codes::E0106,
+            self.since(start),
+            "a number is written without commas and spaces",
+        );
+        let problem = match comma {
+            true => problem.help(format!(
+                "write `{first}{rest}` or `{first}_{rest}`, or with a point: `{first}.{rest}`"
+            )),
+            false => problem.help(format!("write `{first}{rest}` or `{first}_{rest}`")),
+        };
+        self.refuse(problem)
     }
 
     /// A unit behind a space: right for money, else told.
