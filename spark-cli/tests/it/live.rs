@@ -22,13 +22,13 @@ plan canary {
 ";
 
 /// A service whose `/metrics` says a latency that can be changed.
-struct Service {
-    url: String,
-    millis: Arc<AtomicU64>,
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) millis: Arc<AtomicU64>,
 }
 
 impl Service {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/metrics", listener.local_addr().unwrap());
         let millis = Arc::new(AtomicU64::new(120));

@@ -10,4 +10,5 @@
 mod cases;
 mod demo;
 mod live;
+mod prometheus;
 mod readme;
