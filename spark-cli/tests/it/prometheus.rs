@@ -42,7 +42,7 @@ impl Prometheus {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("prometheus is missing; install it: apt-get install prometheus");
+            .unwrap_or_else(|error| panic!("install it: apt-get install prometheus ({error})"));
         Self { child, url: format!("http://{address}") }
     }
 }
