@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
+use crate::decimal::{is_endless, settled};
 use crate::metrics::MetricsExpression;
 use crate::quantity::{PerTime, Unit};
 use crate::time::{TimeSpan, Timestamp};
@@ -166,10 +167,35 @@ impl Reading {
     #[must_use]
     pub fn scaled(self, scale: Decimal) -> Self {
         match self {
-            Self::Value(value) => {
-                value.checked_mul(scale).map_or(Self::OutOfRange, |v| Self::Value(v.normalize()))
-            }
+            Self::Value(value) => match value.checked_mul(scale) {
+                Some(product) if is_endless(scale) => Self::Value(settled(product)),
+                Some(product) => Self::Value(product.normalize()),
+                None => Self::OutOfRange,
+            },
             other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::{Quantity, scale_of};
+
+    /// A number from a source in a unit per time is the same value as a literal in that unit, bit for bit: `50` of a
+    /// source `in 1/min` is not above `50/min`.
+    #[test]
+    fn scaled_samples_equal_literals() {
+        for unit in ["", "MiB", "KB", "%", "ms", "us"] {
+            for per in [PerTime::Second, PerTime::Minute, PerTime::Hour, PerTime::Day] {
+                let (factor, _) = scale_of(unit).unwrap();
+                let scale = factor.checked_div(Decimal::from(per.seconds())).unwrap();
+                for number in [1u32, 7, 50, 59, 60, 97, 1_000, 123_457] {
+                    let literal = Quantity::parse(&format!("{number}{unit}/{}", per.as_str())).unwrap();
+                    let sample = Reading::Value(Decimal::from(number)).scaled(scale);
+                    assert_eq!(sample.value(), Some(literal.value), "{number}{unit}/{}", per.as_str());
+                }
+            }
         }
     }
 }
