@@ -11,13 +11,7 @@ use super::frame::{clock, shown_millis};
 use super::rollout::Shared;
 use super::traffic::Traffic;
 use super::{Failure, with_causes};
-
-/// Exit code: all is well.
-const WELL: u8 = 0;
-/// Exit code: something could not run.
-const NOT_RUN: u8 = 1;
-/// Exit code: the release was rolled back.
-const ROLLED_BACK: u8 = 11;
+use crate::exit::Exit;
 
 /// Seals, verifies and replays the evidence, tells how the demo ended, and gives its exit code.
 ///
@@ -29,7 +23,7 @@ pub(super) fn tell(
     outcome: &Outcome,
     effect: Option<Result<Effect, Failure>>,
     healthy: bool,
-) -> Result<u8, Failure> {
+) -> Result<Exit, Failure> {
     let failed = |error: EvidenceError| Failure(format!("the evidence: {}", with_causes(&error)));
     if let Some(Ok(effect)) = &effect {
         outcome.evidence.write_json("", "rollback-effect.json", effect).map_err(failed)?;
@@ -37,6 +31,9 @@ pub(super) fn tell(
             "VERIFIED: new version {} orders/s, stable {} orders/s, users' p95 {}ms",
             effect.new_version_orders, effect.stable_version_orders, effect.users_p95_ms
         ));
+    }
+    if let Some(reason) = &outcome.unrecorded {
+        return Err(Failure(format!("the journal does not tell everything: {reason}")));
     }
     let key = evidence::throw_away_key().map_err(failed)?;
     let sealed = outcome.seal(&key).map_err(failed)?;
@@ -46,27 +43,27 @@ pub(super) fn tell(
     let verified = evidence::verify(folder, &read_back).map_err(failed)?;
     let replayed = replay_journal(folder)
         .map_err(|error| Failure(format!("the evidence does not replay: {}", with_causes(&error))))?;
-    let code = code(&outcome.ending, &effect, healthy);
+    let exit = exit_of(&outcome.ending, &effect, healthy);
     let parts = [
         what_happened(shared, outcome, effect.as_ref(), healthy),
-        about_traffic(shared, traffic),
+        about_traffic(traffic),
         about_evidence(folder, &public, &verified, &replayed),
-        what_next(folder, healthy, code),
+        what_next(folder, healthy, exit),
     ];
     debug_assert_eq!(sealed, verified, "what was sealed is what was verified");
     let mut screen = shared.screen();
     for part in parts.iter().filter(|part| !part.is_empty()) {
         screen.end(part);
     }
-    Ok(code)
+    Ok(exit)
 }
 
-fn code(ending: &Ending, effect: &Option<Result<Effect, Failure>>, healthy: bool) -> u8 {
+fn exit_of(ending: &Ending, effect: &Option<Result<Effect, Failure>>, healthy: bool) -> Exit {
     match (ending, effect) {
-        (Ending::RolledBack { .. }, Some(Ok(_))) => ROLLED_BACK,
+        (Ending::RolledBack { .. }, Some(Ok(_))) => Exit::Rollback,
         // with a fault injected, completing means that nobody noticed it
-        (Ending::Completed, _) if healthy => WELL,
-        _ => NOT_RUN,
+        (Ending::Completed, _) if healthy => Exit::Done,
+        _ => Exit::CouldNotRun,
     }
 }
 
@@ -117,7 +114,7 @@ fn what_happened(
     format!("\nWhat happened ({took})\n{}", indented(&told))
 }
 
-fn about_traffic(_shared: &Shared, traffic: &Traffic) -> String {
+fn about_traffic(traffic: &Traffic) -> String {
     let (shed, lost) = traffic.shed_and_lost();
     let mut words = format!("{} real orders were sent", traffic.sent());
     if shed > 0 {
@@ -149,7 +146,7 @@ fn about_evidence(folder: &Path, public: &Path, verified: &Sealed, replayed: &Re
     )
 }
 
-fn what_next(folder: &Path, healthy: bool, code: u8) -> String {
+fn what_next(folder: &Path, healthy: bool, exit: Exit) -> String {
     let folder = shown(folder);
     let (other, what) = match healthy {
         true => ("spark demo", "the same release, with a fault at 25%"),
@@ -166,11 +163,12 @@ fn what_next(folder: &Path, healthy: bool, code: u8) -> String {
     ];
     let rows: Vec<_> = rows.iter().map(|(command, what)| format!("{command:<width$}   {what}")).collect();
     format!(
-        "Next\n{}\nexit code {code}: {}",
+        "Next\n{}\nexit code {}: {}",
         indented(&rows.join("\n")),
-        match code {
-            WELL => "all stages were served",
-            ROLLED_BACK => "the release was rolled back",
+        exit as u8,
+        match exit {
+            Exit::Done => "all stages were served",
+            Exit::Rollback => "the release was rolled back",
             _ => "the demo did not come to its end",
         }
     )

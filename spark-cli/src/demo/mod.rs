@@ -34,6 +34,7 @@ use self::rollout::{DemoActions, Fault, Shared, Teller};
 use self::screen::Screen;
 use self::source::DemoSource;
 use self::traffic::{Addresses, Traffic};
+use crate::exit::Exit;
 
 /// The release's name in the evidence.
 const RELEASE: &str = "demo";
@@ -123,10 +124,10 @@ pub(crate) fn run(args: &DemoArgs, quiet: bool) -> ExitCode {
         Err(error) => Err(Failure(format!("the runtime does not start: {error}"))),
     };
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
-            anstream::eprintln!("error: the demo could not run: {failure}");
-            ExitCode::FAILURE
+            crate::console::say(&format!("error: the demo could not run: {failure}"));
+            ExitCode::from(Exit::CouldNotRun as u8)
         }
     }
 }
@@ -139,7 +140,7 @@ fn print_rules() -> ExitCode {
     }
 }
 
-async fn demo(args: &DemoArgs, quiet: bool) -> Result<u8, Failure> {
+async fn demo(args: &DemoArgs, quiet: bool) -> Result<Exit, Failure> {
     let policy = rules::policy()?;
     let Some(plan) = policy.plan(rules::PLAN).cloned() else {
         return Err(Failure(format!("the demo's rules have no plan `{}`", rules::PLAN)));
@@ -226,7 +227,7 @@ impl Stage {
     }
 
     /// Verifies what the rollout did, and tells how it ended.
-    async fn end(&self, outcome: Outcome, args: &DemoArgs) -> Result<u8, Failure> {
+    async fn end(&self, outcome: Outcome, args: &DemoArgs) -> Result<Exit, Failure> {
         let effect = match &outcome.ending {
             Ending::RolledBack { .. } => {
                 let (new, stable) = (&self.addresses.canary, &self.addresses.baseline);
@@ -278,14 +279,5 @@ fn make_room(root: &Path) -> Result<(), Failure> {
 
 /// An error with what lies behind it, in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let more = cause.to_string();
-        if !words.contains(&more) {
-            words.push_str(&format!(": {more}"));
-        }
-        next = cause.source();
-    }
-    words
+    crate::exit::Failure::of(error).words
 }
