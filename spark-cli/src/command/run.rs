@@ -82,10 +82,18 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     let source = LiveSource::new(config.source, Arc::clone(&rules.policy)).map_err(|e| Failure::of(&e))?;
     let walk = runner::run(release, source, actions, SystemClock, Teller::new(said), interrupted());
     let outcome = block_on(walk)?.map_err(|error| Failure::of(&error))?;
-    let sealed = outcome.seal(&key).map_err(|error| Failure::of(&error))?;
+    let sealed = outcome.seal(&key).map_err(|error| Failure::of(&error));
     console.line(told(&outcome));
-    console.line(format!("evidence: {} ({} files, sealed)", outcome.evidence.path().display(), sealed.files));
-    ended(&outcome)
+    let folder = outcome.evidence.path().display();
+    match &sealed {
+        Ok(sealed) => console.line(format!("evidence: {folder} ({} files, sealed)", sealed.files)),
+        Err(failure) => say(&format!("warning: the evidence in {folder} is not sealed: {failure}")),
+    }
+    match (ended(&outcome)?, sealed) {
+        // the traffic is back, and the exit code must say so
+        (exit, Ok(_)) | (exit @ Exit::Rollback, Err(_)) => Ok(exit),
+        (_, Err(failure)) => Err(failure),
+    }
 }
 
 fn config(args: &RunArgs) -> Result<RunConfig, Failure> {

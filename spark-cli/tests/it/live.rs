@@ -85,6 +85,15 @@ fn completes() {
     assert!(replayed.contains("every one with the same bytes"), "{replayed}");
     let shown = printed(dir.path(), "spark evidence show evidence/1.0", 0);
     assert!(shown.contains("stage 2 begins") && shown.ends_with("result: completed\n"), "{shown}");
+    for (key, code) in [(Some("-----BEGIN PUBLIC KEY-----\n"), 13), (None, 1)] {
+        let public = dir.path().join("evidence/1.0.pub");
+        match key {
+            Some(text) => fs::write(public, text).unwrap(),
+            None => fs::remove_file(public).unwrap(),
+        }
+        let output = run(dir.path(), "spark evidence verify evidence/1.0");
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+    }
     let again = run(dir.path(), RUN);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("a release's evidence is written once"));

@@ -15,7 +15,7 @@ const RELEASE_BYTES_MAX: usize = 128;
 /// A release's name: it names a folder as well, so it cannot lead anywhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseId {
-    // INVARIANT: letters, digits, `.`, `_`, `-`; begins with a letter or a digit; not too long
+    // INVARIANT: letters, digits, `.`, `_`, `-`; begins with a letter or a digit; not too long; no `.pub`
     text: String,
 }
 
@@ -27,7 +27,9 @@ impl ReleaseId {
     pub fn new(text: &str) -> Result<Self, EvidenceError> {
         let first = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
         let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if first && rest && text.len() <= RELEASE_BYTES_MAX {
+        // `RELEASE.pub` beside the folder is the key
+        let a_key = text.ends_with(".pub");
+        if first && rest && !a_key && text.len() <= RELEASE_BYTES_MAX {
             return Ok(Self { text: text.to_owned() });
         }
         Err(EvidenceError::BadRelease(text.to_owned()))

@@ -29,7 +29,8 @@ pub enum EvidenceError {
     },
     /// A release's name cannot name a folder.
     #[error(
-        "`{0}` is no release id: expected up to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit"
+        "`{0}` is no release id: expected up to 128 letters, digits, `.`, `_` and `-`, \
+         the first a letter or digit, and no `.pub` at its end"
     )]
     BadRelease(String),
     /// The release has evidence already.

@@ -111,7 +111,7 @@ impl Outcome {
     }
 }
 
-/// Why a run could not begin, or its evidence not be written.
+/// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -131,7 +131,7 @@ pub enum RunError {
 /// `stop` takes effect between steps: a step that was begun is finished within its own deadline.
 ///
 /// # Errors
-/// The run could not begin, or its evidence could not be written when it was over.
+/// The run could not begin; nothing was moved.
 pub async fn run<S, A, C, O>(
     release: Release,
     source: S,
@@ -148,7 +148,7 @@ where
 {
     let (mut walk, first) = Walk::new(release, source, actions, clock, observer)?;
     let ending = walk.walk(first, stop).await?;
-    Ok(walk.finish(ending)?)
+    Ok(walk.finish(ending))
 }
 
 /// Every signal's failure at an instant, on every track that is read.

@@ -282,11 +282,28 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
     }
 
     /// Writes what is left to be written.
-    pub(super) fn finish(mut self, ending: Ending) -> Result<Outcome, EvidenceError> {
+    ///
+    /// What cannot be written any more changes nothing of how the run ended: it is said to be unrecorded.
+    pub(super) fn finish(mut self, ending: Ending) -> Outcome {
         let at = self.clock.now();
         self.record.append(&Fact::End { at, result: ending.to_string() });
         self.record.sync();
         self.observer.on(&RunEvent::Ended { ending: &ending });
+        if let Err(error) = self.write_rest(at, &ending) {
+            self.record.broken.get_or_insert(error.to_string());
+        }
+        Outcome {
+            ending,
+            stages: self.stages,
+            decision: self.decision,
+            unrecorded: self.record.broken,
+            evidence: self.evidence,
+            release: self.release.id,
+        }
+    }
+
+    /// Writes what the stages showed, what was decided, and how it ended.
+    fn write_rest(&self, at: Timestamp, ending: &Ending) -> Result<(), EvidenceError> {
         for summary in &self.stages {
             let name = format!("stage-{}.json", summary.stage.saturating_add(1));
             self.evidence.write_json("stages", &name, summary)?;
@@ -305,15 +322,7 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
             "decision": self.decision,
             "unrecorded": self.record.broken,
         });
-        self.evidence.write_json("", "result.json", &told)?;
-        Ok(Outcome {
-            ending,
-            stages: self.stages,
-            decision: self.decision,
-            unrecorded: self.record.broken,
-            evidence: self.evidence,
-            release: self.release.id,
-        })
+        self.evidence.write_json("", "result.json", &told)
     }
 }
 
