@@ -13,7 +13,7 @@ pub const NESTING_MAX: u16 = 64;
 /// over it; a condition and the expressions below it together stay under the 256 of the core.
 pub const TREE_MAX: u16 = 100;
 
-/// Most mistakes that are told in one run: more say nothing new, and each costs memory.
+/// Most mistakes, and most warnings, that are told in one run: more say nothing new, and each costs memory.
 pub const DIAGNOSTICS_MAX: usize = 1_000;
 
 /// Most names that are compared in search of "did you mean", in one run: a file of 10,000 wrong names must not

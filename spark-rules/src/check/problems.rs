@@ -11,17 +11,22 @@ const LISTED_MAX: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Problems {
     found: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
     comparisons_left: usize,
 }
 
 impl Problems {
     pub(crate) fn new() -> Self {
-        Self { found: Vec::new(), comparisons_left: SUGGESTION_COMPARISONS_MAX }
+        Self { found: Vec::new(), errors: 0, warnings: 0, comparisons_left: SUGGESTION_COMPARISONS_MAX }
     }
 
     #[expect(clippy::boxed_local, reason = "diagnostics are built in boxes, see `Diagnostic::error`")]
     pub(crate) fn tell(&mut self, diagnostic: Box<Diagnostic>) {
-        if self.found.len() < DIAGNOSTICS_MAX {
+        // each kind has its own limit: a thousand warnings must not hide an error
+        let count = if diagnostic.is_error() { &mut self.errors } else { &mut self.warnings };
+        *count = count.saturating_add(1);
+        if *count <= DIAGNOSTICS_MAX {
             self.found.push(*diagnostic);
         }
     }
@@ -33,7 +38,7 @@ impl Problems {
     }
 
     pub(crate) fn any_error(&self) -> bool {
-        self.found.iter().any(Diagnostic::is_error)
+        self.errors > 0
     }
 
     /// All of them, by file and place.

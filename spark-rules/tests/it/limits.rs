@@ -100,3 +100,16 @@ fn a_small_stack_is_enough() {
     };
     std::thread::Builder::new().stack_size(stack).spawn(work).unwrap().join().unwrap();
 }
+
+/// However many warnings there are, an error behind them is told and keeps the rules from running.
+#[test]
+fn warnings_do_not_hide_errors() {
+    let mut text = HEAD.to_owned();
+    text.push_str("signal share { is ratio from push }\n");
+    text.push_str(&"hold when share > 150%\n".repeat(2 * spark_rules::limits::DIAGNOSTICS_MAX));
+    assert!(codes(&text).iter().all(|code| *code == "W0302"));
+    text.push_str("trigger last { hold when share > 3s unless last2 }\n");
+    let mut told = codes(&text);
+    told.retain(|code| code.starts_with('E'));
+    assert_eq!(told, ["E0203", "E0201"]);
+}
