@@ -19,6 +19,9 @@ use crate::table;
 
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "spark decide <RULES> --samples <FILE>... [OPTIONS]
+       spark decide <RULES> --prometheus <URL> [OPTIONS]
+       spark decide <RULES> --scrape <URL>... [--baseline <URL>...] [OPTIONS]",
     group = ArgGroup::new("source").required(true).args(["samples", "prometheus", "scrape"]),
     after_help = "Exit codes: 0 proceed, 10 hold, 11 rollback.
 

@@ -15,6 +15,8 @@ use crate::table;
 
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "spark replay <RULES> --samples <FILE>... [OPTIONS]
+       spark replay <RULES> --prometheus <URL> --from <T> --to <T> [OPTIONS]",
     group = ArgGroup::new("source").required(true).args(["samples", "prometheus"]),
     after_help = "Examples:
   spark replay release.rules --samples monday.csv

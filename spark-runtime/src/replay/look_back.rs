@@ -47,3 +47,31 @@ fn of_expression(expression: &Expression) -> TimeSpan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(trigger: &str, expected: &str) {
+        let text = format!(
+            "edition 2026\nevaluate every 15s\n\
+             signal p95 {{ is duration  from push  stale after 45s }}\n\
+             signal errors {{ is ratio  from push  stale after 45s }}\n\
+             trigger t {{ {trigger} }}\n"
+        );
+        let loaded = spark_rules::load("r.rules", &text, &mut |_| Err(String::new())).unwrap();
+        assert_eq!(look_back(&loaded.policy).to_string(), expected, "{trigger}");
+    }
+
+    /// History reaches as far as windows, `for`s and sequences do together, beside what is always needed: the age of
+    /// a believed sample and two steps.
+    #[test]
+    fn reaches() {
+        check("rollback when p95 > 400ms", "1m15s");
+        check("rollback when p95 > 400ms for 5m", "6m15s");
+        check("rollback when avg(p95 over 10m) > 400ms for 5m", "16m15s");
+        check("hold when p95 > 1s  rollback when p95 > 1s for 2m  clear when p95 < 1s for 9m", "10m15s");
+        check("rollback when (p95 > 1s for 1m) then (errors > 1%) within 2m", "4m15s");
+        check("rollback when p95 > 400ms  unknown hold, then rollback after 10m", "11m15s");
+    }
+}
