@@ -108,3 +108,107 @@ fn unless() {
     second.unless = vec![spark_core::TriggerId(0)];
     check(vec![first, second], "1 2.5 4 5.5 7 2.5 x", ".h.R.hh");
 }
+
+/// `given` that is not true makes levels unknown, clocks and all; a level once reached stays.
+#[test]
+fn given() {
+    let guarded = |given| {
+        let mut made = trigger("t", vec![(Severity::Rollback, held(above("4"), 30))]);
+        made.given = Some(given);
+        made
+    };
+    // the value 9 is above 4 and not enough evidence: it adds nothing to the clock
+    check(vec![guarded(simple(0, Relation::Below, "9"))], "5 5 9 5 5 5 9 1", "pp?pRRR.");
+    check(vec![guarded(simple(0, Relation::Below, "9"))], "9 9 9 9 1", "????.");
+}
+
+/// `unknown hold, then rollback after d` asks for rollback once unknown has lasted that long; what is only false in
+/// `given` never counts.
+#[test]
+fn unknown_escalates() {
+    let mut impatient = trigger("t", vec![(Severity::Hold, above("4"))]);
+    impatient.unknown_rollback_after = Some(seconds(30));
+    let verdicts = |made: &Trigger, values: &[&str]| -> String {
+        let mut engine = Engine::new(policy(vec![signal("p95", Dimension::Duration)], vec![made.clone()]));
+        let decide = |(place, value): (usize, &&str)| {
+            let second = u32::try_from(place).unwrap() * 15;
+            engine.observe(&sample(0, second, value));
+            match engine.evaluate(at(second)).verdict {
+                Verdict::Proceed => 'p',
+                Verdict::Hold => 'h',
+                Verdict::Rollback => 'R',
+            }
+        };
+        values.iter().enumerate().map(decide).collect()
+    };
+    assert_eq!(verdicts(&impatient, &["1", "NaN", "NaN", "NaN", "NaN", "1"]), "phhRRp");
+    assert_eq!(verdicts(&impatient, &["NaN", "NaN", "1", "NaN", "NaN", "NaN"]), "hhphhR");
+    impatient.given = Some(simple(0, Relation::Above, "0"));
+    assert_eq!(verdicts(&impatient, &["0", "0", "0", "0", "1"]), "hhhhp");
+}
+
+/// `baseline` is the whole left side on the stable version at the same instant.
+#[test]
+fn baseline() {
+    let triple = spark_core::Expression::Arithmetic {
+        operator: spark_core::Operator::Multiply,
+        left: Box::new(spark_core::Expression::Literal(number("3"))),
+        right: Box::new(spark_core::Expression::Baseline),
+    };
+    let condition = compare(spark_core::Expression::Signal(spark_core::SignalId(0)), Relation::Above, triple);
+    let made = trigger("t", vec![(Severity::Rollback, condition)]);
+    let mut engine = Engine::new(policy(vec![signal("p95", Dimension::Duration)], vec![made]));
+    let mut shown = String::new();
+    for (place, (canary, stable)) in
+        [("3", None), ("3", Some("1")), ("3.1", Some("1")), ("3.1", Some("2"))].iter().enumerate()
+    {
+        let second = u32::try_from(place).unwrap() * 15;
+        engine.observe(&sample(0, second, canary));
+        if let Some(stable) = stable {
+            engine.observe(&spark_core::Sample {
+                track: spark_core::Track::Baseline,
+                ..sample(0, second, stable)
+            });
+        }
+        let _ = engine.evaluate(at(second));
+        shown.push(state(engine.trigger_reports()[0].state));
+    }
+    assert_eq!(shown, "?.R.");
+}
+
+/// `previous stage` is the mean over the stage before; in the first stage, and without one, the level is left out.
+#[test]
+fn previous_stage() {
+    let condition = compare(
+        spark_core::Expression::Signal(spark_core::SignalId(0)),
+        Relation::Above,
+        spark_core::Expression::PreviousStage,
+    );
+    let made = trigger("t", vec![(Severity::Hold, condition)]);
+    let mut engine = Engine::new(policy(vec![signal("p95", Dimension::Duration)], vec![made]));
+    let mut shown = String::new();
+    // the mean of the second stage is 3.5; the fourth is known at no instant
+    let history = [
+        (None, "9"),
+        (Some(0), "9"),
+        (None, "1"),
+        (Some(1), "5"),
+        (None, "2"),
+        (None, "4"),
+        (None, "3"),
+        (Some(2), "3.6"),
+        (None, "3.5"),
+        (Some(3), "NaN"),
+        (Some(4), "3"),
+    ];
+    for (place, (stage, value)) in history.into_iter().enumerate() {
+        let second = u32::try_from(place).unwrap() * 15;
+        if let Some(stage) = stage {
+            engine.enter_stage(stage);
+        }
+        engine.observe(&sample(0, second, value));
+        let _ = engine.evaluate(at(second));
+        shown.push(state(engine.trigger_reports()[0].state));
+    }
+    assert_eq!(shown, ".......h.??");
+}
