@@ -120,19 +120,25 @@ fn significant_digits(value: Decimal) -> u32 {
     value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1))
 }
 
-/// Digits beyond which a quotient is taken to be one that does not end, such as a sixtieth.
-const ENDLESS_DIGITS: u32 = 20;
+/// Digits beyond which a number was cut because it does not end, such as a sixtieth: a decimal holds 28.
+const ENDLESS_DIGITS: u32 = 26;
 
-/// Whether a factor or a quotient was cut because it does not end.
+/// Whether a factor or a quotient fills all of a decimal's digits: it was cut.
 pub(crate) fn is_endless(value: Decimal) -> bool {
     let value = value.normalize();
     value.scale() > ENDLESS_DIGITS || significant_digits(value) > ENDLESS_DIGITS
 }
 
-/// A value that was computed with an endless quotient, at the digits that are surely the same however it was computed:
-/// 50 × (1/60) and 50/60 must not differ in a comparison. As many as of a binary float are kept; a factor as small as a
-/// microsecond per day is known to 18.
+/// A computed value without what a cut quotient left behind: 50 × (1/60) and 50/60 must not differ in a comparison.
+///
+/// Where it is endless, it is rounded to the digits that are surely the same however it was computed: as many as of a
+/// binary float. Other values are exact and stay. What a person wrote is never settled.
 pub(crate) fn settled(value: Decimal) -> Decimal {
+    if is_endless(value) { rounded(value) } else { value.normalize() }
+}
+
+/// A value that was computed with an endless factor, whatever is left of its digits.
+pub(crate) fn rounded(value: Decimal) -> Decimal {
     value.round_sf(FLOAT_DIGITS).unwrap_or(value).normalize()
 }
 

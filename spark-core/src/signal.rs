@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
-use crate::decimal::{is_endless, settled};
+use crate::decimal::{is_endless, rounded};
 use crate::metrics::MetricsExpression;
 use crate::quantity::{PerTime, Unit};
 use crate::time::{TimeSpan, Timestamp};
@@ -168,7 +168,7 @@ impl Reading {
     pub fn scaled(self, scale: Decimal) -> Self {
         match self {
             Self::Value(value) => match value.checked_mul(scale) {
-                Some(product) if is_endless(scale) => Self::Value(settled(product)),
+                Some(product) if is_endless(scale) => Self::Value(rounded(product)),
                 Some(product) => Self::Value(product.normalize()),
                 None => Self::OutOfRange,
             },

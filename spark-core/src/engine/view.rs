@@ -7,6 +7,7 @@ use super::history::{History, Newest, values};
 use super::program::Program;
 use super::stages::StageMemory;
 use crate::condition::{Expression, Operator, Test, WindowFunction};
+use crate::decimal::settled;
 use crate::decision::Unknown;
 use crate::policy::Policy;
 use crate::signal::{Reading, SignalId, Track};
@@ -161,7 +162,7 @@ impl<'a> View<'a> {
             WindowFunction::Delta => extrapolated(window::Kind::Delta),
             WindowFunction::Slope => window::slope(&points),
         };
-        result.ok_or(Unknown::Overflow)
+        result.map(settled).ok_or(Unknown::Overflow)
     }
 
     /// Each sample of `a` with the newest of `b` that is not after it and not stale at it.
@@ -196,7 +197,7 @@ fn arithmetic(operator: Operator, left: Decimal, right: Decimal) -> Value {
         Operator::Subtract => left.checked_sub(right),
         Operator::Multiply => left.checked_mul(right),
         Operator::Divide if right.is_zero() => return Err(Unknown::DivisionByZero),
-        Operator::Divide => left.checked_div(right),
+        Operator::Divide => left.checked_div(right).map(settled),
     };
     result.ok_or(Unknown::Overflow)
 }

@@ -5,15 +5,8 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 
 use crate::condition::Operator;
-use crate::decimal;
+use crate::decimal::{self, settled};
 use crate::signal::Reading;
-
-/// Significant digits that a value keeps whose computation filled the decimal. A quotient is cut at 28 digits or
-/// places, which a later step can turn into `0.0299…98` instead of `0.03`.
-const COMPUTED_DIGITS: u32 = 18;
-
-/// From how many digits or places on a decimal is full: sums and products of what is written stay below.
-const FULL_DIGITS: u32 = 26;
 
 /// A number while it is computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,16 +98,6 @@ impl Number {
     }
 }
 
-/// The value without what a cut quotient left behind.
-fn settled(value: Decimal) -> Decimal {
-    let value = value.normalize();
-    let digits = value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1));
-    if digits < FULL_DIGITS && value.scale() < FULL_DIGITS {
-        return value;
-    }
-    value.round_sf(COMPUTED_DIGITS).unwrap_or(value).normalize()
-}
-
 fn exact(operator: Operator, a: Decimal, b: Decimal) -> Option<Decimal> {
     let result = match operator {
         Operator::Add => a.checked_add(b),
@@ -152,7 +135,7 @@ mod tests {
     fn arithmetic() {
         use Operator::{Add, Divide, Multiply, Subtract};
         check("0.1", Add, "0.2", "0.3");
-        check("1", Divide, "3", "0.333333333333333333");
+        check("1", Divide, "3", "0.333333333333333");
         check("1", Divide, "0", "Infinite { negative: false }");
         check("-1", Divide, "0", "Infinite { negative: true }");
         check("0", Divide, "0", "NotANumber");

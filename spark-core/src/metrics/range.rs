@@ -101,9 +101,9 @@ mod tests {
         use RangeFunction::{AvgOverTime, Delta, Increase, MaxOverTime, MinOverTime, Rate, Slope};
         let four = [(15, "1000"), (30, "1010"), (45, "1020"), (60, "1030")];
         check(Increase, &four, Some("40"));
-        check(Rate, &four, Some("0.666666666666666667"));
+        check(Rate, &four, Some("0.666666666666667"));
         check(Delta, &four, Some("40"));
-        check(Slope, &four, Some("0.666666666666666667"));
+        check(Slope, &four, Some("0.666666666666667"));
         check(AvgOverTime, &four, Some("1015"));
         check(MinOverTime, &four, Some("1000"));
         check(MaxOverTime, &four, Some("1030"));

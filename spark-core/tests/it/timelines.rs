@@ -212,3 +212,22 @@ fn previous_stage() {
     }
     assert_eq!(shown, ".......h.??");
 }
+
+/// A quotient that does not end is not above itself: exactly 50 a minute are not more than `50/min`.
+#[test]
+fn endless_quotients() {
+    let per_minute = |literal: &str| {
+        let threshold = spark_core::Quantity::parse(literal).unwrap().value;
+        let rate = window(WindowFunction::Rate, 0, 60);
+        trigger(
+            "t",
+            vec![(
+                Severity::Hold,
+                compare(rate, Relation::Above, spark_core::Expression::Literal(threshold)),
+            )],
+        )
+    };
+    // 12.5 in 15 s, from a counter far above zero
+    check(vec![per_minute("50/min")], "1000 1012.5 1025 1037.5 1050 1062.5 1076 1100", "????..hh");
+    check(vec![per_minute("49.9999/min")], "1000 1012.5 1025 1037.5 1050 1062.5", "????hh");
+}
