@@ -122,25 +122,35 @@ impl Clock {
     }
 }
 
-/// Whether B's present run of truth came after A's.
+/// What B's present run of truth may be: it came after A's turn, or it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Followed {
-    Yes,
-    No,
-    /// A was unknown when B turned true.
-    Uncertain,
+struct Run {
+    /// It may have come after A turned true.
+    followed: bool,
+    /// It may have come without.
+    alone: bool,
 }
 
 /// What `A then B within d` remembers.
+///
+/// Unknown instants of A and B may have been true or false. It answers false only where it is false whichever they
+/// were; a run of B that was seen to follow A lasts over unknown instants in it, as a `for` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Sequence {
-    /// The latest instant at which A turned true.
-    first_rose: Option<Timestamp>,
-    /// Whether A was true when it was last known.
+    /// A turned true then, or later.
+    surely_rose: Option<Timestamp>,
+    /// A may have turned true then, and not later.
+    maybe_rose: Option<Timestamp>,
+    /// Whether A was true when it was last known; before the first instant it was not.
     first_was_true: bool,
-    /// B's present run of truth, unknown instants in it kept.
-    run: Option<Followed>,
+    /// The first of A's latest unknown instants.
+    first_unknown_since: Option<Timestamp>,
+    /// B's run, if B may be true.
+    run: Option<Run>,
+    /// B may be false.
+    then_may_be_off: bool,
+    /// B was true when it was last known, in this run.
+    seen: Option<Run>,
 }
 
 impl Sequence {
@@ -152,35 +162,67 @@ impl Sequence {
         then: Outcome,
         within: TimeSpan,
     ) -> Outcome {
-        if first.is_true() && !self.first_was_true {
-            self.first_rose = Some(at);
-        }
-        if !first.is_unknown() {
-            self.first_was_true = first.is_true();
-        }
-        let recent = self.first_rose.is_some_and(|rose| at.since(rose) <= within);
+        self.first(at, first);
+        let reached = |rose: Option<Timestamp>| rose.is_some_and(|rose| at.since(rose) <= within);
+        let risen = Run { followed: reached(self.maybe_rose), alone: !reached(self.surely_rose) };
         match then {
             Outcome::False => {
-                self.run = None;
+                (self.run, self.seen, self.then_may_be_off) = (None, None, true);
                 Outcome::False
             }
             Outcome::True => {
-                let followed = *self.run.get_or_insert(match (recent, first) {
-                    (true, _) => Followed::Yes,
-                    (false, Outcome::Unknown(_)) => Followed::Uncertain,
-                    (false, _) => Followed::No,
-                });
-                match followed {
-                    Followed::Yes => Outcome::True,
-                    Followed::No => Outcome::False,
-                    Followed::Uncertain => Outcome::Unknown(Unknown::SequenceUncertain),
+                let run = match (self.seen, self.run, self.then_may_be_off) {
+                    (Some(seen), _, _) if !seen.alone => seen,
+                    (_, Some(run), true) => {
+                        Run { followed: run.followed || risen.followed, alone: run.alone || risen.alone }
+                    }
+                    (_, Some(run), false) => run,
+                    (_, None, _) => risen,
+                };
+                (self.run, self.seen, self.then_may_be_off) = (Some(run), Some(run), false);
+                match (run.followed, run.alone) {
+                    (true, false) => Outcome::True,
+                    (false, _) => Outcome::False,
+                    (true, true) => Outcome::Unknown(Unknown::SequenceUncertain),
                 }
             }
-            Outcome::Unknown(cause) => match self.run {
-                Some(Followed::No) if !recent => Outcome::False,
-                None if !recent && !first.is_unknown() => Outcome::False,
-                _ => Outcome::Unknown(cause),
-            },
+            Outcome::Unknown(cause) => {
+                let run = match (self.run, self.then_may_be_off) {
+                    (Some(run), false) => run,
+                    (Some(run), true) => {
+                        Run { followed: run.followed || risen.followed, alone: run.alone || risen.alone }
+                    }
+                    (None, _) => risen,
+                };
+                (self.run, self.then_may_be_off) = (Some(run), true);
+                if run.followed { Outcome::Unknown(cause) } else { Outcome::False }
+            }
+        }
+    }
+
+    /// Follows A's turns.
+    fn first(&mut self, at: Timestamp, first: Outcome) {
+        match first {
+            Outcome::True => {
+                if let Some(since) = self.first_unknown_since {
+                    // it may have been false just before
+                    self.maybe_rose = Some(at);
+                    if !self.first_was_true {
+                        self.surely_rose = Some(since);
+                    }
+                } else if !self.first_was_true {
+                    (self.surely_rose, self.maybe_rose) = (Some(at), Some(at));
+                }
+                (self.first_was_true, self.first_unknown_since) = (true, None);
+            }
+            Outcome::False => (self.first_was_true, self.first_unknown_since) = (false, None),
+            Outcome::Unknown(_) => {
+                // right after a true instant it cannot turn true
+                if self.first_unknown_since.is_some() || !self.first_was_true {
+                    self.maybe_rose = Some(at);
+                }
+                self.first_unknown_since.get_or_insert(at);
+            }
         }
     }
 }
@@ -274,8 +316,25 @@ mod tests {
         check_sequence("TFFTF", "FFFFT", "FFFFT");
         // unknown before B turns true leaves the order uncertain
         check_sequence("F?FF", "FTTF", "F??F");
-        // a lost sample of B does not end its run, nor does one of A make it turn true anew
+        // a lost sample of B does not end its run
         check_sequence("FTTTT", "FFT?T", "FFT?T");
-        check_sequence("TTTT?T", "FFFFFT", "FFFFFF");
+        // one of A may hide that it turned false and true again
+        check_sequence("TTTT?T", "FFFFFT", "FFFFF?");
+        check_sequence("TTTT?TTTT", "FFFFFFFFT", "FFFFFFFFF");
+        // it turned true at the unknown instant or after it: within reach both ways
+        check_sequence("F?TF", "FFFT", "FFFT");
+        check_sequence("F??TF", "FFFFT", "FFFF?");
+    }
+
+    /// Where B is not known, a sequence that may have begun is not false.
+    #[test]
+    fn unknown_sequences() {
+        check_sequence("TTTTTT", "??????", "??????");
+        check_sequence("FFFFFF", "??????", "FFFFFF");
+        check_sequence("FFFF??", "TTTT??", "FFFFF?");
+        check_sequence("?TTTTT", "??????", "??????");
+        check_sequence("FFFFFF", "TT?TT?", "FFFFFF");
+        check_sequence("TFFFFF", "F?F?TT", "F?FFFF");
+        check_sequence("TFFFFF", "F??TTF", "F????F");
     }
 }

@@ -99,9 +99,9 @@ impl Pass<'_> {
         let root = &level.root;
         let full = self.root(root, masked)?;
         let mut bare = if root.bare == root.full { full } else { self.node(root.bare, masked) };
-        if full.is_true() {
-            // `A for d then B within w`: with its `for` A turns true later, so that w may reach it only then
-            bare = Outcome::True;
+        if bare.is_false() {
+            // in a sequence A turns true earlier without its `for`, perhaps too early: what may hold as written is not left
+            bare = full;
         }
         if let Some(run) = self.memory.clocks.get_mut(level.run) {
             run.advance(self.view.at, bare, root.longest, root.reach);

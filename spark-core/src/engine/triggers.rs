@@ -145,7 +145,8 @@ impl TriggerMemory {
             (Some((severity, since)), _) => (State::from(severity), Some(since)),
             (None, Some(_)) => (State::Unknown, None),
             (None, None) if pending => {
-                (State::Pending, known().filter_map(|(_, truth)| truth.running.or(truth.run)).min())
+                let running = known().filter_map(|(_, truth)| truth.running).min();
+                (State::Pending, running.or_else(|| known().filter_map(|(_, truth)| truth.run).min()))
             }
             (None, None) => (State::Ok, None),
         };
