@@ -336,6 +336,11 @@ impl Comparison {
         }
     }
 
+    /// Whether it holds a signal's newest sample against literals alone.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.expressions().iter().all(|side| matches!(side, Expression::Signal(_) | Expression::Literal(_)))
+    }
+
     /// Calls `visit` for every signal that it reads.
     pub fn signals(&self, visit: &mut impl FnMut(SignalId)) {
         for expression in self.expressions() {

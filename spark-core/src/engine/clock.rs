@@ -26,10 +26,6 @@ impl Outcome {
         matches!(self, Self::False)
     }
 
-    pub(super) const fn is_unknown(self) -> bool {
-        matches!(self, Self::Unknown(_))
-    }
-
     /// Kleene's `and`: false wins, then unknown; of several causes the first stays.
     pub(super) const fn and(self, other: Self) -> Self {
         match (self, other) {

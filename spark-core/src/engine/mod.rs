@@ -3,6 +3,7 @@
 mod cause;
 mod clock;
 mod history;
+mod measure;
 mod pass;
 mod program;
 mod report;

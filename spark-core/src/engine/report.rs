@@ -293,12 +293,16 @@ impl<'a> View<'a> {
             .and_then(|deciding| Some((self.comparison(deciding.place)?, deciding.sides?)));
         let Some((comparison, sides)) = known else { return (None, None, None, None) };
         let shown = |value| Some(Quantity::new(value, comparison.unit).shown_per(comparison.per));
+        // `10 > connections`: the threshold stands on the left
+        let mut measured = false;
+        comparison.left.signals(&mut |_| measured = true);
+        let (value, threshold) = if measured { (sides.left, sides.right) } else { (sides.right, sides.left) };
         let percent = sides
             .margin
-            .checked_div(sides.right.abs())
+            .checked_div(threshold.abs())
             .and_then(|part| part.checked_mul(Decimal::ONE_HUNDRED))
             .map(|percent| percent.round_dp(1).normalize());
-        (shown(sides.left), shown(sides.right), shown(sides.margin), percent)
+        (shown(value), shown(threshold), shown(sides.margin), percent)
     }
 
     /// The canary's samples that the comparison at that place rests on: as far back as its windows and the `for` reach.

@@ -34,7 +34,7 @@ impl Mean {
         if self.overflown || !enough {
             return None;
         }
-        self.sum.checked_div(Decimal::from(self.known)).map(crate::decimal::settled)
+        self.sum.checked_div(Decimal::from(self.known))
     }
 }
 

@@ -4,20 +4,21 @@ use rust_decimal::Decimal;
 
 use super::clock::Outcome;
 use super::history::{History, Newest, values};
+use super::measure::Measure;
 use super::program::Program;
 use super::stages::StageMemory;
-use crate::condition::{Expression, Operator, Test, WindowFunction};
-use crate::decimal::settled;
+use crate::condition::{Expression, Relation, Test, WindowFunction};
+use crate::decimal::is_endless;
 use crate::decision::Unknown;
 use crate::policy::Policy;
-use crate::signal::{Reading, SignalId, Track};
+use crate::signal::{Reading, SignalId, Source, Track};
 use crate::time::{TimeSpan, Timestamp};
 use crate::window;
 
 /// The part of a window that samples must cover for its function to be known: 80 %.
 const COVERED_MIN_PERCENT: i128 = 80;
 
-type Value = Result<Decimal, Unknown>;
+type Value = Result<Measure, Unknown>;
 
 /// Everything that a value at an instant depends on.
 #[derive(Debug, Clone, Copy)]
@@ -64,44 +65,54 @@ impl<'a> View<'a> {
     /// The sides of the comparison at that place.
     pub(super) fn sides(&self, place: usize) -> Result<Sides, Unknown> {
         let comparison = self.program.comparisons.get(place).ok_or(Unknown::Overflow)?;
-        let value = |expression| self.value(expression, Track::Canary, &comparison.left, place);
+        // samples beside literals: what a source computed it has rounded itself, so all is decided to the digit
+        let plain = comparison.is_plain();
+        let value = |expression| {
+            let side = self.value(expression, Track::Canary, &comparison.left, place)?;
+            Ok(if plain { Measure::exact(side.value) } else { side })
+        };
         let left = value(&comparison.left)?;
         match &comparison.test {
             Test::Is(relation, right) => {
                 let right = value(right)?;
-                let margin = margin(*relation, left, right).ok_or(Unknown::Overflow)?;
-                Ok(Sides { left, right, margin, holds: relation.holds(left, right) })
+                let (holds, margin) = left.compare(*relation, right)?;
+                Ok(Sides { left: left.value, right: right.value, margin, holds })
             }
             Test::Between(low, high) => {
                 let (low, high) = (value(low)?, value(high)?);
-                let below = low.checked_sub(left).ok_or(Unknown::Overflow)?;
-                let above = left.checked_sub(high).ok_or(Unknown::Overflow)?;
+                let (above_low, below) = left.compare(Relation::AtLeast, low)?;
+                let (below_high, above) = left.compare(Relation::AtMost, high)?;
                 let right = if below > above { low } else { high };
-                Ok(Sides { left, right, margin: below.max(above), holds: low <= left && left <= high })
+                let holds = above_low && below_high;
+                Ok(Sides { left: left.value, right: right.value, margin: below.max(above), holds })
             }
         }
     }
 
     /// The left side of the comparison at that place.
-    pub(super) fn left(&self, place: usize) -> Value {
+    pub(super) fn left(&self, place: usize) -> Result<Decimal, Unknown> {
         let comparison = self.program.comparisons.get(place).ok_or(Unknown::Overflow)?;
-        self.value(&comparison.left, Track::Canary, &comparison.left, place)
+        self.value(&comparison.left, Track::Canary, &comparison.left, place).map(|left| left.value)
     }
 
     fn value(&self, expression: &Expression, track: Track, left_side: &Expression, place: usize) -> Value {
         match expression {
             Expression::Signal(signal) => self.newest(*signal, track),
-            Expression::Literal(value) => Ok(*value),
+            Expression::Literal(value) => Ok(Measure::exact(*value)),
             Expression::Window { function, signal, over } => self.window(*function, *signal, track, *over),
             Expression::Correlation { a, b, over } => self.correlation(*a, *b, track, *over),
             Expression::Arithmetic { operator, left, right } => {
                 let left = self.value(left, track, left_side, place)?;
                 let right = self.value(right, track, left_side, place)?;
-                arithmetic(*operator, left, right)
+                left.apply(*operator, right)
             }
             // a policy has no reference on its left side, so this does not go round
             Expression::Baseline => self.value(left_side, Track::Baseline, left_side, place),
-            Expression::PreviousStage => self.stages.previous(place).ok_or(Unknown::NoPreviousStage),
+            Expression::PreviousStage => self
+                .stages
+                .previous(place)
+                .map(|mean| Measure::exact(mean).inexact())
+                .ok_or(Unknown::NoPreviousStage),
         }
     }
 
@@ -115,9 +126,19 @@ impl<'a> View<'a> {
                 if age > stale_after {
                     return Err(Unknown::Stale(signal, track, age));
                 }
-                point.reading.value().ok_or_else(|| not_a_value(&point.reading, signal, track))
+                let value =
+                    point.reading.value().ok_or_else(|| not_a_value(&point.reading, signal, track))?;
+                Ok(Measure { value, exact: self.is_written(signal) })
             }
         }
+    }
+
+    /// Whether a signal's samples are what somebody wrote: not computed by its source, nor by an endless factor.
+    fn is_written(&self, signal: SignalId) -> bool {
+        self.policy.signal(signal).is_some_and(|signal| {
+            let computed = matches!(signal.source, Source::Metrics(_) | Source::Prometheus { .. });
+            !computed && !is_endless(signal.scale)
+        })
     }
 
     /// The samples in a window, where it is covered well enough.
@@ -162,7 +183,8 @@ impl<'a> View<'a> {
             WindowFunction::Delta => extrapolated(window::Kind::Delta),
             WindowFunction::Slope => window::slope(&points),
         };
-        result.map(settled).ok_or(Unknown::Overflow)
+        let result = Measure::computed(result.ok_or(Unknown::Overflow)?);
+        Ok(if self.is_written(signal) { result } else { result.inexact() })
     }
 
     /// Each sample of `a` with the newest of `b` that is not after it and not stale at it.
@@ -178,7 +200,9 @@ impl<'a> View<'a> {
                 (at.since(*other) <= stale_after).then_some((*value, *partner))
             })
             .collect();
-        window::correlation(&pairs).ok_or(Unknown::DivisionByZero)
+        window::correlation(&pairs)
+            .map(|value| Measure::exact(value).inexact())
+            .ok_or(Unknown::DivisionByZero)
     }
 }
 
@@ -189,27 +213,4 @@ fn not_a_value(reading: &Reading, signal: SignalId, track: Track) -> Unknown {
         Reading::OutOfRange => Unknown::OutOfRange(signal, track),
         Reading::Failed(_) => Unknown::SourceFailed(signal, track),
     }
-}
-
-fn arithmetic(operator: Operator, left: Decimal, right: Decimal) -> Value {
-    let result = match operator {
-        Operator::Add => left.checked_add(right),
-        Operator::Subtract => left.checked_sub(right),
-        Operator::Multiply => left.checked_mul(right),
-        Operator::Divide if right.is_zero() => return Err(Unknown::DivisionByZero),
-        Operator::Divide => left.checked_div(right).map(settled),
-    };
-    result.ok_or(Unknown::Overflow)
-}
-
-/// How far a comparison is from turning: positive where it is false, negative where it is true.
-fn margin(relation: crate::condition::Relation, left: Decimal, right: Decimal) -> Option<Decimal> {
-    use crate::condition::Relation;
-    let distance = right.checked_sub(left)?;
-    Some(match relation {
-        Relation::Above | Relation::AtLeast => distance,
-        Relation::Below | Relation::AtMost => Decimal::ZERO.checked_sub(distance)?,
-        Relation::Equal => distance.abs(),
-        Relation::NotEqual => Decimal::ZERO.checked_sub(distance.abs())?,
-    })
 }

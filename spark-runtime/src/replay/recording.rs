@@ -44,8 +44,12 @@ impl Recording {
     fn take(&mut self, record: Record, series: &mut Series) {
         let at = record.at();
         self.samples = self.samples.saturating_add(1);
-        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-        match series.arrive(&record) {
+        let arrival = series.arrive(&record);
+        if !matches!(arrival, Arrival::Late) {
+            // what is dropped opens no instants: nothing could be known at them
+            self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        }
+        match arrival {
             Arrival::New => {
                 match &record {
                     Record::Sample(sample) => {
