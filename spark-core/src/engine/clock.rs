@@ -130,10 +130,11 @@ struct Run {
 /// What `A then B within d` remembers.
 ///
 /// Unknown instants of A and B may have been true or false. It answers false only where it is false whichever they
-/// were; a run of B that was seen to follow A lasts over unknown instants in it, as a `for` does.
+/// were. It answers true where A was seen to turn true and B after it: what is true, and was not known to be, turns true
+/// now; and a run of B that followed A lasts over unknown instants in it, as a `for` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Sequence {
-    /// A turned true then, or later.
+    /// A was seen to turn true then: it was not known to be true before.
     surely_rose: Option<Timestamp>,
     /// A may have turned true then, and not later.
     maybe_rose: Option<Timestamp>,
@@ -169,6 +170,8 @@ impl Sequence {
             Outcome::True => {
                 let run = match (self.seen, self.run, self.then_may_be_off) {
                     (Some(seen), _, _) if !seen.alone => seen,
+                    // it was not seen to be true before, so it turns true now
+                    (None, _, true) if !risen.alone => risen,
                     (_, Some(run), true) => {
                         Run { followed: run.followed || risen.followed, alone: run.alone || risen.alone }
                     }
@@ -200,14 +203,11 @@ impl Sequence {
     fn first(&mut self, at: Timestamp, first: Outcome) {
         match first {
             Outcome::True => {
-                if let Some(since) = self.first_unknown_since {
-                    // it may have been false just before
-                    self.maybe_rose = Some(at);
-                    if !self.first_was_true {
-                        self.surely_rose = Some(since);
-                    }
-                } else if !self.first_was_true {
+                if !self.first_was_true {
                     (self.surely_rose, self.maybe_rose) = (Some(at), Some(at));
+                } else if self.first_unknown_since.is_some() {
+                    // it may have been false in between
+                    self.maybe_rose = Some(at);
                 }
                 (self.first_was_true, self.first_unknown_since) = (true, None);
             }
@@ -317,9 +317,10 @@ mod tests {
         // one of A may hide that it turned false and true again
         check_sequence("TTTT?T", "FFFFFT", "FFFFF?");
         check_sequence("TTTT?TTTT", "FFFFFFFFT", "FFFFFFFFF");
-        // it turned true at the unknown instant or after it: within reach both ways
+        // what was not known to be true, and is, turns true now
         check_sequence("F?TF", "FFFT", "FFFT");
-        check_sequence("F??TF", "FFFFT", "FFFF?");
+        check_sequence("F??TF", "FFFFT", "FFFFT");
+        check_sequence("???T", "???T", "???T");
     }
 
     /// Where B is not known, a sequence that may have begun is not false.
