@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use spark_core::{TimeSpan, Timestamp};
-use spark_runtime::replay::{Event, Instants, Recording, Replay, Summary, replay_with};
+use spark_runtime::replay::{Event, Instants, Recording, Replay, Summary, look_back, replay_with};
 
 use crate::console::{Console, state, strong, verdict};
 use crate::exit::{Exit, Failure};
@@ -30,7 +30,7 @@ pub(crate) struct ReplayArgs {
     #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["from", "to"])]
     samples: Vec<PathBuf>,
     /// A Prometheus, for its history between --from and --to
-    #[arg(long, value_name = "URL", requires_all = ["from", "to"])]
+    #[arg(long, value_name = "URL", value_parser = samples::parse_address, requires_all = ["from", "to"])]
     prometheus: Option<String>,
     /// The first instant, in RFC 3339 or Unix seconds
     #[arg(long, value_name = "T", value_parser = samples::parse_time)]
@@ -71,9 +71,12 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
     }
     let rules = Rules::load(console, &args.rules)?;
     let every = args.every.unwrap_or(rules.policy.every());
-    let (recording, instants) = source(args, &rules, every)?;
+    let Found { recording, history, instants } = source(args, &rules, every)?;
     let bar = progress(console, instants.count());
-    let mut replay = Replay::new(&rules.policy, &recording, instants);
+    let mut replay = match history {
+        Some(from) => Replay::after_history(&rules.policy, &recording, from, instants),
+        None => Replay::new(&rules.policy, &recording, instants),
+    };
     let mut summary = None;
     let decided = replay_with(
         &mut replay,
@@ -106,21 +109,34 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-fn source(args: &ReplayArgs, rules: &Rules, every: TimeSpan) -> Result<(Recording, Instants), Failure> {
+/// What is replayed.
+struct Found {
+    recording: Recording,
+    /// Where the recording's history before the first instant begins, where it was asked for one.
+    history: Option<Timestamp>,
+    instants: Instants,
+}
+
+fn source(args: &ReplayArgs, rules: &Rules, every: TimeSpan) -> Result<Found, Failure> {
     let failed = |error| Failure::of(&error);
+    let policy = &rules.policy;
     if let (Some(url), Some(from), Some(to)) = (&args.prometheus, args.from, args.to) {
         if from > to {
             return Err(Failure::bad_arguments(format!("`--from {from}` is after `--to {to}`")));
         }
         let instants = Instants::within(from, to, every).map_err(failed)?;
         let source = samples::prometheus(url, &args.http)?;
-        let range = source.range(&rules.policy, instants.from(), instants.to(), every);
-        let found = samples::block_on(range)?.map_err(|error| Failure::of(&error))?;
-        return Ok((Recording::from_samples(found), instants));
+        // clocks start at instants, which may be further apart than the rules' own
+        let back = look_back(policy).plus(every.times(2));
+        let asked = instants.preceded_by(back).map_err(failed)?;
+        let range = source.range(policy, asked.from(), asked.to(), every);
+        let samples = samples::block_on(range)?.map_err(|error| Failure::of(&error))?;
+        let recording = Recording::from_samples(samples).counted_from(instants.from());
+        return Ok(Found { recording, history: Some(asked.from()), instants });
     }
-    let recording = samples::read_files(&args.samples, &rules.policy)?;
+    let recording = samples::read_files(&args.samples, policy)?;
     let instants = recording.instants(every).map_err(failed)?;
-    Ok((recording, instants))
+    Ok(Found { recording, history: None, instants })
 }
 
 /// A progress bar, where somebody sees it and it is not over at once.

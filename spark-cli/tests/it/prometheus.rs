@@ -106,6 +106,13 @@ fn real_prometheus() {
     let replayed = printed(dir.path(), &format!("spark replay release.rules {range}"), 0);
     assert!(replayed.ends_with("\"decision\":\"rollback\"}\n"), "{replayed}");
 
+    // the history before `--from` counts: the state is known there at once, since before
+    let late = format!("--prometheus {} --from {to} --to {to} --format jsonl", server.url);
+    let replayed = printed(dir.path(), &format!("spark replay release.rules {late}"), 0);
+    let first: serde_json::Value = serde_json::from_str(replayed.lines().next().unwrap()).unwrap();
+    assert_eq!(first["state"], "rollback", "{replayed}");
+    assert!(first["since"].as_str().unwrap() < first["at"].as_str().unwrap(), "{replayed}");
+
     let url = server.url.clone();
     drop(server);
     let gone = run(dir.path(), &format!("spark decide release.rules --prometheus {url}"));

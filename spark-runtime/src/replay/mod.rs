@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use spark_core::metrics::MetricsReader;
-use spark_core::{Decision, Engine, Policy, SignalId, TimeSpan, Timestamp, Track};
+use spark_core::{Change, Decision, Engine, Policy, SignalId, State, TimeSpan, Timestamp, Track, TriggerId};
 
 pub use event::{DecisionEvent, Event, Events, Summary, TriggerEvent};
 pub use look_back::look_back;
@@ -97,6 +97,14 @@ impl Instants {
         Ok(Self { from: first, to: last, every, count })
     }
 
+    /// These instants, and before them those that lie within `span`.
+    ///
+    /// # Errors
+    /// They are too many.
+    pub fn preceded_by(self, span: TimeSpan) -> Result<Self, ReplayError> {
+        Self::within(self.from.minus(span), self.to, self.every)
+    }
+
     /// The first.
     pub const fn from(self) -> Timestamp {
         self.from
@@ -124,6 +132,8 @@ pub struct Replay<'a> {
     records: std::iter::Peekable<std::slice::Iter<'a, Record>>,
     next: Option<Timestamp>,
     instants: Instants,
+    /// Whether the next decision follows a history that nobody was told of.
+    untold: bool,
 }
 
 impl<'a> Replay<'a> {
@@ -136,14 +146,70 @@ impl<'a> Replay<'a> {
             records: recording.records().iter().peekable(),
             next: Some(instants.from),
             instants,
+            untold: false,
         }
     }
 
+    /// A replay whose engine has seen what the recording holds from `from` up to before the first instant, so that
+    /// windows, `for`s and levels stand there as they did live. It is evaluated at each instant of that time from
+    /// the first that has a reading, and nobody is told: what no source knew of yet was not unknown for a while.
+    pub fn after_history(
+        policy: &Arc<Policy>,
+        recording: &'a Recording,
+        from: Timestamp,
+        instants: Instants,
+    ) -> Self {
+        let mut replay = Self::new(policy, recording, instants);
+        let Some(first) = recording.first_reading() else { return replay };
+        let mut at = first.max(from).next_multiple(instants.every);
+        while at < instants.from {
+            let _ = replay.decide(at);
+            replay.untold = true;
+            let after = at.plus(instants.every);
+            // the end of time
+            if after == at {
+                break;
+            }
+            at = after;
+        }
+        replay
+    }
+
     /// Decides at the next instant; none is left after the last.
+    ///
+    /// After a history, the first decision's changes are the states of all triggers but those at unknown, as if
+    /// they had started there.
     pub fn step(&mut self) -> Option<Decision> {
         let at = self.next?;
         let after = at.plus(self.instants.every);
         self.next = (after > at && after <= self.instants.to).then_some(after);
+        let mut decision = self.decide(at);
+        if std::mem::take(&mut self.untold) {
+            decision.changes = self.states();
+        }
+        Some(decision)
+    }
+
+    /// The state of every trigger that is not unknown, as a change, by name.
+    fn states(&self) -> Vec<Change> {
+        let reports = (0u32..).map(TriggerId).zip(self.engine.trigger_reports());
+        let known = reports.filter(|(_, report)| report.state != State::Unknown);
+        let mut states: Vec<Change> = known
+            .map(|(trigger, report)| Change {
+                trigger,
+                name: report.name,
+                state: report.state,
+                since: report.since,
+                value: report.value,
+                margin: report.margin,
+                cause: report.cause,
+            })
+            .collect();
+        states.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        states
+    }
+
+    fn decide(&mut self, at: Timestamp) -> Decision {
         while let Some(record) = self.records.next_if(|record| record.at() <= at) {
             match record {
                 // what is kept was decided by the recording, in the order of its files
@@ -165,7 +231,7 @@ impl<'a> Replay<'a> {
                 }
             }
         }
-        Some(self.engine.evaluate(at))
+        self.engine.evaluate(at)
     }
 
     /// The engine as of the last instant, for its reports.
@@ -223,4 +289,61 @@ pub fn replay_with<E>(
         }))?;
     }
     Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use spark_core::{Reading, Sample, Verdict};
+
+    use super::*;
+
+    const RULES: &str = "edition 2026\nevaluate every 15s\nsignal p95 { is duration  from push }\n\
+                         trigger z { hold when avg(p95 over 1m) > 300ms for 1m }\n\
+                         trigger a { rollback when p95 > 5s  unknown hold, then rollback after 2m }\n";
+
+    fn seconds(count: u32) -> TimeSpan {
+        TimeSpan::from_seconds(count)
+    }
+
+    /// 400 ms every 15 s from `first` to `last`.
+    fn recording(first: u32, last: u32) -> Recording {
+        let times = (first..=last).step_by(15).map(|at| Timestamp::EPOCH.plus(seconds(at)));
+        let sample = |at| {
+            let reading = Reading::Value(rust_decimal::Decimal::new(4, 1));
+            Sample { signal: SignalId(0), track: Track::Canary, at, reading }
+        };
+        Recording::from_samples(times.map(sample).collect())
+    }
+
+    /// The changes at the first instant, and what is decided there, after the history of `recording` from 0 s on.
+    fn check(recording: &Recording, from: u32, expected: (&[(&str, State)], Verdict)) {
+        let policy = spark_rules::load("r.rules", RULES, &mut |_| Err(String::new())).unwrap().policy;
+        let at = Timestamp::EPOCH.plus(seconds(from));
+        let instants = Instants::within(at, at.plus(seconds(60)), seconds(15)).unwrap();
+        let policy = Arc::new(policy);
+        let mut replay = Replay::after_history(&policy, recording, Timestamp::EPOCH, instants);
+        let first = replay.step().unwrap();
+        let changes: Vec<_> = first.changes.iter().map(|c| (c.name.as_str(), c.state)).collect();
+        assert_eq!((first.at, changes.as_slice(), first.verdict), (at, expected.0, expected.1));
+    }
+
+    /// After a history, windows and `for` stand at the first instant as they did live, and every state is told there;
+    /// without one, the replay begins at its first instant, and nothing was unknown before it.
+    #[test]
+    fn history() {
+        let known = [("a", State::Ok), ("z", State::Hold)];
+        check(&recording(0, 600), 300, (&known, Verdict::Hold));
+        check(&recording(285, 600), 300, (&[("a", State::Ok)], Verdict::Hold));
+        check(&recording(300, 600), 300, (&[("a", State::Ok)], Verdict::Hold));
+        check(&recording(600, 900), 300, (&[], Verdict::Hold));
+        // what ended 2 min ago has been unknown for that long
+        check(&recording(0, 90), 300, (&[], Verdict::Rollback));
+    }
+
+    /// The history before the first instant is not counted.
+    #[test]
+    fn counts() {
+        let counted = recording(0, 60).counted_from(Timestamp::EPOCH.plus(seconds(30)));
+        assert_eq!(counted.samples(), 3);
+    }
 }

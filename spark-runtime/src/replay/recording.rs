@@ -76,6 +76,23 @@ impl Recording {
         Instants::within(from, to, every)
     }
 
+    /// The time of the first kept record that has a reading, be it none that can be decided from.
+    pub(super) fn first_reading(&self) -> Option<Timestamp> {
+        let failed = |record: &&Record| match record {
+            Record::Sample(sample) => matches!(sample.reading, Reading::Failed(_)),
+            Record::Point(..) | Record::Undeclared { .. } => false,
+        };
+        self.kept.iter().find(|record| !failed(record)).map(Record::at)
+    }
+
+    /// The same, with the records before `from` not counted: they are history.
+    #[must_use]
+    pub fn counted_from(mut self, from: Timestamp) -> Self {
+        let earlier = self.kept.partition_point(|record| record.at() < from);
+        self.samples = self.samples.saturating_sub(u64::try_from(earlier).unwrap_or(u64::MAX));
+        self
+    }
+
     /// How many samples the files hold.
     pub const fn samples(&self) -> u64 {
         self.samples
