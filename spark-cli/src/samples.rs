@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use spark_core::{Policy, TimeSpan, Timestamp};
-use spark_runtime::http::HttpConfig;
+use spark_runtime::http::{HttpConfig, check_address};
 use spark_runtime::replay::Recording;
 use spark_runtime::source::file::{self, Record};
 use spark_runtime::source::prometheus::{PrometheusConfig, PrometheusSource};
@@ -49,6 +49,11 @@ pub(crate) fn parse_span(text: &str) -> Result<TimeSpan, String> {
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .ok_or_else(|| "expected RFC 3339, as in 2026-01-01T00:15:00Z, or Unix seconds".to_owned())
+}
+
+/// The address of a source on the command line.
+pub(crate) fn parse_address(text: &str) -> Result<String, String> {
+    check_address(text).map(|()| text.to_owned())
 }
 
 /// The records of sample files in their order; `-` is standard input.

@@ -19,7 +19,7 @@ use spark_core::{TimeSpan, Track};
 use toml::Spanned;
 
 use crate::action::{CommandActions, CommandTemplate};
-use crate::http::HttpConfig;
+use crate::http::{HttpConfig, check_address};
 use crate::source::prometheus::PrometheusConfig;
 use crate::source::scrape::Target;
 
@@ -257,7 +257,11 @@ fn address(url: Spanned<String>) -> Result<String, Problem> {
     let at = url.span().start;
     let url = url.into_inner();
     match reqwest::Url::parse(&url) {
-        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => Ok(url),
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
+            // what is wrong with such a one may be a password: it is not repeated
+            check_address(&url).map_err(|words| Problem::new(at, words))?;
+            Ok(url)
+        }
         _ => Err(Problem::new(at, format!("`{url}` is no address: expected one such as http://host:9090"))),
     }
 }
@@ -319,6 +323,11 @@ rollback = ["back", "{reason}", "{stage}"]
                 "\"http:",
                 "\"ftp:",
                 "conf/run.toml:2:11: `ftp://localhost:9100/metrics` is no address: expected one such as http://host:9090",
+            ),
+            (
+                "\"http://",
+                "\"http://me:secret@",
+                "conf/run.toml:2:11: this is no address: a name or password stands in it, where logs would show it: use a token file",
             ),
             (
                 "[\"set\", \"{share}\"]",

@@ -302,6 +302,14 @@ fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     }
 }
 
+/// Whether `text` is an address that can be asked: `http` or `https`, and no credentials in it. Nothing is asked yet.
+///
+/// # Errors
+/// It is not, and why.
+pub fn check_address(text: &str) -> Result<(), String> {
+    address(text).map(drop).map_err(|failure| failure.to_string())
+}
+
 /// An `http` or `https` address without credentials in it.
 fn address(text: &str) -> Result<Url, HttpFailure> {
     let url = Url::parse(text).map_err(|error| HttpFailure::Address(format!("{error}")))?;

@@ -37,13 +37,13 @@ pub(crate) struct DecideArgs {
     #[arg(long, num_args = 1.., value_name = "FILE")]
     samples: Vec<PathBuf>,
     /// A Prometheus, now, with the history that windows and `for` need
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = samples::parse_address)]
     prometheus: Option<String>,
     /// Instances of the canary, looked at once: what needs history is unknown
-    #[arg(long, num_args = 1.., value_name = "URL")]
+    #[arg(long, num_args = 1.., value_name = "URL", value_parser = samples::parse_address)]
     scrape: Vec<String>,
     /// Instances of the stable version beside --scrape
-    #[arg(long, num_args = 1.., value_name = "URL", requires = "scrape")]
+    #[arg(long, num_args = 1.., value_name = "URL", value_parser = samples::parse_address, requires = "scrape")]
     baseline: Vec<String>,
     #[command(flatten)]
     http: HttpArgs,
