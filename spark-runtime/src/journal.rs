@@ -210,17 +210,30 @@ pub struct Replayed {
 /// # Errors
 /// The journal cannot be read, a line is no fact, or a recorded decision or step is not the derived one.
 pub fn replay_journal(dir: &Path) -> Result<Replayed, JournalError> {
+    let (told, whole) = replay_as_far(dir);
+    whole?;
+    told.ok_or(JournalError::Malformed { line: 1, reason: "the journal is empty".to_owned() })
+}
+
+/// As [`replay_journal`], and gives what stands before the first wrong line as well: a run that was killed while it
+/// wrote leaves a line that is cut off, and what happened before it is to be seen all the same.
+pub fn replay_as_far(dir: &Path) -> (Option<Replayed>, Result<(), JournalError>) {
+    let mut fold = None;
+    let whole = go_through(dir, &mut fold);
+    (fold.map(|fold| fold.told), whole)
+}
+
+fn go_through(dir: &Path, fold: &mut Option<Fold>) -> Result<(), JournalError> {
     let path = dir.join(JOURNAL_NAME);
     let read_error = |source| JournalError::Read { path: path.clone(), source };
     let file = File::open(&path).map_err(read_error)?;
     let mut reader = BufReader::new(file);
-    let mut fold: Option<Fold> = None;
     let mut number: u64 = 0;
     loop {
         let mut bytes = Vec::new();
         let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes).map_err(read_error)?;
         if read == 0 {
-            break;
+            return Ok(());
         }
         number = number.saturating_add(1);
         let malformed = |reason: String| JournalError::Malformed { line: number, reason };
@@ -235,17 +248,15 @@ pub fn replay_journal(dir: &Path) -> Result<Replayed, JournalError> {
         if parsed.seq.checked_add(1) != Some(number) {
             return Err(malformed(format!("its number is {}, out of order", parsed.seq)));
         }
-        match (&mut fold, parsed.fact) {
+        match (&mut *fold, parsed.fact) {
             (None, Fact::Start(start)) => {
                 check_line(number, &text, &Fact::Start(start.clone()))?;
-                fold = Some(Fold::new(start, number)?);
+                *fold = Some(Fold::new(start, number)?);
             }
             (None, _) => return Err(malformed("a journal begins with `start`".to_owned())),
             (Some(fold), fact) => fold.take(number, &text, fact)?,
         }
     }
-    let fold = fold.ok_or(JournalError::Malformed { line: 1, reason: "the journal is empty".to_owned() })?;
-    Ok(fold.told)
 }
 
 /// Compares a line with the fact that belongs there, byte for byte.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use spark_core::Step;
 use spark_runtime::evidence::{self, EvidenceError};
-use spark_runtime::journal::{Fact, JournalError, Replayed, replay_journal};
+use spark_runtime::journal::{Fact, JournalError, Replayed, replay_as_far, replay_journal};
 use spark_runtime::replay::Events;
 
 use crate::command::replay::line;
@@ -96,7 +96,12 @@ fn verify(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit,
 }
 
 fn show(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
-    let told = journal(dir)?;
+    let (told, whole) = replay_as_far(dir);
+    let whole = whole.map_err(|error| journal_failure(dir, &error));
+    let Some(told) = told else {
+        whole?;
+        return Err(Failure { exit: Exit::BadEvidence, words: "the journal is empty".to_owned() });
+    };
     console.line(format!(
         "release {} walked plan {} from {}",
         strong(&told.start.release),
@@ -107,6 +112,8 @@ fn show(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
     for fact in &told.story {
         tell(console, &mut events, fact);
     }
+    // what stands before a wrong line was shown: it is what there is to see of a run that was killed
+    whole?;
     console.line(ended(&told));
     Ok(Exit::Done)
 }
@@ -185,15 +192,15 @@ fn evidence_failure(error: &EvidenceError) -> Failure {
 
 /// A folder's journal, gone through again.
 fn journal(dir: &Path) -> Result<Replayed, Failure> {
-    replay_journal(dir).map_err(|error| {
-        let lost = match &error {
-            // a folder without its journal has lost it; anything else that cannot be read says nothing
-            JournalError::Read { source, .. } => {
-                source.kind() == std::io::ErrorKind::NotFound && dir.is_dir()
-            }
-            _ => true,
-        };
-        let failure = Failure::of(&error);
-        if lost { Failure { exit: Exit::BadEvidence, ..failure } } else { failure }
-    })
+    replay_journal(dir).map_err(|error| journal_failure(dir, &error))
+}
+
+fn journal_failure(dir: &Path, error: &JournalError) -> Failure {
+    let lost = match error {
+        // a folder without its journal has lost it; anything else that cannot be read says nothing
+        JournalError::Read { source, .. } => source.kind() == std::io::ErrorKind::NotFound && dir.is_dir(),
+        _ => true,
+    };
+    let failure = Failure::of(error);
+    if lost { Failure { exit: Exit::BadEvidence, ..failure } } else { failure }
 }

@@ -120,15 +120,20 @@ fn plan(args: &RunArgs, policy: &Policy) -> Result<String, Failure> {
     }
 }
 
-/// Done at Ctrl-C, or when the service manager asks to end.
+/// Done at Ctrl-C, when the service manager asks to end, or when the terminal goes away.
 async fn interrupted() {
     #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated.recv() => {}
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        if let (Ok(mut terminated), Ok(mut hung_up)) = kinds {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+                _ = hung_up.recv() => {}
+            }
+            return;
         }
-        return;
     }
     let _ = tokio::signal::ctrl_c().await;
 }

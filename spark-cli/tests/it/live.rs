@@ -140,10 +140,18 @@ fn failed_rollback() {
     assert!(told.contains("exit status 1") && told.contains("the canary may still get traffic"), "{told}");
 }
 
-/// Ctrl-C moves nothing, says where the traffic is, and exits 10; the evidence is sealed all the same.
+/// Ctrl-C, a service manager's end and a terminal that goes away move nothing, say where the traffic is, and exit
+/// 10; the evidence is sealed all the same.
 #[cfg(unix)]
 #[test]
 fn interrupted() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        interrupted_by(signal);
+    }
+}
+
+#[cfg(unix)]
+fn interrupted_by(signal: &str) {
     let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
     prepare(dir.path(), &service, TOUCH);
     service.millis.store(300, Ordering::SeqCst);
@@ -159,9 +167,9 @@ fn interrupted() {
     }
     std::thread::sleep(std::time::Duration::from_millis(700));
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(10));
+    assert_eq!(output.status.code(), Some(10), "{signal}");
     let told = text(&output.stdout);
     assert!(
         told.starts_with("hold stopped on request: nothing was moved, the canary stays at 5%\n"),
@@ -170,6 +178,21 @@ fn interrupted() {
     assert!(!dir.path().join("stage-2-share-100").exists());
     printed(dir.path(), "spark evidence verify evidence/1.0", 0);
     printed(dir.path(), "spark evidence replay evidence/1.0", 0);
+    cut_off(dir.path());
+}
+
+/// Of a journal that is cut off within its last line, what stands before it is shown, and the cut is told.
+fn cut_off(dir: &Path) {
+    let journal = dir.join("evidence/1.0/journal.jsonl");
+    let whole = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, whole.get(..whole.len() - 5).unwrap()).unwrap();
+    for (line, shown) in [("show", true), ("replay", false)] {
+        let output = run(dir, &format!("spark evidence {line} evidence/1.0"));
+        let (told, error) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(13), "{error}");
+        assert_eq!(told.contains("stage 1 begins"), shown, "{told}");
+        assert!(error.contains("is no fact: it is cut off"), "{error}");
+    }
 }
 
 /// One look at an instance decides at once: what needs no history is known, what needs it holds.
