@@ -1,5 +1,6 @@
 //! Conditions: comparisons of one unit, and what may stand where.
 
+use rust_decimal::Decimal;
 use spark_core::{Comparison, Condition as Checked, Dimension, PerTime, Quantity, SignalId, Test, Unit};
 
 use super::Checker;
@@ -204,7 +205,7 @@ impl Checker<'_> {
         None
     }
 
-    fn wrong_literal(
+    pub(super) fn wrong_literal(
         &self,
         subject: &str,
         wanted: Type,
@@ -231,7 +232,7 @@ impl Checker<'_> {
                     diagnostic.help(format!("write `{meant}`")).machine(vec![Edit::replace(at.span, meant)])
                 }
                 Some((meant, false)) => diagnostic
-                    .help(format!("did you mean `{meant}`?"))
+                    .help(either(written, literal.value, &meant))
                     .maybe(vec![Edit::replace(at.span, meant)]),
                 None => diagnostic.help(format!("write it as in `{}`", wanted.example())),
             };
@@ -249,6 +250,16 @@ impl Checker<'_> {
                 diagnostic.help(format!("compare it with {}, such as `{}`", wanted.named(), wanted.example()))
             }
         }
+    }
+}
+
+/// "did you mean", with what the number of a duration would be in seconds, where that is another kind of length.
+fn either(written: &str, value: Decimal, meant: &str) -> String {
+    let seconds = Quantity::new(value, Unit::of(Dimension::Duration));
+    let long = meant.ends_with("ms") && value >= Decimal::from(60u32);
+    match long {
+        true => format!("did you mean `{meant}`? (`{written}s` is {seconds})"),
+        false => format!("did you mean `{meant}`?"),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Values that are computed: their types, and the same as data of the core.
 
 use rust_decimal::Decimal;
-use spark_core::{Expression as Value, Operator, PerTime, Quantity, SignalId, WindowFunction};
+use spark_core::{
+    Expression as Value, Operator, PerTime, Quantity, SignalId, SourceSpan as Span, WindowFunction,
+};
 
 use super::Checker;
 use super::units::{Type, calculated, of, windowed};
 use crate::ast::{Expression, ExpressionKind, Length, Name};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
+use crate::parser::alias;
 
 /// A value with what is known of it.
 #[derive(Debug, Clone)]
@@ -122,7 +125,7 @@ impl Checker<'_> {
                         format!("`{text}` stands on the left side of a comparison"),
                     )
                     .help(format!(
-                        "turn the comparison round: `p95 > 2x {text}`; it stands for the whole left side"
+                        "turn the comparison round, as in `p95 > 2x {text}`: it stands for the whole other side"
                     )),
                 );
                 Typed::wrong()
@@ -139,6 +142,9 @@ impl Checker<'_> {
         side: Side,
     ) -> Typed {
         let a = self.expression(left, side);
+        if let Some(rate) = self.spaced_rate(whole, operator, &a, right) {
+            return rate;
+        }
         let b = self.expression(right, side);
         let sum = matches!(operator, Operator::Add | Operator::Subtract);
         let share = b.literal.filter(|literal| {
@@ -152,6 +158,12 @@ impl Checker<'_> {
             self.problems.tell(Diagnostic::error(codes::E0304, right.span, "nothing can be divided by zero"));
             return Typed::wrong();
         }
+        if sum
+            && calculated(operator, a.kind, b.kind).is_none()
+            && let Some(literal) = b.literal
+        {
+            return self.wrong_summand((&a, left), literal, right);
+        }
         let kind = self.operation_of(operator, (a.kind, left), (b.kind, right), whole);
         let value = a.value.zip(b.value).map(|(a, b)| arithmetic(operator, a, b));
         Typed {
@@ -162,6 +174,59 @@ impl Checker<'_> {
             reads_signal: a.reads_signal || b.reads_signal,
             reference: a.reference || b.reference,
         }
+    }
+
+    /// `50 / min`: a rate that is written apart.
+    fn spaced_rate(
+        &mut self,
+        whole: &Expression,
+        operator: Operator,
+        number: &Typed,
+        per: &Expression,
+    ) -> Option<Typed> {
+        let ExpressionKind::Name(word) = &per.kind else { return None };
+        let literal =
+            number.literal.filter(|_| operator == Operator::Divide && !self.names.contains_key(word))?;
+        let time = PerTime::parse(alias(word).unwrap_or(word))?;
+        let amount = self
+            .written(Span { end: per.span.start, ..whole.span })
+            .trim_end()
+            .trim_end_matches('/')
+            .trim_end();
+        let meant = format!("{amount}/{}", time.as_str());
+        let value = Quantity::parse(&meant).ok().filter(|_| !literal.unit.per_time)?;
+        let message = format!("`{}` is no value: a rate is written without spaces", self.written(whole.span));
+        self.problems.tell(
+            Diagnostic::error(codes::E0106, whole.span, message)
+                .help(format!("write `{meant}`"))
+                .machine(vec![Edit::replace(whole.span, meant)]),
+        );
+        let leaf = Typed::leaf(Type::of_literal(&value), Value::Literal(value.value));
+        Some(Typed { literal: Some(value), per: Some(time), ..leaf })
+    }
+
+    /// A literal that cannot be added: `baseline + 5`, `p95 + 10%`.
+    fn wrong_summand(
+        &mut self,
+        (a, left): (&Typed, &Expression),
+        literal: Quantity,
+        right: &Expression,
+    ) -> Typed {
+        let (subject, written) = (self.written(left.span).to_owned(), self.written(right.span).to_owned());
+        let diagnostic = self.wrong_literal(&subject, a.kind, &written, literal, right);
+        let share = of(spark_core::Dimension::Ratio);
+        self.problems.tell(match (Type::of_literal(&literal) == share, a.reference && a.kind == share) {
+            (true, _) => diagnostic.help(format!(
+                "`{written}` is relative to `baseline` and `previous stage` alone; elsewhere multiply, as in `1.1 * {subject}`"
+            )),
+            // a share that is added to a reference is relative, which may be another value than was meant
+            (false, true) => Box::new(Diagnostic { fix: None, ..*diagnostic })
+                .help(format!("`{subject} + 10%` is relative, × 1.1; a share itself cannot be added")),
+            (false, false) if literal.unit == spark_core::Unit::of(spark_core::Dimension::Number) => diagnostic,
+            (false, false) => diagnostic
+                .help(format!("both must have one unit: write {}, such as `{}`", a.kind.named(), a.kind.example())),
+        });
+        Typed::wrong()
     }
 
     /// `baseline + 10%` is `baseline * 1.1`, for ratios too.

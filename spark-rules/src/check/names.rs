@@ -7,7 +7,8 @@ use spark_core::{SignalId, SourceSpan as Span, TriggerId};
 use super::{Blocks, Checker, Named};
 use crate::ast::{File, Item, Name};
 use crate::codes;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Edit};
+use crate::parser::reference_near;
 
 impl<'t> Checker<'t> {
     /// The blocks of all files; one-line triggers get their names.
@@ -135,7 +136,12 @@ impl<'t> Checker<'t> {
                 let diagnostic =
                     Diagnostic::error(codes::E0201, span, format!("no signal is called `{text}`"));
                 let diagnostic = self.problems.suggesting(diagnostic, text, &self.signal_names, "signals");
-                self.problems.tell(diagnostic);
+                self.problems.tell(match reference_near(text) {
+                    Some(meant) => diagnostic
+                        .help(format!("did you mean `{meant}`?"))
+                        .maybe(vec![Edit::replace(span, meant)]),
+                    None => diagnostic,
+                });
                 None
             }
         }

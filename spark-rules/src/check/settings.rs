@@ -7,6 +7,7 @@ use crate::ast::{File, Item, Length};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::files::Files;
+use crate::suggest::nearest;
 
 /// The edition that this program reads.
 const EDITION: &str = "2026";
@@ -66,8 +67,11 @@ fn edition(files: &Files, tree: &File, problems: &mut Problems) {
             );
         }
     }
-    let empty = files.source(tree.number).trim().is_empty();
-    if first.is_none() && !empty {
+    let text = files.source(tree.number).trim_start_matches('\u{FEFF}').trim_start();
+    // a misspelt `edition` on top has been told
+    let opening = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
+    let meant = opening == "edition" || !nearest(opening, ["edition"]).is_empty();
+    if first.is_none() && !text.is_empty() && !meant {
         let start = Span { file: tree.number, start: 0, end: 0 };
         let after_mark = if files.source(tree.number).starts_with('\u{FEFF}') { 3 } else { 0 };
         problems.tell(

@@ -11,6 +11,7 @@ use super::{Checker, SignalInfo, TYPES_HELP};
 use crate::ast::{self, Clause, Name, SignalClause, SourceUnit};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
+use crate::parser::alias;
 use crate::suggest::nearest;
 
 const TYPES: &[&str] = &["duration", "ratio", "count", "counter", "rate", "bytes", "money", "number"];
@@ -204,11 +205,28 @@ impl Checker<'_> {
         let scaled = scale_of(&unit.unit)
             .or_else(|| Currency::new(&unit.unit).map(|currency| (Decimal::ONE, Dimension::Money(currency))));
         let per = unit.per.as_deref().map(PerTime::parse);
+        let capitals =
+            Currency::new(&unit.unit.to_ascii_uppercase()).map(|currency| currency.as_str().to_owned());
         let (Some((factor, dimension)), Some(per)) = (scaled, per.map_or(Some(None), |per| per.map(Some)))
         else {
             let written = self.written(unit.span).to_owned();
             let problem = Diagnostic::error(codes::E0106, unit.span, format!("`{written}` is no unit"));
-            self.problems.tell(problem.help(expected_units(kind)));
+            let per = |word: &str| PerTime::parse(alias(word).unwrap_or(word)).map(PerTime::as_str);
+            let meant = match unit.per.as_deref() {
+                None => alias(&unit.unit)
+                    .or_else(|| capitals.as_deref().filter(|_| kind == "money"))
+                    .map(str::to_owned),
+                Some(word) => per(word).map(|per| match unit.unit.as_str() {
+                    "" => format!("1/{per}"),
+                    amount => format!("{}/{per}", alias(amount).unwrap_or(amount)),
+                }),
+            };
+            self.problems.tell(match meant {
+                Some(meant) => {
+                    problem.help(format!("write `{meant}`")).machine(vec![Edit::replace(unit.span, meant)])
+                }
+                None => problem.help(expected_units(kind)),
+            });
             return None;
         };
         let fits = match (kind, dimension, per) {
@@ -278,15 +296,17 @@ impl Checker<'_> {
             return Some(literal.value.value);
         }
         let written = self.written(literal.span).to_owned();
-        let (code, tail) = match found {
-            Type::Plain => (codes::E0204, "has no unit".to_owned()),
-            other => (codes::E0203, format!("is {}", other.named())),
+        let subject = self.signal_names.get(signal.index()).copied().unwrap_or("").to_owned();
+        let (code, tail) = match (found, wanted) {
+            (Type::Plain, _) => (codes::E0204, "has no unit".to_owned()),
+            (
+                Type::Of(Unit { dimension: Dimension::Money(_), .. }),
+                Type::Of(Unit { dimension: Dimension::Money(_), .. }),
+            ) => (codes::E0205, format!("is {}: currencies do not mix", found.named())),
+            (other, _) => (codes::E0203, format!("is {}", other.named())),
         };
-        let problem = Diagnostic::error(
-            code,
-            literal.span,
-            format!("the signal is {}, `{written}` {tail}", wanted.named()),
-        );
+        let message = format!("`{subject}` is {}, `{written}` {tail}", wanted.named());
+        let problem = Diagnostic::error(code, literal.span, message);
         let meant = (found == Type::Plain)
             .then(|| super::units::meant_as(&written, literal.value.value, wanted))
             .flatten();

@@ -149,6 +149,15 @@ impl Parser<'_> {
             return Err(Skip);
         }
         if self.at_symbol(";") || self.at_symbol(",") {
+            let next = self.ahead(1);
+            let ends = next.kind == Kind::End
+                || shape.words.contains(&self.text_of(next))
+                || self.symbol_ahead(1, "}");
+            if !ends && shape.what == "a trigger" {
+                let message = format!("conditions are joined by `and` or `or`, found {}", self.found());
+                let problem = Diagnostic::error(codes::E0105, span, message).help("write `and` or `or`");
+                return self.refuse(problem);
+            }
             let message = format!("{} between clauses is not needed", self.found());
             let problem = Diagnostic::error(codes::E0105, span, message)
                 .help("take it away: a clause ends where the next begins")

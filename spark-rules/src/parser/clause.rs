@@ -124,11 +124,28 @@ impl Parser<'_> {
                 self.when(word)?;
                 Ok(TriggerClause::Clear(self.condition()?))
             }
-            "given" => Ok(TriggerClause::Given(self.condition()?)),
+            "given" => {
+                if self.at_word("when") || self.at_word("if") {
+                    let span = self.peek_span();
+                    let message = format!("`given` takes its condition without {}", self.found());
+                    self.tell(
+                        Diagnostic::error(codes::E0105, span, message)
+                            .help("take it away")
+                            .machine(vec![Edit::replace(span, "")]),
+                    );
+                    self.bump();
+                }
+                Ok(TriggerClause::Given(self.condition()?))
+            }
             "unless" => {
                 let mut names = vec![self.name("a trigger's name")?];
                 while self.eat_symbol(",") || self.eat_word("or") {
                     names.push(self.name("a trigger's name")?);
+                }
+                if self.sign_ahead(0) {
+                    let problem =
+                        self.unexpected("the next clause: `unless` names triggers, and takes no condition");
+                    return self.refuse(problem.help("for a condition write `and not …` in the level"));
                 }
                 Ok(TriggerClause::Unless(names))
             }

@@ -1,34 +1,14 @@
 //! Conditions: `then` binds loosest, then `or`, `and`, `not`, `for`, comparison.
 
-use spark_core::{Relation, SourceSpan as Span};
+use spark_core::SourceSpan as Span;
 
 use super::expression::Operand;
 use super::words::Kind;
 use super::{Parse, Parser};
-use crate::ast::{Against, Compare, Condition, ConditionKind, Expression, ExpressionKind};
+use crate::ast::{Compare, Condition, ConditionKind};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::TREE_MAX;
-
-/// A sign of comparison: as written, what it means, and whether that is how rules write it.
-const RELATIONS: &[(&str, Relation, bool)] = &[
-    (">", Relation::Above, true),
-    (">=", Relation::AtLeast, true),
-    ("<", Relation::Below, true),
-    ("<=", Relation::AtMost, true),
-    ("==", Relation::Equal, true),
-    ("!=", Relation::NotEqual, true),
-    ("=", Relation::Equal, false),
-    ("=>", Relation::AtLeast, false),
-    ("=<", Relation::AtMost, false),
-    ("<>", Relation::NotEqual, false),
-    ("≥", Relation::AtLeast, false),
-    ("≤", Relation::AtMost, false),
-    ("≠", Relation::NotEqual, false),
-    ("above", Relation::Above, false),
-    ("exceeds", Relation::Above, false),
-    ("below", Relation::Below, false),
-];
 
 /// What stands between the conditions of a chain.
 struct Joint {
@@ -54,6 +34,18 @@ impl Parser<'_> {
                         .help(format!("write `{lower}`"))
                         .machine(vec![Edit::replace(span, lower)]);
                 return self.refuse(problem);
+            }
+            let help = match word {
+                "within" => Some("`within` belongs to a sequence: `a then b within 2m`"),
+                "when" | "if" => {
+                    Some("join conditions with `and`, or write `given …` for what must be true first")
+                }
+                "not" => Some("join conditions with `and` or `or`: `a and not b`"),
+                _ => None,
+            };
+            if let Some(help) = help {
+                let problem = self.unexpected("`and`, `or`, `for`, `then`, or the next clause");
+                return self.refuse(problem.help(help));
             }
         }
         Ok(condition)
@@ -95,7 +87,7 @@ impl Parser<'_> {
         self.node(ConditionKind::Sequence(Box::new(first), Box::new(then), within), whole, height)
     }
 
-    fn node(&mut self, kind: ConditionKind, span: Span, below: u16) -> Parse<Condition> {
+    pub(super) fn node(&mut self, kind: ConditionKind, span: Span, below: u16) -> Parse<Condition> {
         let height = below.saturating_add(1);
         if height > TREE_MAX {
             let problem = Diagnostic::error(
@@ -195,7 +187,15 @@ impl Parser<'_> {
                     .machine(vec![Edit::replace(start, "not ")]),
             );
         }
-        if !sign && !self.at_word("not") {
+        let loud = self.at_word("NOT") && !self.sign_ahead(1);
+        if loud {
+            self.tell(
+                Diagnostic::error(codes::E0105, start, "`NOT` is written in small letters")
+                    .help("write `not`")
+                    .machine(vec![Edit::replace(start, "not")]),
+            );
+        }
+        if !sign && !loud && !self.at_word("not") {
             return self.held();
         }
         self.bump();
@@ -209,7 +209,8 @@ impl Parser<'_> {
                 text(held.span),
                 text(length.span)
             );
-            let problem = Diagnostic::error(codes::E0107, inner.span, "this `for` can be read in two ways")
+            let span = Span { start: held.span.end.saturating_add(1).min(length.span.start), ..length.span };
+            let problem = Diagnostic::error(codes::E0107, span, "this `for` can be read in two ways")
                 .help(help)
                 .maybe(vec![Edit::insert(start.start, "("), Edit::insert(held.span.end, ")")]);
             self.tell(problem);
@@ -276,112 +277,12 @@ impl Parser<'_> {
             let right = self.value_sum()?;
             return self.compared(left, relation, right);
         }
-        if self.eat_word("between") {
+        if self.between() {
             let against = self.range()?;
             let span = self.since(left.span);
             let compare = Compare { left: Some(left), test: against, span };
             return self.node(ConditionKind::Compare(Box::new(compare)), span, 0);
         }
-        if self.at_word("not") && self.word_ahead(1, "between") {
-            let problem = Diagnostic::error(codes::E0101, self.peek_span(), "`not between` is no comparison")
-                .help("write `not (p95 between 200ms and 300ms)`");
-            return self.refuse(problem);
-        }
-        let span = left.span;
-        self.node(ConditionKind::Bare(Box::new(left)), span, 0)
-    }
-
-    /// The comparison of an `expect`: its left side is the signal.
-    pub(super) fn expectation(&mut self, start: Span) -> Parse<Compare> {
-        if self.eat_word("between") {
-            let test = self.range()?;
-            return Ok(Compare { left: None, test, span: self.since(start) });
-        }
-        let at = self.peek_span();
-        let Some(relation) = self.relation() else {
-            let word = self.peek().kind == Kind::Word && self.ahead(1).kind == Kind::Symbol;
-            let problem = self.unexpected("a comparison, such as `<= 200ms` or `between 1 and 5`");
-            return self.refuse(match word {
-                true => problem.help("an expectation leaves its left side out: it is the signal itself"),
-                false => problem,
-            });
-        };
-        let at = Span { end: self.last_end(), ..at };
-        let right = self.value_sum()?;
-        self.refuse_for_in_expectation()?;
-        let _ = at;
-        Ok(Compare { left: None, test: Against::Is(relation, right), span: self.since(start) })
-    }
-
-    fn refuse_for_in_expectation(&mut self) -> Parse<()> {
-        if !self.at_word("for") && !self.at_word("and") && !self.at_word("or") {
-            return Ok(());
-        }
-        let word = self.peek_text();
-        let problem = Diagnostic::error(codes::E0101, self.peek_span(), format!("an expectation is one comparison, without `{word}`"))
-            .help("for more, write a trigger; a plan says for how long: `proceed when every signal meets its expectation for 5m`");
-        self.refuse(problem)
-    }
-
-    fn range(&mut self) -> Parse<Against> {
-        let low = self.value_sum()?;
-        self.expect_word("and", "in `between … and …`")?;
-        let high = self.value_sum()?;
-        Ok(Against::Between(low, high))
-    }
-
-    /// The sign of comparison ahead; a foreign one is told and taken as meant.
-    fn relation(&mut self) -> Option<Relation> {
-        if !matches!(self.peek().kind, Kind::Symbol | Kind::Word) {
-            return None;
-        }
-        let text = self.peek_text();
-        let (_, relation, own) = RELATIONS.iter().find(|(sign, ..)| *sign == text).copied()?;
-        if !own {
-            let span = self.peek_span();
-            let right = relation.as_str();
-            self.tell(
-                Diagnostic::error(codes::E0105, span, format!("`{text}` is no sign of comparison"))
-                    .help(format!("write `{right}`"))
-                    .machine(vec![Edit::replace(span, right)]),
-            );
-        }
-        self.bump();
-        Some(relation)
-    }
-
-    fn compared(&mut self, left: Expression, relation: Relation, right: Expression) -> Parse<Condition> {
-        let span = self.since(left.span);
-        let second = self.peek_span();
-        let chained = RELATIONS.iter().any(|(sign, _, own)| *own && self.at_symbol(sign));
-        if chained {
-            let again = self.relation();
-            let end = self.value_sum()?;
-            let text =
-                |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or("").to_owned();
-            let whole = self.since(left.span);
-            let problem = Diagnostic::error(codes::E0108, second, "comparisons cannot be chained")
-                .label("a second comparison");
-            let up = |relation| matches!(relation, Relation::Below | Relation::AtMost);
-            let down = |relation| matches!(relation, Relation::Above | Relation::AtLeast);
-            let middle = matches!(right.kind, ExpressionKind::Name(_) | ExpressionKind::Call(_));
-            let range = match again.filter(|_| middle) {
-                Some(again) if up(relation) && up(again) => Some((left.span, end.span)),
-                Some(again) if down(relation) && down(again) => Some((end.span, left.span)),
-                _ => None,
-            };
-            let problem = match range {
-                Some((low, high)) => {
-                    let meant = format!("{} between {} and {}", text(right.span), text(low), text(high));
-                    problem
-                        .help(format!("write `{meant}` (both ends included)"))
-                        .maybe(vec![Edit::replace(whole, meant)])
-                }
-                None => problem.help("write two comparisons joined by `and`"),
-            };
-            self.tell(problem);
-        }
-        let compare = Compare { left: Some(left), test: Against::Is(relation, right), span };
-        self.node(ConditionKind::Compare(Box::new(compare)), span, 0)
+        self.uncompared(left)
     }
 }

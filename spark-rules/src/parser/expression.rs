@@ -1,30 +1,28 @@
 //! Values that are computed: sums, products, functions of windows, references.
 
-use spark_core::{Operator, SourceSpan as Span, WindowFunction};
+use spark_core::{Dimension, Operator, Quantity, SourceSpan as Span};
 
 use super::words::Kind;
 use super::{Parse, Parser, RESERVED};
-use crate::ast::{Call, Condition, ConditionKind, Expression, ExpressionKind, Length, Literal, Name};
+use crate::ast::{Condition, ConditionKind, Expression, ExpressionKind, Literal};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::TREE_MAX;
-use crate::suggest::{listed, nearest};
+use crate::suggest::nearest;
 
-/// The functions of windows, quantiles aside.
-const FUNCTIONS: &[&str] = &[
-    "avg",
-    "min",
-    "max",
-    "sum",
-    "count",
-    "p95",
-    "stddev",
-    "increase",
-    "rate",
-    "delta",
-    "slope",
-    "correlation",
-];
+/// Whether a value may stand before `x`: a plain number or a share.
+fn scales(value: &Quantity) -> bool {
+    !value.unit.per_time && matches!(value.unit.dimension, Dimension::Number | Dimension::Ratio)
+}
+
+/// The reference that a misspelt word was meant as.
+pub(crate) fn reference_near(word: &str) -> Option<&'static str> {
+    match nearest(word, ["baseline", "previous", "previous_stage"]).first().copied() {
+        Some("baseline") => Some("baseline"),
+        Some(_) => Some("previous stage"),
+        None => matches!(word, "previous" | "previous_stage").then_some("previous stage"),
+    }
+}
 
 /// What stands in parentheses is a value or a condition; only its inside says which.
 pub(super) enum Operand {
@@ -51,7 +49,7 @@ impl Parser<'_> {
         }
     }
 
-    fn expression(&mut self, kind: ExpressionKind, span: Span, below: u16) -> Parse<Expression> {
+    pub(super) fn expression(&mut self, kind: ExpressionKind, span: Span, below: u16) -> Parse<Expression> {
         let height = below.saturating_add(1);
         if height > TREE_MAX {
             let message = format!("this calculation's tree is more than {TREE_MAX} high");
@@ -96,7 +94,7 @@ impl Parser<'_> {
             let operator = match self.peek_text() {
                 "*" => Operator::Multiply,
                 "/" => Operator::Divide,
-                sign @ ("×" | "÷" | "·") => {
+                sign @ ("×" | "÷" | "·" | "x") if sign != "x" || self.ahead(1).kind == Kind::Number => {
                     let right = if sign == "÷" { "/" } else { "*" };
                     let span = self.peek_span();
                     self.tell(
@@ -194,19 +192,32 @@ impl Parser<'_> {
             return self
                 .refuse(problem.help(format!("write `{meant}`")).machine(vec![Edit::replace(start, meant)]));
         }
-        let stuck = text.strip_suffix('x').filter(|number| !number.is_empty());
-        let apart = self.word_ahead(1, "x") || self.word_ahead(1, "times");
+        let stuck = text.strip_suffix(['x', 'X']).filter(|number| !number.is_empty());
+        let apart = ["x", "X", "times"].iter().any(|word| self.word_ahead(1, word));
         if stuck.is_none() && !apart {
             return Ok(None);
         }
         self.bump();
-        if apart {
-            self.bump();
+        let written = match apart {
+            true => {
+                let token = self.bump();
+                self.text_of(token)
+            }
+            false => "x",
+        };
+        if written != "x" || text.ends_with('X') {
+            let last = self.last_span();
+            let sign = if apart { last } else { Span { start: last.end.saturating_sub(1), ..last } };
+            self.tell(
+                Diagnostic::error(codes::E0105, sign, "a multiple is written with `x`")
+                    .help("write `x`")
+                    .machine(vec![Edit::replace(sign, "x")]),
+            );
         }
         let sign = Span { start: token.end.saturating_sub(u32::from(stuck.is_some())), ..self.since(start) };
         let number = stuck.unwrap_or(text);
-        let factor = match spark_core::Quantity::parse(number) {
-            Ok(value) if !number.contains(['e', 'E']) => value,
+        let factor = match Quantity::parse(number) {
+            Ok(value) if !number.contains(['e', 'E']) && scales(&value) => value,
             _ => {
                 let problem = Diagnostic::error(codes::E0106, start, format!("`{text}` is no multiple"))
                     .help("a multiple is a plain number: `3x baseline`");
@@ -216,16 +227,10 @@ impl Parser<'_> {
         let reference = self.at_word("baseline")
             || (self.at_word("previous") && self.word_ahead(1, "stage"))
             || self.at_symbol("(");
-        if !reference {
-            // `3x p95` is `3 * p95`, and taken as that
-            let problem = Diagnostic::error(
-                codes::E0101,
-                self.peek_span(),
-                format!("expected `baseline` or `previous stage` after `x`, found {}", self.found()),
-            )
-            .help("`x` multiplies a reference; anything else is multiplied by `*`")
-            .machine(vec![Edit::replace(sign, " *")]);
-            self.tell(problem);
+        if !reference && self.no_reference(sign)? {
+            self.bump();
+            let span = self.since(start);
+            return self.expression(ExpressionKind::Wrong, span, 0).map(Some);
         }
         let of = self.factor()?;
         let of = self.value(of)?;
@@ -237,6 +242,31 @@ impl Parser<'_> {
         let below = of.height;
         let literal = Literal { value: factor, span: start };
         self.expression(ExpressionKind::Times(Box::new((literal, of))), span, below).map(Some)
+    }
+
+    /// What stands behind `3x` is no reference: `3x p95` is `3 * p95`, and taken as that; a misspelt reference is
+    /// passed over, which is what `true` says.
+    fn no_reference(&mut self, sign: Span) -> Parse<bool> {
+        let (span, token) = (self.peek_span(), self.peek());
+        let message = format!("expected `baseline` or `previous stage` after `x`, found {}", self.found());
+        let problem = Diagnostic::error(codes::E0101, span, message);
+        let word = self.text_of(token);
+        let name = token.kind == Kind::Word && !RESERVED.contains(&word);
+        if name && let Some(meant) = reference_near(word) {
+            self.tell(
+                problem.help(format!("did you mean `{meant}`?")).maybe(vec![Edit::replace(span, meant)]),
+            );
+            return Ok(true);
+        }
+        if !name {
+            return self.refuse(problem.help("a multiple stands before a reference: `3x baseline`"));
+        }
+        self.tell(
+            problem
+                .help("`x` multiplies a reference; anything else is multiplied by `*`")
+                .machine(vec![Edit::replace(sign, " *")]),
+        );
+        Ok(false)
     }
 
     fn word_value(&mut self, text: &str, start: Span) -> Parse<Expression> {
@@ -284,117 +314,5 @@ impl Parser<'_> {
         );
         self.tell(problem.maybe(vec![Edit::replace(span, "")]));
         Ok(())
-    }
-
-    /// `avg(p95 over 5m)`
-    fn call(&mut self) -> Parse<Expression> {
-        let token = self.bump();
-        let function = Name { text: self.text_of(token).to_owned(), span: self.span_of(token) };
-        if WindowFunction::parse(&function.text).is_none() && function.text != "correlation" {
-            return self.unknown_function(&function);
-        }
-        self.bump();
-        let mut of = vec![self.argument(&function)?];
-        while self.at_symbol(",") && self.ahead(1).kind != Kind::Number {
-            self.bump();
-            of.push(self.argument(&function)?);
-        }
-        let over = self.over(&function, &of)?;
-        let span = self.since(function.span);
-        self.expression(ExpressionKind::Call(Box::new(Call { function, of, over })), span, 0)
-    }
-
-    fn argument(&mut self, function: &Name) -> Parse<Name> {
-        let name = self.name("a signal's name")?;
-        if matches!(self.peek_text(), "*" | "/" | "+" | "-" | ">" | "<" | "(") {
-            let message = format!("`{}` takes a signal by its name, not a calculation", function.text);
-            let problem = Diagnostic::error(codes::E0207, self.peek_span(), message)
-                .help("calculate outside: `2 * avg(p95 over 5m)`, or in the signal's source");
-            return self.refuse(problem);
-        }
-        Ok(name)
-    }
-
-    /// `over 5m)`, and the ways of other languages to say it.
-    fn over(&mut self, function: &Name, of: &[Name]) -> Parse<Length> {
-        if self.eat_word("over") {
-            let over = self.window_or_assumed("the window's length, such as `5m`")?;
-            self.expect_symbol(")", &format!("to close `{}(`", function.text))?;
-            return Ok(over);
-        }
-        let end = self.last_end();
-        let before = Span { start: end, end: self.peek().start, file: self.number };
-        let missing = |message: String, span: Span| Diagnostic::error(codes::E0121, span, message);
-        let needs = format!("`{}` needs the length of its window", function.text);
-        let bracket = self.at_symbol("[");
-        if (self.at_symbol(",") || bracket) && self.ahead(1).kind == Kind::Number {
-            let sign = self.peek_span();
-            let gap = Span { start: end, end: self.ahead(1).start, ..sign };
-            self.bump();
-            let length = self.window_or_assumed("the window's length, such as `5m`")?;
-            let mut edits = vec![Edit::replace(gap, " over ")];
-            if bracket && self.at_symbol("]") {
-                edits.push(Edit::replace(self.peek_span(), ""));
-                self.bump();
-            }
-            let problem = missing(
-                format!(
-                    "a window is written with `over`, found `{}`",
-                    self.text.get(sign.start as usize..sign.end as usize).unwrap_or("")
-                ),
-                sign,
-            );
-            self.tell(problem.help("write `over` before the window's length").machine(edits));
-            self.expect_symbol(")", &format!("to close `{}(`", function.text))?;
-            return Ok(length);
-        }
-        if self.peek().kind == Kind::Number {
-            let span = self.peek_span();
-            let length = self.window_or_assumed("the window's length, such as `5m`")?;
-            let problem = missing(format!("{needs} behind `over`"), span);
-            self.tell(problem.help("write `over` before it").machine(vec![Edit::replace(before, " over ")]));
-            self.expect_symbol(")", &format!("to close `{}(`", function.text))?;
-            return Ok(length);
-        }
-        if !self.at_symbol(")") {
-            let problem = self.unexpected("`over` and the window's length");
-            return self.refuse(problem);
-        }
-        let signals = of.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(", ");
-        let close = self.bump();
-        if self.at_word("over") && self.ahead(1).kind == Kind::Number {
-            let start = self.peek_span();
-            self.bump();
-            let length = self.window_or_assumed("the window's length, such as `5m`")?;
-            let whole = Span { start: close.start, end: self.last_end(), ..start };
-            let text = self.text.get(length.span.start as usize..length.span.end as usize).unwrap_or("");
-            let problem = missing("the window stands behind the parentheses".to_owned(), start)
-                .help("put it inside")
-                .machine(vec![Edit::replace(whole, format!(" over {text})"))]);
-            self.tell(problem);
-            return Ok(length);
-        }
-        let problem = missing(needs, function.span)
-            .help(format!("write `{}({signals} over 5m)`", function.text))
-            .maybe(vec![Edit::insert(close.start, " over 5m")]);
-        self.tell(problem);
-        Ok(Length { value: super::value::ASSUMED, span: function.span })
-    }
-
-    fn unknown_function(&mut self, function: &Name) -> Parse<Expression> {
-        let near = nearest(&function.text, FUNCTIONS.iter().copied());
-        let problem = Diagnostic::error(
-            codes::E0201,
-            function.span,
-            format!("no function is called `{}`", function.text),
-        );
-        let all = format!("functions of a window are {}", listed(FUNCTIONS.iter().copied()));
-        self.refuse(match near.as_slice() {
-            [best] => problem
-                .help(format!("did you mean `{best}`?"))
-                .machine(vec![Edit::replace(function.span, *best)]),
-            [] => problem.help(format!("{all}; `p50` to `p99.9` are quantiles")),
-            several => problem.help(format!("did you mean {}?", listed(several.iter().copied()))),
-        })
     }
 }

@@ -2,11 +2,14 @@
 //! one, a block without its end stops where the next begins, and what was skipped says nothing more.
 
 mod block;
+mod call;
 mod clause;
 mod condition;
 mod expression;
 mod file;
 mod metrics;
+mod number;
+mod relation;
 mod series;
 mod text;
 mod value;
@@ -19,6 +22,8 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::{DIAGNOSTICS_MAX, NESTING_MAX};
 use crate::suggest::nearest;
+pub(crate) use expression::reference_near;
+pub(crate) use number::alias;
 use words::{Kind, Token};
 
 /// What could not be read was told; the caller skips on.

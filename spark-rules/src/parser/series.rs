@@ -32,6 +32,20 @@ impl Parser<'_> {
             self.bump();
             return self.expect_decision();
         }
+        if self.at_word("decision") && !STATES.contains(&self.text_of(self.ahead(1))) {
+            self.bump();
+            return self.expect_decision();
+        }
+        if DECISIONS.contains(&self.peek_text()) && self.moment_ahead(1) {
+            let span = self.peek_span();
+            let message = format!("expected a trigger or a signal, or `decision`, found {}", self.found());
+            self.tell(
+                Diagnostic::error(codes::E0101, span, message)
+                    .help("write `decision` before it")
+                    .machine(vec![Edit::insert(span.start, "decision ")]),
+            );
+            return self.expect_decision();
+        }
         let name = self.name("a trigger or a signal, or `decision`")?;
         let state = self.one_of(STATES, "a state")?;
         let at = self.moment()?;
