@@ -84,6 +84,10 @@ fn verify(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit,
     let public = evidence::public_key(&path).map_err(|error| match (&error, key) {
         // what stands beside the folder belongs to the evidence
         (EvidenceError::BadKey(_), None) => Failure { exit: Exit::BadEvidence, ..evidence_failure(&error) },
+        (EvidenceError::Io { .. }, None) => {
+            let failure = evidence_failure(&error);
+            Failure { words: format!("{}; name the public key with `--key`", failure.words), ..failure }
+        }
         _ => evidence_failure(&error),
     });
     let key = public?;

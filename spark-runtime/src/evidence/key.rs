@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
+};
 use ed25519_dalek::{SECRET_KEY_LENGTH, SigningKey, VerifyingKey};
 
 use super::{EvidenceError, io_error};
@@ -31,15 +33,17 @@ pub fn keygen(path: &Path) -> Result<(SigningKey, PathBuf), EvidenceError> {
     let key = throw_away_key()?;
     let public = with_pub(path);
     if public.exists() {
-        return Err(EvidenceError::Exists(public));
+        return Err(EvidenceError::KeyExists(public));
     }
-    let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| EvidenceError::BadKey(path.to_owned()))?;
+    // without the public half: OpenSSL reads no other
+    let private = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
+    let pem = private.to_pkcs8_pem(LineEnding::LF).map_err(|_| EvidenceError::BadKey(path.to_owned()))?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => EvidenceError::Exists(path.to_owned()),
+        std::io::ErrorKind::AlreadyExists => EvidenceError::KeyExists(path.to_owned()),
         _ => io_error("write", path)(error),
     })?;
     file.write_all(pem.as_bytes()).map_err(io_error("write", path))?;
@@ -91,4 +95,27 @@ fn read(path: &Path) -> Result<String, EvidenceError> {
     let mut text = String::new();
     file.take(KEY_BYTES_MAX).read_to_string(&mut text).map_err(io_error("read", path))?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key pair is written as OpenSSL writes it, reads back, and is never overwritten.
+    #[test]
+    fn pairs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("release.key");
+        let (key, public) = keygen(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let body = text.lines().nth(1).unwrap();
+        // version 1, Ed25519, and 32 bytes: the same head in every such key of `openssl genpkey`
+        assert!(body.starts_with("MC4CAQAwBQYDK2VwBCIEI") && body.len() == 64, "{text}");
+        assert_eq!(private_key(&path).unwrap(), key);
+        assert_eq!(public_key(&public).unwrap(), key.verifying_key());
+        assert!(matches!(keygen(&path), Err(EvidenceError::KeyExists(_))));
+        std::fs::remove_file(&public).unwrap();
+        assert!(matches!(keygen(&path), Err(EvidenceError::KeyExists(_))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
 }

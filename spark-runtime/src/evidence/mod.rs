@@ -36,6 +36,9 @@ pub enum EvidenceError {
     /// The release has evidence already.
     #[error("`{}` is there already: a release's evidence is written once", .0.display())]
     Exists(PathBuf),
+    /// A key stands where a new one is to be written.
+    #[error("`{}` is there already, and no key is overwritten", .0.display())]
+    KeyExists(PathBuf),
     /// A key is none.
     #[error("`{}` is no Ed25519 key in PEM", .0.display())]
     BadKey(PathBuf),
