@@ -159,6 +159,8 @@ pub(crate) struct Test {
     pub(crate) title: Text,
     pub(crate) clauses: Vec<Clause<TestClause>>,
     pub(crate) span: Span,
+    /// A clause of it could not be read.
+    pub(crate) broken: bool,
 }
 
 #[derive(Debug)]

@@ -54,6 +54,8 @@ codes! {
         "A file that is included may not lead back to the one that includes it.";
     E0116 "a file outside of the rules' folder"
         "`use` takes a path relative to the including file, and never one outside of the folder of the file that was named first.";
+    E0117 "more mistakes than are told"
+        "A thousand mistakes are told in one run; this says how many more there are. Mend some, and check again.";
     E0118 "a clause that stands twice"
         "A block has each of its clauses at most once; a trigger has each of `warn when`, `hold when` and `rollback when` at most once.";
     E0119 "a clause is missing"
@@ -132,6 +134,12 @@ codes! {
         "`stale after` is shorter than `evaluate every`: the signal may be unknown most of the time.";
     W0307 "an expectation that no signal has"
         "`every signal meets its expectation` is always true where no signal has an `expect`.";
+    W0308 "a length of another scale"
+        "The signal is compared with milliseconds elsewhere and with minutes here, and the same number in milliseconds would fit: `400s` is 6m40s.";
+    W0309 "a test that expects nothing"
+        "Only what is written after `expect` is compared, so that a test without it always passes.";
+    W0310 "more warnings than are told"
+        "A thousand warnings are told in one run; this says how many more there are.";
 }
 
 /// All codes, sorted.

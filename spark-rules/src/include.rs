@@ -64,8 +64,9 @@ impl<'r> Inclusion<'r> {
             return;
         }
         let number = self.files.add(shown, text);
-        let (tree, found) = parser::parse(number, text);
+        let (tree, found, untold) = parser::parse(number, text);
         problems.extend(found);
+        problems.omit(untold);
         let place = self.trees.len();
         self.trees.push(tree);
         let uses: Vec<Text> =

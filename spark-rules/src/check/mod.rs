@@ -7,6 +7,7 @@ mod metrics;
 mod names;
 mod problems;
 mod rates;
+mod scales;
 mod settings;
 mod signals;
 mod stages;
@@ -101,6 +102,7 @@ pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems)
     let tests = blocks.tests.iter().map(|test| checker.test(test, &plans)).collect();
     let parts = PolicyParts { every, signals, triggers, plans };
     warnings::warn(files, &parts, &blocks, checker.problems);
+    scales::warn(files, &blocks, checker.problems);
     Checked { parts, tests }
 }
 

@@ -1,5 +1,6 @@
 //! What has been found wrong, within the limits.
 
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::limits::{DIAGNOSTICS_MAX, SUGGESTION_COMPARISONS_MAX};
 use crate::suggest::{joined, listed, nearest};
@@ -41,9 +42,26 @@ impl Problems {
         self.errors > 0
     }
 
-    /// All of them, by file and place.
+    /// Counts mistakes that are not told, because there are too many.
+    pub(crate) fn omit(&mut self, errors: usize) {
+        self.errors = self.errors.saturating_add(errors);
+    }
+
+    /// All of them, by file and place; behind them, how many more there are.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|d| (d.span.file, d.span.start, d.span.end, d.code));
+        let Some(place) = self.found.last().map(|last| last.span) else { return self.found };
+        for (code, many, what) in
+            [(codes::E0117, self.errors, "mistake"), (codes::W0310, self.warnings, "warning")]
+        {
+            let more = many.saturating_sub(DIAGNOSTICS_MAX);
+            if more > 0 {
+                let plural = if more == 1 { "" } else { "s" };
+                let message = format!("{more} more {what}{plural} not shown");
+                let diagnostic = Diagnostic::error(code, place, message);
+                self.found.push(*diagnostic.help(format!("the first {DIAGNOSTICS_MAX} are above")));
+            }
+        }
         self.found
     }
 

@@ -7,7 +7,7 @@ use spark_core::{
 };
 
 use super::{Blocks, Problems};
-use crate::ast::{self, ConditionKind, PlanClause, SignalClause, TriggerClause};
+use crate::ast::{self, ConditionKind, PlanClause, SignalClause, TestClause, TriggerClause};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::files::Files;
@@ -15,6 +15,7 @@ use crate::files::Files;
 /// Warns of everything in the policy.
 pub(super) fn warn(files: &Files, parts: &PolicyParts, blocks: &Blocks<'_>, problems: &mut Problems) {
     stale_too_soon(parts, blocks, problems);
+    expects_nothing(blocks, problems);
     let conditions = |trigger: &spark_core::Trigger| -> Vec<Condition> {
         trigger
             .levels
@@ -39,6 +40,21 @@ pub(super) fn warn(files: &Files, parts: &PolicyParts, blocks: &Blocks<'_>, prob
     longer_than_stages(files, parts, blocks, problems);
     if !parts.signals.is_empty() && parts.signals.iter().all(|signal| signal.expectation.is_none()) {
         empty_expectations(blocks, problems);
+    }
+}
+
+fn expects_nothing(blocks: &Blocks<'_>, problems: &mut Problems) {
+    for test in blocks.tests.iter().filter(|test| !test.broken) {
+        let expects = test.clauses.iter().any(|clause| {
+            matches!(clause.kind, TestClause::ExpectState { .. } | TestClause::ExpectDecision { .. })
+        });
+        if !expects {
+            let message = format!("test `{}` expects nothing", test.title.value);
+            problems.tell(
+                Diagnostic::warning(codes::W0309, test.title.span, message)
+                    .help("write what it is for, such as `expect decision hold at 5m`"),
+            );
+        }
     }
 }
 

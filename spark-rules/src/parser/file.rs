@@ -254,8 +254,8 @@ impl Parser<'_> {
         self.bump();
         let title = self.header(|parser| parser.quoted("the test's title in quotes"))?;
         let shape = Shape { what: "a test", words: TEST, clause: |p, at| p.test_clause(at) };
-        let (clauses, _) = self.block(&shape)?;
-        Ok(Test { title, clauses, span: self.since(start) })
+        let (clauses, broken) = self.block(&shape)?;
+        Ok(Test { title, clauses, span: self.since(start), broken })
     }
 
     /// `rollback when … given … unless …` on one line.

@@ -39,13 +39,14 @@ const RESERVED: &[&str] = &[
     "stale", "stage", "edition", "evaluate", "use", "signal", "trigger", "plan", "test",
 ];
 
-/// Reads a file. `number` is its place among the files.
-pub(crate) fn parse(number: u32, text: &str) -> (File, Vec<Diagnostic>) {
+/// Reads a file. `number` is its place among the files. With it come the mistakes, and how many more there are than are
+/// told.
+pub(crate) fn parse(number: u32, text: &str) -> (File, Vec<Diagnostic>, usize) {
     let (tokens, comments) = words::split(text);
-    let mut parser = Parser { text, number, tokens, at: 0, nesting: 0, problems: Vec::new() };
+    let mut parser = Parser { text, number, tokens, at: 0, nesting: 0, problems: Vec::new(), untold: 0 };
     let items = parser.items();
     let comments = comments.into_iter().map(|(start, end)| Span { file: number, start, end }).collect();
-    (File { number, items, comments }, parser.problems)
+    (File { number, items, comments }, parser.problems, parser.untold)
 }
 
 struct Parser<'a> {
@@ -56,6 +57,8 @@ struct Parser<'a> {
     at: usize,
     nesting: u16,
     problems: Vec<Diagnostic>,
+    /// Mistakes beyond those that are told.
+    untold: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -165,8 +168,9 @@ impl<'a> Parser<'a> {
 
     #[expect(clippy::boxed_local, reason = "diagnostics are built in boxes, see `Diagnostic::error`")]
     fn tell(&mut self, diagnostic: Box<Diagnostic>) {
-        if self.problems.len() < DIAGNOSTICS_MAX {
-            self.problems.push(*diagnostic);
+        match self.problems.len() < DIAGNOSTICS_MAX {
+            true => self.problems.push(*diagnostic),
+            false => self.untold = self.untold.saturating_add(1),
         }
     }
 

@@ -83,7 +83,10 @@ fn many_wrong_names() {
         writeln!(text, "trigger trigger_{n} {{ hold when p95 > 1s unless triger_{n} }}").unwrap();
     }
     let started = std::time::Instant::now();
-    assert_eq!(told("l.rules", text.as_bytes()).0.len(), spark_rules::limits::DIAGNOSTICS_MAX);
+    let (told, _) = told("l.rules", text.as_bytes());
+    assert_eq!(told.len(), spark_rules::limits::DIAGNOSTICS_MAX + 1);
+    let last = told.last().unwrap();
+    assert_eq!((last.code.id, last.message.as_str()), ("E0117", "9000 more mistakes not shown"));
     assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
 
@@ -107,9 +110,19 @@ fn warnings_do_not_hide_errors() {
     let mut text = HEAD.to_owned();
     text.push_str("signal share { is ratio from push }\n");
     text.push_str(&"hold when share > 150%\n".repeat(2 * spark_rules::limits::DIAGNOSTICS_MAX));
-    assert!(codes(&text).iter().all(|code| *code == "W0302"));
+    let told = codes(&text);
+    assert_eq!(told.last(), Some(&"W0310"));
+    assert!(told.iter().rev().skip(1).all(|code| *code == "W0302"));
     text.push_str("trigger last { hold when share > 3s unless last2 }\n");
     let mut told = codes(&text);
     told.retain(|code| code.starts_with('E'));
     assert_eq!(told, ["E0203", "E0201"]);
+}
+
+/// Mistakes of reading beyond the limit are counted too.
+#[test]
+fn unread_mistakes_are_counted() {
+    let text = format!("{HEAD}{}", "hold when p95 > 1 s\n".repeat(spark_rules::limits::DIAGNOSTICS_MAX + 2));
+    let (told, _) = told("l.rules", text.as_bytes());
+    assert_eq!(told.last().unwrap().message, "2 more mistakes not shown");
 }
