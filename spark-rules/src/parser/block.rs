@@ -34,7 +34,9 @@ impl Parser<'_> {
                 format!("expected `{{` to open {}, found {}", shape.what, self.found()),
             );
             if !clause {
-                return self.refuse(problem.help(format!("the clauses of {} stand in braces", shape.what)));
+                self.tell(problem.help(format!("the clauses of {} stand in braces", shape.what)));
+                self.skip_unopened();
+                return Err(Skip);
             }
             self.tell(problem.help("open the block").machine(vec![Edit::insert(before, " {")]));
         }
@@ -64,6 +66,28 @@ impl Parser<'_> {
                     }
                     self.skip_to_clause(shape.words, inside);
                 }
+            }
+        }
+    }
+
+    /// Skips the body of a block that no brace opens: its clauses would say nothing that helps.
+    fn skip_unopened(&mut self) {
+        if self.first_on_line() || self.at_item() {
+            return;
+        }
+        if !self.at_symbol("(") {
+            return self.skip_braces();
+        }
+        let mut depth = 0usize;
+        while !self.at_end() && !self.at_item() {
+            if self.at_symbol("(") {
+                depth = depth.saturating_add(1);
+            } else if self.at_symbol(")") {
+                depth = depth.saturating_sub(1);
+            }
+            self.bump();
+            if depth == 0 {
+                return;
             }
         }
     }

@@ -126,20 +126,26 @@ impl Parser<'_> {
         }
     }
 
-    /// `//` or `--` at the start of a line; skips to the line's end.
+    /// `//`, `--` or `/*` where a clause or a block may stand; skips to the comment's end.
     pub(super) fn foreign_comment(&mut self) -> bool {
-        let sign = ["//", "--", "/*"].into_iter().find(|sign| self.at_symbol(sign));
-        let Some(sign) = sign.filter(|_| self.first_on_line()) else { return false };
+        let Some(sign) = ["//", "--", "/*"].into_iter().find(|sign| self.at_symbol(sign)) else {
+            return false;
+        };
         let span = self.peek_span();
-        self.tell(
-            Diagnostic::error(codes::E0105, span, format!("`{sign}` does not start a comment"))
-                .help("a comment starts with `#`")
-                .machine(vec![Edit::replace(span, "#")]),
-        );
+        let problem = Diagnostic::error(codes::E0105, span, format!("`{sign}` does not start a comment"))
+            .help("a comment starts with `#` and ends with its line");
+        let fix = vec![Edit::replace(span, "#")];
         self.bump();
         while !self.at_end() && !self.first_on_line() {
+            let closed = sign == "/*" && self.at_symbol("*/");
             self.bump();
+            if closed && !self.first_on_line() && !self.at_end() {
+                // what stands behind it is no comment
+                self.tell(problem);
+                return true;
+            }
         }
+        self.tell(problem.machine(fix));
         true
     }
 
