@@ -14,6 +14,10 @@ pub(crate) struct File {
     /// Spans of comments, in order. Read by the formatter.
     #[expect(dead_code, reason = "kept for the formatter, which prints comments where they stood")]
     pub(crate) comments: Vec<Span>,
+    /// Names of blocks that could not be read: they may be used, and are not told as unknown.
+    pub(crate) doubtful: Vec<String>,
+    /// Whether a file that it includes is not known, so that no name can be told as unknown.
+    pub(crate) blind: bool,
 }
 
 /// A block or a setting.

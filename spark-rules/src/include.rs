@@ -80,7 +80,10 @@ impl<'r> Inclusion<'r> {
         let here = self.way.last().and_then(|here| here.rsplit_once('/')).map_or("", |(folder, _)| folder);
         let target = match resolve(here, &path.value) {
             Ok(target) => target,
-            Err(refused) => return problems.tell(refused.diagnostic(path)),
+            Err(refused) => {
+                self.blind(path);
+                return problems.tell(refused.diagnostic(path));
+            }
         };
         if let Some(start) = self.way.iter().position(|on_way| *on_way == target) {
             let circle: Vec<String> =
@@ -95,6 +98,7 @@ impl<'r> Inclusion<'r> {
             return;
         }
         if self.files.len() >= FILES_MAX {
+            self.blind(path);
             let message = format!("a policy is read from at most {FILES_MAX} files");
             return problems.tell(
                 Diagnostic::error(codes::E0111, path.span, message).help("put several blocks into one file"),
@@ -107,14 +111,24 @@ impl<'r> Inclusion<'r> {
                 self.add(&shown, &text, Some(path.span), problems);
                 self.way.pop();
             }
-            Err(words) => problems.tell(
-                Diagnostic::error(
-                    codes::E0114,
-                    path.span,
-                    format!("`{}` cannot be read: {words}", path.value),
-                )
-                .help("the path is relative to this file"),
-            ),
+            Err(words) => {
+                self.blind(path);
+                problems.tell(
+                    Diagnostic::error(
+                        codes::E0114,
+                        path.span,
+                        format!("`{}` cannot be read: {words}", path.value),
+                    )
+                    .help("the path is relative to this file"),
+                );
+            }
+        }
+    }
+
+    /// Remembers that a file is not known which the one with `path` in it includes.
+    fn blind(&mut self, path: &Text) {
+        if let Some(tree) = self.trees.iter_mut().find(|tree| tree.number == path.span.file) {
+            tree.blind = true;
         }
     }
 }

@@ -16,7 +16,7 @@ mod triggers;
 mod units;
 mod warnings;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use spark_core::{PerTime, PolicyParts, SourceSpan as Span, TimeSpan, Unit};
 
@@ -70,6 +70,10 @@ struct Checker<'t> {
     names: HashMap<String, (Named, Span)>,
     plans: HashMap<String, (usize, Span)>,
     signals: Vec<SignalInfo>,
+    /// Names that may be declared in what could not be read; none where nothing is known of them.
+    doubtful: Option<HashSet<&'t str>>,
+    /// Whether a plan could not be read, so that its stages are not all known.
+    plans_broken: bool,
     /// Names for suggestions.
     signal_names: Vec<&'t str>,
     trigger_names: Vec<String>,
@@ -85,11 +89,15 @@ pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems)
         names: HashMap::new(),
         plans: HashMap::new(),
         signals: Vec::new(),
+        doubtful: (!trees.iter().any(|tree| tree.blind))
+            .then(|| trees.iter().flat_map(|tree| &tree.doubtful).map(String::as_str).collect()),
+        plans_broken: false,
         signal_names: Vec::new(),
         trigger_names: Vec::new(),
     };
     let blocks = checker.gather(trees);
     checker.declare(&blocks);
+    checker.plans_broken = blocks.plans.iter().any(|plan| plan.broken);
     let mut signals: Vec<_> = blocks.signals.iter().map(|signal| checker.signal(signal)).collect();
     checker.settle_rates(&blocks);
     for (place, signal) in signals.iter_mut().enumerate() {
@@ -107,6 +115,11 @@ pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems)
 }
 
 impl Checker<'_> {
+    /// Whether a name that nothing has may be declared in what could not be read.
+    fn doubtful(&self, name: &str) -> bool {
+        self.doubtful.as_ref().is_none_or(|names| names.contains(name))
+    }
+
     fn written(&self, span: Span) -> &str {
         self.files.text(span)
     }

@@ -132,6 +132,7 @@ impl<'t> Checker<'t> {
                 self.problems.tell(diagnostic.help("a trigger is named by `unless`"));
                 None
             }
+            None if self.doubtful(text) => None,
             None => {
                 let diagnostic =
                     Diagnostic::error(codes::E0201, span, format!("no signal is called `{text}`"));
@@ -158,6 +159,7 @@ impl<'t> Checker<'t> {
                 self.problems.tell(diagnostic.help("for a condition write `and not …` in the level"));
                 None
             }
+            None if self.doubtful(&name.text) => None,
             None => {
                 let message = format!("no trigger is called `{}`", name.text);
                 let diagnostic = Diagnostic::error(codes::E0201, name.span, message);
@@ -173,6 +175,9 @@ impl<'t> Checker<'t> {
     pub(super) fn anything_named(&mut self, name: &Name) -> Option<Named> {
         if let Some((named, _)) = self.names.get(&name.text) {
             return Some(*named);
+        }
+        if self.doubtful(&name.text) {
+            return None;
         }
         let message = format!("no trigger and no signal is called `{}`", name.text);
         let diagnostic = Diagnostic::error(codes::E0201, name.span, message);

@@ -124,6 +124,7 @@ impl Checker<'_> {
             None => None,
             Some(name) => match self.plans.get(&name.text) {
                 Some((place, _)) => Some(*place),
+                None if self.doubtful(&name.text) => return None,
                 None => {
                     let message = format!("no plan is called `{}`", name.text);
                     let problem = Diagnostic::error(codes::E0201, name.span, message);
@@ -143,7 +144,7 @@ impl Checker<'_> {
                 Some((number, stage))
             });
         let first = found.next();
-        if first.is_none() {
+        if first.is_none() && !self.plans_broken && self.doubtful.is_some() {
             let written = self.written(share.span).to_owned();
             let whose = plan
                 .map_or("no plan".to_owned(), |plan| format!("plan `{}` has no stage, so none", plan.text));

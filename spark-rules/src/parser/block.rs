@@ -4,7 +4,7 @@ use spark_core::SourceSpan as Span;
 
 use super::words::Kind;
 use super::{Parse, Parser, Skip};
-use crate::ast::Clause;
+use crate::ast::{Clause, Text};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::suggest::{listed, nearest};
@@ -40,11 +40,39 @@ impl Parser<'_> {
             }
             self.tell(problem.help("open the block").machine(vec![Edit::insert(before, " {")]));
         }
+        Ok(self.clauses(shape, open))
+    }
+
+    /// What stands behind a block's name: its title and its clauses, and whether something of it was broken. The block
+    /// stays all the same: its name is declared.
+    pub(super) fn body<C>(&mut self, shape: &Shape<C>) -> (Option<Text>, Vec<Clause<C>>, bool) {
+        let open = self.peek_span();
+        let swallowed = self.swallows_brace();
+        match self.optional_text() {
+            Ok(title) => match self.block(shape) {
+                Ok((clauses, broken)) => (title, clauses, broken),
+                Err(Skip) => (title, Vec::new(), true),
+            },
+            Err(Skip) if swallowed => (None, self.clauses(shape, open).0, true),
+            Err(Skip) => {
+                self.skip_unopened();
+                (None, Vec::new(), true)
+            }
+        }
+    }
+
+    /// Whether a quote that is not closed has the block's brace in it: `trigger a "API latency {`.
+    pub(super) fn swallows_brace(&self) -> bool {
+        self.peek().kind == Kind::OpenQuote && self.peek_text().trim_end().ends_with('{')
+    }
+
+    /// The clauses up to the block's end, and whether one of them was broken.
+    fn clauses<C>(&mut self, shape: &Shape<C>, open: Span) -> (Vec<Clause<C>>, bool) {
         let mut clauses = Vec::new();
         let mut broken = false;
         loop {
             if self.eat_symbol("}") {
-                return Ok((clauses, broken));
+                return (clauses, broken);
             }
             let line = shape.what != "a trigger" && self.first_on_line() && self.at_one_line();
             if self.at_end() || self.at_item() || line {
@@ -52,7 +80,7 @@ impl Parser<'_> {
                 if !broken {
                     self.unclosed(open, shape.what);
                 }
-                return Ok((clauses, true));
+                return (clauses, true);
             }
             let word = self.peek_span();
             let before = self.at;

@@ -17,6 +17,11 @@ const TRIGGER: &[&str] =
     &["warn", "hold", "rollback", "clear", "given", "unless", "unknown", "runbook", "owner"];
 /// What may follow a one-line trigger's level on its line.
 const LINE: &[&str] = &["clear", "given", "unless", "unknown", "runbook", "owner"];
+/// Words that open a clause of some block, and nothing else.
+const CLAUSES: &[&str] = &[
+    "is", "from", "stale", "expect", "clear", "given", "unless", "unknown", "runbook", "owner", "stage",
+    "proceed", "at",
+];
 const PLAN: &[&str] = &["stage", "proceed"];
 const TEST: &[&str] = &["given", "expect", "at"];
 
@@ -54,8 +59,9 @@ impl Parser<'_> {
             }
             "use" => {
                 self.bump();
-                let path = self.quoted("a file in quotes, such as `\"latency.rules\"`")?;
-                Ok(Item::Use { path })
+                let path = self.quoted("a file in quotes, such as `\"latency.rules\"`");
+                self.blind |= path.is_err();
+                Ok(Item::Use { path: path? })
             }
             "signal" | "trigger" | "plan" | "test" => self.block_called(word, start),
             "warn" | "hold" | "rollback" => self.one_line(start).map(Item::Trigger),
@@ -120,6 +126,10 @@ impl Parser<'_> {
             }
             Some(_) => Err(Skip),
             None => {
+                // whatever block that should be, its name is not told as unknown
+                if next == Kind::Word {
+                    self.doubtful.push(self.text_of(self.ahead(1)).to_owned());
+                }
                 self.skip_braces();
                 Err(Skip)
             }
@@ -157,10 +167,13 @@ impl Parser<'_> {
         while !self.at_end() && !self.at_symbol("{") && !self.first_on_line() && !self.at_item() {
             self.bump();
         }
-        if !self.at_symbol("{") {
-            return;
+        if self.at_symbol("{") {
+            self.skip_to_brace(0);
         }
-        let mut depth = 0usize;
+    }
+
+    /// Skips to the brace that closes what is so many braces deep.
+    fn skip_to_brace(&mut self, mut depth: usize) {
         while !(self.at_end() || self.at_item() && self.first_on_line() && depth <= 1) {
             if self.at_symbol("{") {
                 depth = depth.saturating_add(1);
@@ -203,11 +216,12 @@ impl Parser<'_> {
     }
 
     /// Skips to what may begin a block or a setting: its word, or any word that is first on its line outside of braces,
-    /// which may be one that is misspelt.
+    /// which may be one that is misspelt; but not a clause's, which belongs to what was broken.
     pub(super) fn skip_to_item(&mut self) {
         let mut depth = 0usize;
         while !self.at_end() && !self.at_item() && !self.at_one_line() {
-            if depth == 0 && self.first_on_line() && self.peek().kind == Kind::Word {
+            let clause = CLAUSES.contains(&self.peek_text());
+            if depth == 0 && self.first_on_line() && self.peek().kind == Kind::Word && !clause {
                 return;
             }
             if self.at_symbol("{") {
@@ -222,9 +236,17 @@ impl Parser<'_> {
     /// What stands between a block's word and its brace. Where it cannot be read, the block is passed over: its
     /// clauses would say nothing that helps.
     pub(super) fn header<T>(&mut self, read: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
+        let swallowed = self.swallows_brace();
         let result = read(self);
-        if result.is_err() {
-            self.skip_braces();
+        match result.is_err() {
+            true if swallowed => {
+                if self.swallows_brace() {
+                    self.bump();
+                }
+                self.skip_to_brace(1);
+            }
+            true if !self.first_on_line() => self.skip_braces(),
+            _ => {}
         }
         result
     }
@@ -232,27 +254,24 @@ impl Parser<'_> {
     pub(super) fn signal(&mut self, start: Span) -> Parse<Signal> {
         self.bump();
         let name = self.header(|parser| parser.name("a signal's name"))?;
-        let title = self.header(Self::optional_text)?;
         let shape = Shape { what: "a signal", words: SIGNAL, clause: |p, at| p.signal_clause(at) };
-        let (clauses, broken) = self.block(&shape)?;
+        let (title, clauses, broken) = self.body(&shape);
         Ok(Signal { name, title, clauses, span: self.since(start), broken })
     }
 
     pub(super) fn trigger(&mut self, start: Span) -> Parse<Trigger> {
         self.bump();
         let name = self.header(|parser| parser.name("a trigger's name"))?;
-        let title = self.header(Self::optional_text)?;
         let shape = Shape { what: "a trigger", words: TRIGGER, clause: |p, at| p.trigger_clause(at) };
-        let (clauses, broken) = self.block(&shape)?;
+        let (title, clauses, broken) = self.body(&shape);
         Ok(Trigger { name: Some(name), title, clauses, span: self.since(start), broken })
     }
 
     pub(super) fn plan(&mut self, start: Span) -> Parse<Plan> {
         self.bump();
         let name = self.header(|parser| parser.name("a plan's name"))?;
-        let title = self.header(Self::optional_text)?;
         let shape = Shape { what: "a plan", words: PLAN, clause: |p, at| p.plan_clause(at) };
-        let (clauses, broken) = self.block(&shape)?;
+        let (title, clauses, broken) = self.body(&shape);
         Ok(Plan { name, title, clauses, span: self.since(start), broken })
     }
 

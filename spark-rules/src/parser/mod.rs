@@ -43,10 +43,21 @@ const RESERVED: &[&str] = &[
 /// told.
 pub(crate) fn parse(number: u32, text: &str) -> (File, Vec<Diagnostic>, usize) {
     let (tokens, comments) = words::split(text);
-    let mut parser = Parser { text, number, tokens, at: 0, nesting: 0, problems: Vec::new(), untold: 0 };
+    let mut parser = Parser {
+        text,
+        number,
+        tokens,
+        at: 0,
+        nesting: 0,
+        problems: Vec::new(),
+        untold: 0,
+        doubtful: Vec::new(),
+        blind: false,
+    };
     let items = parser.items();
     let comments = comments.into_iter().map(|(start, end)| Span { file: number, start, end }).collect();
-    (File { number, items, comments }, parser.problems, parser.untold)
+    let (doubtful, blind) = (parser.doubtful, parser.blind);
+    (File { number, items, comments, doubtful, blind }, parser.problems, parser.untold)
 }
 
 struct Parser<'a> {
@@ -59,6 +70,10 @@ struct Parser<'a> {
     problems: Vec<Diagnostic>,
     /// Mistakes beyond those that are told.
     untold: usize,
+    /// Names of blocks that could not be read.
+    doubtful: Vec<String>,
+    /// Whether a file that is included is not known.
+    blind: bool,
 }
 
 impl<'a> Parser<'a> {
