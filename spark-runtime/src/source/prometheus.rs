@@ -14,6 +14,7 @@ mod question;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use spark_core::metrics::LabelMatcher;
@@ -23,7 +24,7 @@ use tokio::task::JoinSet;
 
 use self::answer::Answer;
 use self::question::{Question, When, questions};
-use crate::http::{HttpClient, HttpConfig, HttpError, HttpFailure};
+use crate::http::{self, HttpClient, HttpConfig, HttpError, HttpFailure};
 
 /// Most requests under way at once: Prometheus itself computes at most 20 queries at a time, and others ask too.
 const REQUESTS_MAX: usize = 4;
@@ -120,9 +121,10 @@ impl PrometheusSource {
     pub async fn instant(&self, policy: &Policy, at: Timestamp) -> Vec<Sample> {
         let questions = questions(policy, &self.server.config);
         let mut jobs = JoinSet::new();
+        let reach = Arc::new(Reach::default());
         for (place, question) in questions.iter().cloned().enumerate() {
-            let server = Arc::clone(&self.server);
-            jobs.spawn(async move { (place, server.at_instant(&question, at).await) });
+            let (server, reach) = (Arc::clone(&self.server), Arc::clone(&reach));
+            jobs.spawn(async move { (place, server.at_instant(&question, at, &reach).await) });
         }
         let mut found: Vec<Option<Vec<Sample>>> = vec![None; questions.len()];
         // dropping the rest of the jobs ends their requests
@@ -158,10 +160,11 @@ impl PrometheusSource {
         let chunks = chunks(from, to, step)?;
         let questions = questions(policy, &self.server.config);
         let mut jobs = JoinSet::new();
+        let reach = Arc::new(Reach::default());
         for (place, question) in questions.iter().cloned().enumerate() {
-            let server = Arc::clone(&self.server);
+            let (server, reach) = (Arc::clone(&self.server), Arc::clone(&reach));
             let chunks = chunks.clone();
-            jobs.spawn(async move { (place, server.over_chunks(&question, &chunks).await) });
+            jobs.spawn(async move { (place, server.over_chunks(&question, &chunks, &reach).await) });
         }
         let mut histories: Vec<Option<History>> = vec![None; questions.len()];
         while let Some(done) = jobs.join_next().await {
@@ -208,15 +211,42 @@ impl Unanswered {
     }
 }
 
+/// Whether the server was reached by the queries that belong together. A server that answers nothing at all is not
+/// waited for again, query by query.
+#[derive(Debug, Default)]
+struct Reach {
+    answered: AtomicBool,
+    lost: AtomicUsize,
+}
+
+impl Reach {
+    /// Takes note of what a request came to.
+    fn note(&self, answered: &Result<http::Answer, HttpError>) {
+        match answered {
+            Ok(_) | Err(HttpError { failure: HttpFailure::Status { .. }, .. }) => {
+                self.answered.store(true, Ordering::Relaxed);
+            }
+            Err(_) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether as many requests were lost as are under way at once, and none was answered.
+    fn is_given_up(&self) -> bool {
+        !self.answered.load(Ordering::Relaxed) && self.lost.load(Ordering::Relaxed) >= REQUESTS_MAX
+    }
+}
+
 impl Server {
-    async fn at_instant(&self, question: &Question, at: Timestamp) -> Vec<Sample> {
-        match self.answer(question, When::At(at)).await {
+    async fn at_instant(&self, question: &Question, at: Timestamp, reach: &Reach) -> Vec<Sample> {
+        match self.answer(question, When::At(at), reach).await {
             Ok(answer) => join::at_instant(question, &answer, at),
             Err(unanswered) => question.failed(at, &unanswered.words()),
         }
     }
 
-    async fn over_chunks(&self, question: &Question, chunks: &[When]) -> History {
+    async fn over_chunks(&self, question: &Question, chunks: &[When], reach: &Reach) -> History {
         let mut history = History::default();
         let mut joined = join::Joined::default();
         let mut lost: Option<String> = None;
@@ -224,7 +254,7 @@ impl Server {
             let answer = match &lost {
                 // a source that was lost once is not waited for again, chunk by chunk
                 Some(words) => Err(words.clone()),
-                None => match self.answer(question, *when).await {
+                None => match self.answer(question, *when, reach).await {
                     Ok(answer) => Ok(answer),
                     Err(Unanswered::Refused(words)) => Err(words),
                     Err(Unanswered::Lost(words)) => {
@@ -249,20 +279,29 @@ impl Server {
     }
 
     /// The answer to a question, an opaque one with its times where Prometheus can tell them.
-    async fn answer(&self, question: &Question, when: When) -> Result<Answer, Unanswered> {
+    async fn answer(&self, question: &Question, when: When, reach: &Reach) -> Result<Answer, Unanswered> {
         if let Some(with_times) = question.with_times() {
-            match self.ask(&with_times, question, when).await {
+            match self.ask(&with_times, question, when, reach).await {
                 // a scalar has no time; and of a query that is wrong, the words are to be about its own text
                 Err(Unanswered::Refused(_)) => {}
                 other => return other,
             }
         }
-        self.ask(&question.promql, question, when).await
+        self.ask(&question.promql, question, when, reach).await
     }
 
-    async fn ask(&self, promql: &str, question: &Question, when: When) -> Result<Answer, Unanswered> {
+    async fn ask(
+        &self,
+        promql: &str,
+        question: &Question,
+        when: When,
+        reach: &Reach,
+    ) -> Result<Answer, Unanswered> {
         let permit = self.permits.acquire().await;
         let base = self.config.url.trim_end_matches('/');
+        if reach.is_given_up() {
+            return Err(Unanswered::Lost(format!("{base} did not answer the queries before this one")));
+        }
         let url = format!("{base}/api/v1/{}", when.endpoint());
         let timeout = format!("{}s", self.config.timeout.as_secs().max(1));
         let mut fields = vec![("query", promql.to_owned()), ("timeout", timeout)];
@@ -270,6 +309,7 @@ impl Server {
         fields.extend(question.look_back().map(|seconds| ("lookback_delta", seconds)));
         let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let answered = self.client.post_form(&url, "application/json", &fields).await;
+        reach.note(&answered);
         drop(permit);
         let http = match answered {
             Ok(http) => http,

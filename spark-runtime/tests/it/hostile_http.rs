@@ -358,6 +358,18 @@ async fn nobody_there() {
     assert!(words.starts_with("POST http://server/api/v1/query: no connection: "), "{words}");
 }
 
+/// A server that answers nothing is not waited for again, query by query: many take as long as a few.
+#[tokio::test]
+async fn silent_for_many() {
+    let server = Server::start(Behaviour::Stalls(b"")).await;
+    let names: Vec<String> = (0..40).map(|n| format!("s{n}")).collect();
+    let many = policy(names.iter().map(|name| asked(name, "up")).collect());
+    let begun = Instant::now();
+    let error = server.source().range(&many, at(), at(), TimeSpan::from_seconds(15)).await.unwrap_err();
+    assert!(begun.elapsed() < TIMEOUT + ROOM, "{:?}", begun.elapsed());
+    assert!(error.to_string().contains("no whole answer within 800ms"), "{error}");
+}
+
 /// The most memory that this process has held, in KiB.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
