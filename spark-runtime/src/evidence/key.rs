@@ -96,26 +96,3 @@ fn read(path: &Path) -> Result<String, EvidenceError> {
     file.take(KEY_BYTES_MAX).read_to_string(&mut text).map_err(io_error("read", path))?;
     Ok(text)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A key pair is written as OpenSSL writes it, reads back, and is never overwritten.
-    #[test]
-    fn pairs() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("release.key");
-        let (key, public) = keygen(&path).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let body = text.lines().nth(1).unwrap();
-        // version 1, Ed25519, and 32 bytes: the same head in every such key of `openssl genpkey`
-        assert!(body.starts_with("MC4CAQAwBQYDK2VwBCIEI") && body.len() == 64, "{text}");
-        assert_eq!(private_key(&path).unwrap(), key);
-        assert_eq!(public_key(&public).unwrap(), key.verifying_key());
-        assert!(matches!(keygen(&path), Err(EvidenceError::KeyExists(_))));
-        std::fs::remove_file(&public).unwrap();
-        assert!(matches!(keygen(&path), Err(EvidenceError::KeyExists(_))));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-    }
-}

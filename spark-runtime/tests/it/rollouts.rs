@@ -357,6 +357,10 @@ fn keys() {
     let path = dir.path().join("release.key");
     let (key, public) = evidence::keygen(&path).unwrap();
     assert_eq!(evidence::private_key(&path).unwrap(), key);
+    // without the public half, as `openssl genpkey` writes it: OpenSSL 3.0 reads no other
+    let text = std::fs::read_to_string(&path).unwrap();
+    let body = text.lines().nth(1).unwrap();
+    assert!(body.starts_with("MC4CAQAwBQYDK2VwBCIEI") && body.len() == 64, "not of version 1");
     assert_eq!(evidence::public_key(&public).unwrap(), key.verifying_key());
     assert!(std::fs::read_to_string(&public).unwrap().starts_with("-----BEGIN PUBLIC KEY-----\n"));
     #[cfg(unix)]
@@ -364,8 +368,8 @@ fn keys() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    assert!(matches!(evidence::keygen(&path), Err(EvidenceError::Exists(_))));
+    assert!(matches!(evidence::keygen(&path), Err(EvidenceError::KeyExists(_))));
     std::fs::remove_file(&public).unwrap();
-    assert!(matches!(evidence::keygen(&path), Err(EvidenceError::Exists(_))));
+    assert!(matches!(evidence::keygen(&path), Err(EvidenceError::KeyExists(_))));
     assert!(matches!(evidence::public_key(&path), Err(EvidenceError::BadKey(_))));
 }
