@@ -31,7 +31,13 @@ impl Rules {
                     let words = count(&loaded.warnings);
                     console.note(format!("`{0}` {words}: see `spark check {0}`", path.display()));
                 }
-                Ok(Self { policy: Arc::new(loaded.policy), files: loaded.files })
+                let policy = loaded.policy;
+                if policy.triggers().is_empty() && policy.signals().iter().all(|s| s.expectation.is_none()) {
+                    let path = path.display();
+                    console
+                        .note(format!("`{path}` has no trigger and expects nothing: nothing in it can hold"));
+                }
+                Ok(Self { policy: Arc::new(policy), files: loaded.files })
             }
             Err(failed) => {
                 for diagnostic in &failed.diagnostics {

@@ -62,6 +62,10 @@ pub(super) fn read_any_value(text: &str) -> Result<Reading, String> {
 fn not_a_value(text: &str, error: impl std::fmt::Display, unit: Unit) -> String {
     match text {
         "" => format!("the value is empty: expected a number, as in {}, or NaN", example(unit)),
+        // digits without one, or with several points, are no number of any length
+        _ if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b'+')) => {
+            format!("`{text}` is no number: expected one, as in {}, or NaN", example(unit))
+        }
         _ => error.to_string(),
     }
 }
