@@ -9,6 +9,7 @@ use spark_core::metrics::MetricsReader;
 use spark_core::{Decision, Engine, Report, State, TimeSpan, Timestamp, Track, Verdict};
 use spark_runtime::replay::{Instants, Recording, Replay, look_back};
 use spark_runtime::runner::{Clock, SystemClock};
+use spark_runtime::source::prometheus::SourceError;
 use spark_runtime::source::scrape::{Scraper, Target};
 
 use crate::console::Console;
@@ -100,11 +101,12 @@ fn from_prometheus(args: &DecideArgs, rules: &Rules, url: &str) -> Result<(Decis
     let (every, now) = (policy.every(), SystemClock.now());
     let from = now.minus(look_back(policy));
     let instants = Instants::within(from, now, every).map_err(|error| Failure::of(&error))?;
-    let (history, newest) = samples::block_on(async {
-        let history = source.range(policy, instants.from(), instants.to(), every).await;
-        (history, source.instant(policy, now).await)
+    let found = samples::block_on(async {
+        // a server that gave no history at all is not asked again
+        let history = source.range(policy, instants.from(), instants.to(), every).await?;
+        Ok((history, source.instant(policy, now).await))
     })?;
-    let history = history.map_err(|error| Failure::of(&error))?;
+    let (history, newest) = found.map_err(|error: SourceError| Failure::of(&error))?;
     let (_, mut engine) = last(rules, &Recording::from_samples(history), instants)?;
     for sample in &newest {
         // one that the history gave already is dropped, as everywhere
