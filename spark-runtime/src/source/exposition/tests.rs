@@ -1,3 +1,5 @@
+//! Whole bodies and broken ones: points, or where it breaks.
+
 use proptest::prelude::*;
 
 use super::*;
