@@ -5,7 +5,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::decimal::{parse_exact, settled};
+use crate::decimal::parse_exact;
 use crate::time::TimeSpan;
 
 /// Longest currency code, in bytes: `USDT`, `BTCTRY` and test codes fit, prose does not.
@@ -220,7 +220,6 @@ impl Quantity {
             None => Ok(Self::new(value, Unit::of(dimension))),
             Some(per) => {
                 let value = value.checked_div(Decimal::from(per.seconds())).ok_or_else(inexact)?.normalize();
-                let value = settled(value);
                 let dimension = if dimension == Dimension::Number { Dimension::Count } else { dimension };
                 Ok(Self { value, unit: Unit::per_time(dimension), per })
             }

@@ -55,6 +55,7 @@ struct Finding {
 
 pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failure> {
     let paths = gather(&args.paths)?;
+    let count = paths.len();
     let mut findings = Vec::new();
     for path in paths {
         if args.fix {
@@ -62,9 +63,10 @@ pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failu
         }
         findings.push(check(path)?);
     }
+    drop_parts(&mut findings, &args.paths);
     drop_repeated(&mut findings);
     match args.format {
-        Format::Text => text(console, &findings),
+        Format::Text => text(console, &findings, count),
         Format::Json => {
             let parts = findings.iter().map(|finding| (&finding.files, finding.diagnostics.as_slice()));
             console.line(spark_rules::diagnostics_json(parts));
@@ -81,6 +83,26 @@ fn check(path: PathBuf) -> Result<Finding, Failure> {
         Ok(loaded) => Finding { path, files: loaded.files, diagnostics: loaded.warnings },
         Err(failed) => Finding { path, files: failed.files, diagnostics: failed.diagnostics },
     })
+}
+
+/// A file of a directory that another checked file uses is a part of that one: alone it may lack what that declares.
+/// Files that use each other in a circle are no parts: each is told of.
+fn drop_parts(findings: &mut Vec<Finding>, named: &[PathBuf]) {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let read: Vec<(PathBuf, BTreeSet<PathBuf>)> = findings
+        .iter()
+        .map(|Finding { path, files, .. }| {
+            let others = 1..u32::try_from(files.len()).unwrap_or(u32::MAX);
+            (whole(path), others.map(|file| whole(Path::new(files.name(file)))).collect())
+        })
+        .collect();
+    let mut places = read.iter();
+    findings.retain(|finding| {
+        let Some((path, uses)) = places.next() else { return true };
+        let is_part =
+            read.iter().any(|(other, used)| used.contains(path) && !uses.contains(other) && other != path);
+        named.contains(&finding.path) || !is_part
+    });
 }
 
 /// A file that several others use is checked with each of them; what is found in it is said once.
@@ -141,7 +163,7 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Fa
     Ok(())
 }
 
-fn text(console: &mut Console, findings: &[Finding]) {
+fn text(console: &mut Console, findings: &[Finding], count: usize) {
     for finding in findings {
         for diagnostic in &finding.diagnostics {
             console.line(rules::render(&finding.files, diagnostic).trim_end());
@@ -151,7 +173,7 @@ fn text(console: &mut Console, findings: &[Finding]) {
     if console.quiet() {
         return;
     }
-    let files = match findings.len() {
+    let files = match count {
         1 => "1 file".to_owned(),
         many => format!("{many} files"),
     };

@@ -263,6 +263,14 @@ fn directories() {
     assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], found["diagnostics"][0]["code"]);
     write("empty/notes.txt", "no rules");
     assert_eq!(run(dir.path(), "spark check empty").status.code(), Some(1));
+    // a part that lacks what its includer declares is wrong only when it is named itself
+    write("whole/main.rules", "edition 2026\nuse \"part.rules\"\nsignal p95 { is duration from push }\n");
+    write("whole/part.rules", "edition 2026\nrollback when p95 > 400ms for 5m\n");
+    printed(dir.path(), "spark check whole --deny-warnings", 0);
+    printed(dir.path(), "spark check whole/part.rules", 12);
+    write("circle/a.rules", "edition 2026\nuse \"b.rules\"\nsignal p95 { is duration from push }\n");
+    write("circle/b.rules", "edition 2026\nuse \"a.rules\"\n");
+    printed(dir.path(), "spark check circle", 12);
 }
 
 /// No link leads an included file out of the folder of the rules.

@@ -67,9 +67,13 @@ impl<'a> View<'a> {
         let comparison = self.program.comparisons.get(place).ok_or(Unknown::Overflow)?;
         // samples beside literals: what a source computed it has rounded itself, so all is decided to the digit
         let plain = comparison.is_plain();
-        let value = |expression| {
+        let value = |expression: &Expression| {
             let side = self.value(expression, Track::Canary, &comparison.left, place)?;
-            Ok(if plain { Measure::exact(side.value) } else { side })
+            Ok(if plain && matches!(expression, Expression::Signal(_)) {
+                Measure::exact(side.value)
+            } else {
+                side
+            })
         };
         let left = value(&comparison.left)?;
         match &comparison.test {
@@ -98,7 +102,8 @@ impl<'a> View<'a> {
     fn value(&self, expression: &Expression, track: Track, left_side: &Expression, place: usize) -> Value {
         match expression {
             Expression::Signal(signal) => self.newest(*signal, track),
-            Expression::Literal(value) => Ok(Measure::exact(*value)),
+            // `50/min` is a sixtieth of fifty, which does not end
+            Expression::Literal(value) => Ok(Measure::computed(*value)),
             Expression::Window { function, signal, over } => self.window(*function, *signal, track, *over),
             Expression::Correlation { a, b, over } => self.correlation(*a, *b, track, *over),
             Expression::Arithmetic { operator, left, right } => {

@@ -84,6 +84,9 @@ pub(crate) fn policy(signals: Vec<Signal>, triggers: Vec<Trigger>) -> Arc<Policy
 }
 
 pub(crate) fn sample(signal: u32, second: u32, value: &str) -> Sample {
-    let reading = Reading::from_float_text(value).unwrap_or_else(|| Reading::Failed(value.to_owned()));
+    let written = spark_core::decimal::parse_exact(value).map(Reading::Value);
+    let reading = written
+        .or_else(|| Reading::from_float_text(value))
+        .unwrap_or_else(|| Reading::Failed(value.to_owned()));
     Sample { signal: SignalId(signal), track: Track::Canary, at: at(second), reading }
 }

@@ -230,4 +230,11 @@ fn endless_quotients() {
     // 12.5 in 15 s, from a counter far above zero
     check(vec![per_minute("50/min")], "1000 1012.5 1025 1037.5 1050 1062.5 1076 1100", "????..hh");
     check(vec![per_minute("49.9999/min")], "1000 1012.5 1025 1037.5 1050 1062.5", "????hh");
+    let threshold = spark_core::Expression::Literal(spark_core::Quantity::parse("50/min").unwrap().value);
+    let above = compare(spark_core::Expression::Signal(spark_core::SignalId(0)), Relation::Above, threshold);
+    check(
+        vec![trigger("t", vec![(Severity::Hold, above)])],
+        "0.833333333333333 0.8333333333333333 0.83333333333333333333333333 0.8333334",
+        "...h",
+    );
 }

@@ -1,3 +1,5 @@
+//! Rows of each format, and what is wrong with broken ones.
+
 use spark_core::{Dimension, PerTime, PolicyParts, Signal, Source, SourceSpan, TimeSpan, Unit};
 
 use super::*;

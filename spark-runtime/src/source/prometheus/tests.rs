@@ -1,3 +1,5 @@
+//! Answers of a server, whole and broken.
+
 use spark_core::{Dimension, PerTime, PolicyParts, Signal, Source, SourceSpan, Unit};
 
 use super::*;
