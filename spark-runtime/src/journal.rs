@@ -1,6 +1,6 @@
 //! The journal: every fact of a run, one JSON object a line, appended before it counts.
 //!
-//! The state of a run is a fold over its journal: [`Fold`] takes the facts again in their order, derives every
+//! The state of a run is a fold over its journal: [`replay_journal`] takes the facts again in their order, derives every
 //! decision and every step anew, and says where the record and the derivation part.
 
 use std::fs::{File, OpenOptions};
