@@ -24,7 +24,7 @@ use crate::exit::{Exit, Failure};
     after_help = "Exit codes:
   0 proceed, all is well     1 could not run            2 bad arguments
   10 hold                    11 rollback                12 the rules have errors
-  13 evidence does not verify                           14 tests or checks failed
+  13 evidence does not verify                           14 kept for tests that fail
 
 Start with `spark demo`, or with `spark init`."
 )]
