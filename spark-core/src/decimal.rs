@@ -108,7 +108,7 @@ fn tiny(value: f64) -> Option<Decimal> {
 /// assert_eq!(parse_float_text("1767226500.123").unwrap().to_string(), "1767226500.123");
 /// ```
 pub fn parse_float_text(text: &str) -> Option<Decimal> {
-    if let Some(exact) = parse_exact(text)
+    if let Some(exact) = parse_exact(text).filter(|_| !text.contains('_'))
         && (exact.scale() == 0 || significant_digits(exact) <= FLOAT_DIGITS)
     {
         return Some(exact);

@@ -126,6 +126,8 @@ pub enum Unknown {
     SourceFailed(SignalId, Track),
     /// Less than 80 % of the window is covered by samples; the part that is, in hundredths of a percent.
     ShortHistory(SignalId, Track, u16),
+    /// The window holds fewer samples than its function needs.
+    TooFewSamples(SignalId, Track),
     /// The divisor is zero, or the samples do not vary.
     DivisionByZero,
     /// The result is beyond what a decimal holds.

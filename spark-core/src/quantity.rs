@@ -5,14 +5,11 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::decimal::parse_exact;
+use crate::decimal::{parse_exact, settled};
 use crate::time::TimeSpan;
 
 /// Longest currency code, in bytes: `USDT`, `BTCTRY` and test codes fit, prose does not.
 const CURRENCY_BYTES_MAX: usize = 10;
-
-/// Significant digits that a shown value keeps: what a binary float holds, so that a float shows as it was.
-const SHOWN_DIGITS: u32 = 15;
 
 /// A currency or asset code, as in `0.10 USDT`: two to ten capitals or digits, a capital first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -246,7 +243,9 @@ fn parse_amount(text: &str) -> Result<(Decimal, Dimension), QuantityError> {
         return Err(QuantityError::NotANumber(text.to_owned()));
     }
     // an exponent is data's way of writing, not a rule author's: only the number alone may have one
-    if rest.starts_with(['e', 'E']) {
+    let exponent = rest.strip_prefix(['e', 'E']);
+    if exponent.is_some_and(|power| power.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-')))
+    {
         return match parse_exact(text) {
             Some(value) => Ok((value, Dimension::Number)),
             None => Err(QuantityError::NotANumber(text.to_owned())),
@@ -355,9 +354,9 @@ pub(crate) fn duration_text(seconds: Decimal) -> String {
     text
 }
 
-/// A number with at most 15 significant digits and no trailing zeros.
+/// A number without trailing zeros, and where it was cut, without what was left behind.
 pub(crate) fn shown_number(value: Decimal) -> String {
-    value.round_sf(SHOWN_DIGITS).unwrap_or(value).normalize().to_string()
+    settled(value).to_string()
 }
 
 fn bytes_text(value: Decimal) -> String {
@@ -422,6 +421,9 @@ mod tests {
             ("1GB", "953.67431640625MiB"),
             ("512KiB", "512KiB"),
             ("0.10 USDT", "0.1 USDT"),
+            ("5EUR", "5 EUR"),
+            ("12345678901234.56 USDT", "12345678901234.56 USDT"),
+            ("0.9999999999999999s", "999.9999999999999ms"),
         ] {
             assert_eq!(shown(text), expected, "{text}");
         }

@@ -37,14 +37,19 @@ impl View<'_> {
                 format!("{} is beyond what a decimal holds", self.signal_words(signal, track))
             }
             Unknown::SourceFailed(signal, track) => {
-                let words =
-                    self.history(signal, track).and_then(|history| history.failure()).unwrap_or("no words");
+                let words = self
+                    .history(signal, track)
+                    .and_then(|history| history.failure(self.at))
+                    .unwrap_or("no words");
                 format!("the source of {} failed: {words}", self.signal_words(signal, track))
             }
             Unknown::ShortHistory(signal, track, part) => {
                 let percent = rust_decimal::Decimal::new(i64::from(part), 2).round_dp(0);
                 let words = self.signal_words(signal, track);
                 format!("too little history of {words}: {percent}% of the window is covered, 80% is needed")
+            }
+            Unknown::TooFewSamples(signal, track) => {
+                format!("the window holds too few samples of {}", self.signal_words(signal, track))
             }
             Unknown::DivisionByZero => "a division by zero, or samples that do not vary".to_owned(),
             Unknown::Overflow => "the result is beyond what a decimal holds".to_owned(),

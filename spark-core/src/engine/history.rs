@@ -10,9 +10,13 @@ use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
 
 /// Samples kept of one series, at the most. At one a second it is 12 days, beyond any window that a stage
-/// of a rollout can fill; 64 bytes each make 64 MiB. The oldest go first, so a window that would need them is
+/// of a rollout can fill; 32 bytes each make 32 MiB. The oldest go first, and a window that would need them is
 /// unknown, never wrong.
 const POINTS_MAX: usize = 1 << 20;
+
+/// Failures kept of one source, at the most: those since its last sample matter, and of these the latest. One stands for
+/// each evaluation that was observed ahead.
+const FAILURES_MAX: usize = 1 << 10;
 
 /// One sample of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,15 +41,17 @@ pub(super) enum Newest<'a> {
 pub(super) struct History {
     // INVARIANT: strictly rising in time
     points: VecDeque<Point>,
-    /// A failure is no sample: it leaves the samples before it for windows, and ends with the next one kept.
-    failure: Option<(Timestamp, String)>,
+    /// A failure is no sample: it leaves the samples before it for windows, and ends with a newer one.
+    // INVARIANT: strictly rising in time
+    failures: VecDeque<(Timestamp, String)>,
+    /// The newest sample that had to go while a window might still reach it.
+    evicted: Option<Timestamp>,
 }
 
 impl History {
     pub(super) fn observe(&mut self, at: Timestamp, reading: &Reading) -> Observed {
         if let Reading::Failed(words) = reading {
-            self.failure = Some((at, words.clone()));
-            return Observed::Kept;
+            return self.fail(at, words);
         }
         if let Some(newest) = self.points.back() {
             if at < newest.at {
@@ -55,12 +61,32 @@ impl History {
                 return if *reading == newest.reading { Observed::Repeated } else { Observed::Conflict };
             }
         }
-        self.failure = None;
         if self.points.len() >= POINTS_MAX {
-            self.points.pop_front();
+            self.evicted = self.points.pop_front().map(|point| point.at);
         }
         self.points.push_back(Point { at, reading: reading.clone() });
         Observed::Kept
+    }
+
+    fn fail(&mut self, at: Timestamp, words: &str) -> Observed {
+        let newest =
+            self.points.back().map(|point| point.at).max(self.failures.back().map(|(failed, _)| *failed));
+        if newest.is_some_and(|newest| at < newest) {
+            return Observed::Late;
+        }
+        if self.failures.back().is_some_and(|(failed, _)| *failed == at) {
+            return Observed::Repeated;
+        }
+        if self.failures.len() >= FAILURES_MAX {
+            self.failures.pop_front();
+        }
+        self.failures.push_back((at, words.to_owned()));
+        Observed::Kept
+    }
+
+    /// The latest failure that is not after `at`.
+    fn failed(&self, at: Timestamp) -> Option<&(Timestamp, String)> {
+        self.failures.iter().rfind(|(failed, _)| *failed <= at)
     }
 
     /// How many samples are not after `at`.
@@ -72,18 +98,18 @@ impl History {
     }
 
     pub(super) fn newest(&self, at: Timestamp) -> Newest<'_> {
-        if self.failure.as_ref().is_some_and(|(failed, _)| *failed <= at) {
-            return Newest::Failed;
-        }
-        match self.seen(at).checked_sub(1).and_then(|last| self.points.get(last)) {
-            Some(point) => Newest::Point(point),
-            None => Newest::Nothing,
+        let newest = self.seen(at).checked_sub(1).and_then(|last| self.points.get(last));
+        match (newest, self.failed(at)) {
+            (Some(point), Some((failed, _))) if point.at > *failed => Newest::Point(point),
+            (_, Some(_)) => Newest::Failed,
+            (Some(point), None) => Newest::Point(point),
+            (None, None) => Newest::Nothing,
         }
     }
 
-    /// The source's words of its last failure, for the reader.
-    pub(super) fn failure(&self) -> Option<&str> {
-        self.failure.as_ref().map(|(_, words)| words.as_str())
+    /// The source's words of its latest failure, for the reader.
+    pub(super) fn failure(&self, at: Timestamp) -> Option<&str> {
+        self.failed(at).map(|(_, words)| words.as_str())
     }
 
     /// The samples in `(at - over, at]`.
@@ -105,6 +131,9 @@ impl History {
     pub(super) fn covered(&self, at: Timestamp, over: TimeSpan, reach: TimeSpan) -> TimeSpan {
         let start = self.window_start(at, over);
         let opens = at.minus(over);
+        if self.evicted.is_some_and(|evicted| evicted > opens) {
+            return TimeSpan::ZERO;
+        }
         let mut before = start.checked_sub(1).and_then(|place| self.points.get(place)).map(|point| point.at);
         let mut covered = TimeSpan::ZERO;
         for point in self.points.range(start..self.seen(at).max(start)) {
@@ -122,6 +151,9 @@ impl History {
         let keep_after = at.minus(horizon);
         while self.points.get(1).is_some_and(|second| second.at <= keep_after) {
             self.points.pop_front();
+        }
+        while self.failures.get(1).is_some_and(|(second, _)| *second <= at) {
+            self.failures.pop_front();
         }
     }
 }

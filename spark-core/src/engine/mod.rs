@@ -24,7 +24,7 @@ use self::view::View;
 use crate::decision::{Change, Decision, Observed, Truth, Verdict};
 use crate::policy::Policy;
 use crate::signal::{Sample, Track};
-use crate::time::{TimeSpan, Timestamp};
+use crate::time::Timestamp;
 
 /// Decides a release from samples, at instants that the caller names.
 ///
@@ -46,6 +46,8 @@ pub struct Engine {
 /// The engine's state between evaluations, to be saved. It means something only beside its policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineState {
+    /// What the policy was, so that it is not taken for another.
+    policy: u64,
     /// The plan that is followed.
     plan: Option<String>,
     /// By signal: the canary's samples and the baseline's.
@@ -61,16 +63,9 @@ pub struct EngineState {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// It was saved under another policy.
-    #[error("the saved state is of another policy: it has {found} {what}, the policy has {expected}")]
-    OtherPolicy {
-        /// What was counted.
-        what: &'static str,
-        /// How many the state has.
-        found: usize,
-        /// How many the policy has.
-        expected: usize,
-    },
+    /// It was saved under another policy, or by another version of the engine.
+    #[error("the saved state is of another policy: fold the recorded samples again instead")]
+    OtherPolicy,
 }
 
 impl Engine {
@@ -79,7 +74,7 @@ impl Engine {
         Self::start(policy, None)
     }
 
-    /// An engine that also follows a plan's `proceed when`; as without one where the policy has no such plan.
+    /// An engine that also follows a plan's `proceed when`; never ready where the policy has no such plan.
     pub fn with_plan(policy: Arc<Policy>, plan: &str) -> Self {
         Self::start(policy, Some(plan.to_owned()))
     }
@@ -92,6 +87,7 @@ impl Engine {
             triggers: vec![Default::default(); policy.triggers().len()],
         };
         let state = EngineState {
+            policy: policy.fingerprint(),
             plan,
             histories: vec![Default::default(); policy.signals().len()],
             memory,
@@ -111,11 +107,6 @@ impl Engine {
     /// The last decision.
     pub fn last(&self) -> Option<&Decision> {
         self.state.last.as_ref()
-    }
-
-    /// How far back samples are needed to decide as if all of them had been seen: the longest window with its `for`.
-    pub fn look_back(&self) -> TimeSpan {
-        self.program.horizons.iter().copied().max().unwrap_or_default()
     }
 
     /// Takes a sample in; it is seen by every later evaluation at an instant that is not before it.
@@ -164,6 +155,10 @@ impl Engine {
         triggers(&mut pass, &mut asked);
         let ready = match &view.program.proceed {
             Some(proceed) => truth(pass.root(proceed, None).unwrap_or(Outcome::True)),
+            // a plan that the policy does not have can never be ready
+            None if state.plan.as_ref().is_some_and(|plan| view.policy.plan(plan).is_none()) => {
+                Truth::Unknown
+            }
             None => Truth::True,
         };
         let verdict = asked.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Proceed);
@@ -227,17 +222,13 @@ impl Engine {
     /// The state was saved under another policy: its parts do not fit.
     pub fn restore(policy: Arc<Policy>, state: EngineState) -> Result<Self, RestoreError> {
         let mut engine = Self::start(policy, state.plan.clone());
-        let fresh = &engine.state;
-        for (what, found, expected) in [
-            ("signals", state.histories.len(), fresh.histories.len()),
-            ("expectations", state.expectations.len(), fresh.expectations.len()),
-            ("triggers", state.memory.triggers.len(), fresh.memory.triggers.len()),
-            ("clocks", state.memory.clocks.len(), fresh.memory.clocks.len()),
-            ("sequences", state.memory.sequences.len(), fresh.memory.sequences.len()),
-        ] {
-            if found != expected {
-                return Err(RestoreError::OtherPolicy { what, found, expected });
-            }
+        let shape = |state: &EngineState| {
+            let memory = &state.memory;
+            let parts = [memory.triggers.len(), memory.clocks.len(), memory.sequences.len()];
+            (state.policy, parts, state.histories.len(), state.expectations.len())
+        };
+        if shape(&state) != shape(&engine.state) {
+            return Err(RestoreError::OtherPolicy);
         }
         engine.state = state;
         Ok(engine)

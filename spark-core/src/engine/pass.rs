@@ -44,7 +44,8 @@ impl Pass<'_> {
     fn node(&mut self, id: NodeId, masked: Option<Unknown>) -> Outcome {
         let view = self.view;
         match view.program.nodes.get(id) {
-            None => Outcome::False,
+            // a root is a node of its program
+            None => Outcome::Unknown(Unknown::Overflow),
             Some(Node::Compare(place)) => match masked {
                 Some(cause) => Outcome::Unknown(cause),
                 None => self.compare(*place),
@@ -60,7 +61,7 @@ impl Pass<'_> {
                 let inner = self.node(*inner, masked);
                 match self.memory.clocks.get_mut(*clock) {
                     Some(clock) => clock.advance(view.at, inner, *duration, *reach),
-                    None => inner,
+                    None => Outcome::Unknown(Unknown::Overflow),
                 }
             }
             Some(Node::Sequence { first, then, within, memory }) => {
@@ -68,7 +69,7 @@ impl Pass<'_> {
                 let then = self.node(*then, masked);
                 match self.memory.sequences.get_mut(*memory) {
                     Some(memory) => memory.advance(view.at, first, then, *within),
-                    None => then,
+                    None => Outcome::Unknown(Unknown::Overflow),
                 }
             }
             Some(Node::EveryExpectation) => match masked {
@@ -88,10 +89,16 @@ impl Pass<'_> {
 
     /// Evaluates a trigger's conditions.
     pub(super) fn levels(&mut self, roots: &TriggerRoots) -> Levels {
+        let left_out = |root: &Root| root.reads_previous_stage && self.view.stages.is_first();
+        if roots.given.as_ref().is_some_and(left_out) {
+            // its levels read the stage before through it
+            return Levels { levels: vec![None; roots.levels.len()], clear: None, given_is_false: false };
+        }
         let given = roots.given.as_ref().and_then(|given| self.root(given, None));
         let masked = given.filter(|given| !given.is_true()).map(|_| Unknown::TooLittleEvidence);
         let levels = roots.levels.iter().map(|level| self.level(level, masked)).collect();
-        let clear = roots.clear.as_ref().and_then(|clear| self.root(clear, masked));
+        let without_stage = Outcome::Unknown(Unknown::NoPreviousStage);
+        let clear = roots.clear.as_ref().map(|clear| self.root(clear, masked).unwrap_or(without_stage));
         Levels { levels, clear, given_is_false: given.is_some_and(Outcome::is_false) }
     }
 

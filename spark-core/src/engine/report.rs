@@ -181,7 +181,7 @@ impl Engine {
                 })
             }
             State::Pending => {
-                let steps: Vec<String> = roots
+                let mut steps: Vec<String> = roots
                     .levels
                     .iter()
                     .enumerate()
@@ -190,7 +190,8 @@ impl Engine {
                         Some(format!("goes to {} at {due} if `{condition}` stays true", severity(n)))
                     })
                     .collect();
-                Some(format!("{}; back to ok as soon as it is false", steps.join("; ")))
+                steps.push("back to ok as soon as it is false".to_owned());
+                Some(steps.join("; "))
             }
             State::Warn | State::Hold | State::Rollback => {
                 let upward = roots.levels.iter().enumerate().filter_map(|(n, level)| {
@@ -221,7 +222,10 @@ impl Engine {
 
     /// When a level with one running clock is reached if nothing changes.
     fn due(&self, level: &LevelRoots, at: Timestamp) -> Option<Timestamp> {
-        let [(place, duration)] = level.root.clocks.as_slice() else { return None };
+        // inside of anything else, the end of its clock is not yet the level's
+        let Some(Node::Held { clock: place, duration, .. }) = self.program.nodes.get(level.root.full) else {
+            return None;
+        };
         let clock = self.state.memory.clocks.get(*place)?;
         clock.start()?;
         Some(at.plus(clock.missing(*duration)))

@@ -69,10 +69,11 @@ impl<'a> View<'a> {
         let plain = comparison.is_plain();
         let value = |expression: &Expression| {
             let side = self.value(expression, Track::Canary, &comparison.left, place)?;
-            Ok(if plain && matches!(expression, Expression::Signal(_)) {
-                Measure::exact(side.value)
-            } else {
-                side
+            Ok(match expression {
+                Expression::Signal(_) if plain => Measure::exact(side.value),
+                // `50/min` is a sixtieth of fifty, which does not end
+                Expression::Literal(value) if comparison.unit.per_time => Measure::computed(*value),
+                _ => side,
             })
         };
         let left = value(&comparison.left)?;
@@ -102,8 +103,7 @@ impl<'a> View<'a> {
     fn value(&self, expression: &Expression, track: Track, left_side: &Expression, place: usize) -> Value {
         match expression {
             Expression::Signal(signal) => self.newest(*signal, track),
-            // `50/min` is a sixtieth of fifty, which does not end
-            Expression::Literal(value) => Ok(Measure::computed(*value)),
+            Expression::Literal(value) => Ok(Measure::exact(*value)),
             Expression::Window { function, signal, over } => self.window(*function, *signal, track, *over),
             Expression::Correlation { a, b, over } => self.correlation(*a, *b, track, *over),
             Expression::Arithmetic { operator, left, right } => {
@@ -173,7 +173,7 @@ impl<'a> View<'a> {
             WindowFunction::Increase | WindowFunction::Rate | WindowFunction::Delta | WindowFunction::Slope
         );
         if points.is_empty() || (needs_two && points.len() < 2) {
-            return Err(Unknown::ShortHistory(signal, track, 0));
+            return Err(Unknown::TooFewSamples(signal, track));
         }
         let result = match function {
             WindowFunction::Avg => window::mean(&list()),
