@@ -136,6 +136,13 @@ impl Policy {
         self.parts.every
     }
 
+    /// The longest time between two decisions that is evidence of what happened in between: the smallest `stale after`
+    /// of the signals, or three evaluations where there is none.
+    pub fn reach(&self) -> TimeSpan {
+        let smallest = self.parts.signals.iter().map(|signal| signal.stale_after).min();
+        smallest.unwrap_or(self.parts.every.times(3))
+    }
+
     /// The signals, in the order of their declaration.
     pub fn signals(&self) -> &[Signal] {
         &self.parts.signals

@@ -17,6 +17,8 @@ pub struct Rollout {
     served: TimeSpan,
     /// The last decision's instant, where it was proceed.
     proceeding_since: Option<Timestamp>,
+    /// The longest time between two decisions that serves: nobody looked in a longer one.
+    reach: TimeSpan,
 }
 
 /// Where a rollout is. Exhaustive on purpose: a new state must break the build of whoever moves traffic.
@@ -56,9 +58,12 @@ pub enum Step {
 
 impl Rollout {
     /// The start of a plan, with its first step; a plan without stages is complete.
-    pub fn start(plan: &Plan) -> (Self, Step) {
+    ///
+    /// `reach` is the longest time between two decisions that may serve, as [`Policy::reach`](crate::Policy::reach)
+    /// gives it: after a sleep of the host, nobody knows what happened in between.
+    pub fn start(plan: &Plan, reach: TimeSpan) -> (Self, Step) {
         let (state, step) = entered(plan, 0);
-        (Self { state, served: TimeSpan::ZERO, proceeding_since: None }, step)
+        (Self { state, served: TimeSpan::ZERO, proceeding_since: None, reach }, step)
     }
 
     /// Where it is.
@@ -74,7 +79,7 @@ impl Rollout {
     /// Takes a decision in and says what to carry out, if anything.
     ///
     /// A stage is left when its time is served, the decision is proceed and `proceed when` holds. The time between
-    /// two decisions serves when both are proceed. A rollback takes all traffic back, from any stage.
+    /// two decisions serves when both are proceed and it is not longer than `reach`. A rollback takes all traffic back, from any stage.
     pub fn apply(&mut self, plan: &Plan, decision: &Decision) -> Option<Step> {
         let RolloutState::Stage(place) = self.state else { return None };
         match decision.verdict {
@@ -87,7 +92,9 @@ impl Rollout {
                 None
             }
             Verdict::Proceed => {
-                if let Some(before) = self.proceeding_since {
+                if let Some(before) = self.proceeding_since
+                    && decision.at.since(before) <= self.reach
+                {
                     self.served = self.served.plus(decision.at.since(before));
                 }
                 self.proceeding_since = Some(decision.at);
@@ -132,10 +139,14 @@ mod tests {
             proceed: None,
             span: SourceSpan::default(),
         };
-        let (mut rollout, step) = Rollout::start(&plan);
+        let (mut rollout, step) = Rollout::start(&plan, TimeSpan::from_seconds(15));
         assert_eq!(step, Step::EnterStage { stage: 0, share_bp: 100 });
         let mut steps = String::new();
         for (place, letter) in decisions.chars().enumerate() {
+            if letter == '_' {
+                steps.push('.');
+                continue;
+            }
             let decision = Decision {
                 at: Timestamp::EPOCH.plus(TimeSpan::from_seconds(15).times(u32::try_from(place).unwrap())),
                 verdict: match letter {
@@ -167,5 +178,8 @@ mod tests {
         check("HHHHHH", "......");
         check("PPR", "..R");
         check("PPPRPPP", "..1R...");
+        // an interval of 30 s, in which nobody looked, does not serve
+        check("P_P_P_P", ".......");
+        check("P_PP_PPP", "......1.");
     }
 }

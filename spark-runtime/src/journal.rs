@@ -292,7 +292,7 @@ impl Fold {
             let reason = format!("its policy has no plan `{}`", start.plan);
             return Err(JournalError::Malformed { line: number, reason });
         };
-        let (rollout, first) = Rollout::start(&plan);
+        let (rollout, first) = Rollout::start(&plan, start.policy.reach());
         let engine = Engine::with_plan(Arc::clone(&start.policy), &start.plan);
         let told = Replayed { start, samples: 0, decisions: 0, story: Vec::new(), result: None };
         Ok(Self { engine, rollout, plan, due: Some(first), open: None, failed: false, verdict: None, told })

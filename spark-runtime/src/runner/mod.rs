@@ -159,7 +159,8 @@ pub fn all_failed(policy: &Policy, at: Timestamp, reason: &str) -> Vec<Sample> {
         at,
         reading: Reading::Failed(reason.to_owned()),
     };
-    let canary = policy.signals().iter().filter_map(|signal| policy.signal_id(&signal.name));
+    let count = u32::try_from(policy.signals().len()).unwrap_or(u32::MAX);
+    let canary = (0..count).map(SignalId);
     canary
         .map(|signal| sample(signal, Track::Canary))
         .chain(policy.baseline_signals().into_iter().map(|signal| sample(signal, Track::Baseline)))

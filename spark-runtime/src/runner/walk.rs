@@ -49,6 +49,8 @@ pub(super) struct Walk<S, A, C, O> {
     record: Record,
     engine: Engine,
     rollout: Rollout,
+    /// What it was before the last decision: a stage that cannot be recorded is not entered.
+    before: Option<Rollout>,
     evidence: EvidenceFolder,
     stages: Vec<StageSummary>,
     acts: u32,
@@ -72,7 +74,7 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
         let evidence = EvidenceFolder::create(&release.evidence, &release.id)?;
         evidence.write_rules(&release.rules)?;
         let journal = Journal::create(&evidence.path().join(JOURNAL_NAME)).map_err(RunError::Journal)?;
-        let (rollout, first) = Rollout::start(&plan);
+        let (rollout, first) = Rollout::start(&plan, release.policy.reach());
         let engine = Engine::with_plan(Arc::clone(&release.policy), &release.plan);
         let walk = Self {
             release,
@@ -84,6 +86,7 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
             record: Record { journal, broken: None, told: false },
             engine,
             rollout,
+            before: None,
             evidence,
             stages: Vec::new(),
             acts: 0,
@@ -113,7 +116,8 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
             tokio::select! {
                 biased;
                 () = &mut stop => return Ok(Ending::Stopped),
-                () = self.clock.sleep_until(at) => {}
+                // a clock that was set back would leave the canary unwatched: two intervals are waited for, no more
+                _ = tokio::time::timeout(every.times(2).to_std(), self.clock.sleep_until(at)) => {}
             }
             let samples = tokio::select! {
                 biased;
@@ -161,7 +165,7 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
             // refused, not put off: the rollout stays where it is, and asks again at the next instant
             (Some(_), Some(Step::EnterStage { .. })) => None,
             (_, step) => {
-                self.rollout = next;
+                self.before = Some(std::mem::replace(&mut self.rollout, next));
                 step
             }
         };
@@ -193,6 +197,13 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
         let step = Step::EnterStage { stage, share_bp };
         self.begin(&step, None);
         if let Some(reason) = &self.record.broken {
+            if let Some(before) = self.before.take().filter(|_| !self.stages.is_empty()) {
+                // it stays in its stage, and is watched there: the way back needs no journal
+                self.observer.on(&RunEvent::Unrecorded { reason });
+                self.record.told = true;
+                self.rollout = before;
+                return None;
+            }
             let reason = format!("the journal cannot be written, so no traffic was moved: {reason}");
             return Some(Ending::Failed { reason });
         }
