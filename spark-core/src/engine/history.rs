@@ -164,3 +164,50 @@ pub(super) fn values<'a>(
 ) -> Result<Vec<(Timestamp, Decimal)>, &'a Reading> {
     points.map(|point| point.reading.value().map(|value| (point.at, value)).ok_or(&point.reading)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u32) -> Timestamp {
+        Timestamp::EPOCH.plus(TimeSpan::from_seconds(second))
+    }
+
+    /// A failure stands where its time is: before a newer sample, after an older one, whenever it was told of.
+    #[test]
+    fn failures_have_their_time() {
+        let value = Reading::Value(Decimal::ONE);
+        let failed = Reading::Failed("down".to_owned());
+        let mut history = History::default();
+        assert_eq!(history.observe(at(0), &value), Observed::Kept);
+        assert_eq!(history.observe(at(15), &failed), Observed::Kept);
+        assert_eq!(history.observe(at(30), &value), Observed::Kept);
+        assert_eq!(history.observe(at(100), &failed), Observed::Kept);
+        for (second, known) in
+            [(0, true), (15, false), (29, false), (30, true), (99, true), (100, false), (200, false)]
+        {
+            assert_eq!(matches!(history.newest(at(second)), Newest::Point(_)), known, "{second}");
+        }
+        assert_eq!(history.observe(at(50), &failed), Observed::Late);
+        assert_eq!(history.observe(at(60), &value), Observed::Kept);
+        assert_eq!(history.newest(at(100)), Newest::Failed, "an older sample does not end a newer failure");
+        assert_eq!(history.observe(at(101), &value), Observed::Kept);
+        assert!(matches!(history.newest(at(101)), Newest::Point(_)));
+    }
+
+    /// A window that an evicted sample was in is covered by nothing.
+    #[test]
+    fn evicted_samples_are_missing() {
+        let value = Reading::Value(Decimal::ONE);
+        let mut history = History::default();
+        for second in 0..=1_200 {
+            history.observe(at(second), &value);
+        }
+        let whole = TimeSpan::from_seconds(1_000);
+        assert_eq!(history.covered(at(1_200), whole, TimeSpan::from_seconds(45)), whole);
+        history.evicted = Some(at(300));
+        assert_eq!(history.covered(at(1_200), whole, TimeSpan::from_seconds(45)), TimeSpan::ZERO);
+        let part = TimeSpan::from_seconds(900);
+        assert_eq!(history.covered(at(1_200), part, TimeSpan::from_seconds(45)), part);
+    }
+}
