@@ -238,3 +238,47 @@ fn endless_quotients() {
         "...h",
     );
 }
+
+/// A trigger whose `given` reads a stage before the first is left out, as a level that reads it is.
+#[test]
+fn given_of_a_stage_before_the_first() {
+    let mut made = trigger("t", vec![(Severity::Rollback, above("4"))]);
+    let (left, right) =
+        (spark_core::Expression::Signal(spark_core::SignalId(0)), spark_core::Expression::PreviousStage);
+    made.given = Some(compare(left, Relation::Above, right));
+    let mut engine = Engine::new(policy(vec![signal("p95", Dimension::Duration)], vec![made]));
+    let mut shown = String::new();
+    for (place, (stage, value)) in [(0, "5"), (0, "5"), (1, "5"), (1, "6")].into_iter().enumerate() {
+        let second = u32::try_from(place).unwrap() * 15;
+        if place % 2 == 0 {
+            engine.enter_stage(stage);
+        }
+        engine.observe(&sample(0, second, value));
+        let _ = engine.evaluate(at(second));
+        shown.push(state(engine.trigger_reports()[0].state));
+    }
+    assert_eq!(shown, "..?R");
+}
+
+/// A plan that the policy does not have is never ready, and a state is restored under its own policy alone.
+#[test]
+fn mistaken_plans_and_policies() {
+    let under = |threshold| {
+        let expected = spark_core::Signal {
+            expectation: Some(simple(0, Relation::AtMost, threshold)),
+            ..signal("p95", Dimension::Duration)
+        };
+        policy(vec![expected], Vec::new())
+    };
+    let mut engine = Engine::with_plan(under("1"), "no such plan");
+    engine.observe(&sample(0, 0, "1"));
+    let decision = engine.evaluate(at(0));
+    assert_eq!((decision.verdict, decision.ready), (Verdict::Proceed, spark_core::Truth::Unknown));
+    let engine = Engine::new(under("1"));
+    assert!(Engine::restore(under("1"), engine.save()).is_ok());
+    // of the same shape, and yet another
+    assert_eq!(
+        Engine::restore(under("100"), engine.save()).err(),
+        Some(spark_core::RestoreError::OtherPolicy)
+    );
+}
