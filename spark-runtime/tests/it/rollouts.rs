@@ -131,8 +131,30 @@ impl Walked {
     }
 }
 
+/// A clock that was set back by a day just after the start, so that no instant ever comes.
+struct SetBack;
+
+impl Clock for SetBack {
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH
+    }
+
+    async fn sleep_until(&self, _: Timestamp) {
+        std::future::pending().await
+    }
+}
+
 /// Walks the plan; stops it after that many decisions.
 fn walk(script: fn(i64) -> Option<i64>, failing: &'static [&'static str], stop_after: usize) -> Walked {
+    walk_by(TestClock::default(), script, failing, stop_after)
+}
+
+fn walk_by(
+    clock: impl Clock,
+    script: fn(i64) -> Option<i64>,
+    failing: &'static [&'static str],
+    stop_after: usize,
+) -> Walked {
     let dir = tempfile::tempdir().unwrap();
     let release = Release {
         id: ReleaseId::new("r1").unwrap(),
@@ -155,10 +177,19 @@ fn walk(script: fn(i64) -> Option<i64>, failing: &'static [&'static str], stop_a
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let run = runner::run(release, Script(script), switch.clone(), TestClock::default(), observer, stop);
+    let run = runner::run(release, Script(script), switch.clone(), clock, observer, stop);
     let outcome = runtime.block_on(run).unwrap();
     let asked = switch.asked.lock().unwrap().clone();
     Walked { outcome, asked, _dir: dir }
+}
+
+/// A clock that was set back leaves no canary unwatched: the loop goes on at its own pace, and a bad one goes back.
+#[test]
+fn clock_set_back() {
+    let walked = walk_by(SetBack, |_| Some(500), &[], 40);
+    let because = vec!["latency".to_owned()];
+    assert_eq!(walked.outcome.ending, Ending::RolledBack { stage: 0, because }, "{:?}", walked.asked);
+    assert_eq!(walked.asked, ["1%", "back because latency"]);
 }
 
 /// A good release walks every stage to the end, and its journal gives the same decisions again.
