@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     BadRules = 12,
     /// Evidence does not verify.
     BadEvidence = 13,
+    /// Tests or checks failed, or a file is not in its layout.
+    NotGood = 14,
 }
 
 impl From<Verdict> for Exit {

@@ -4,6 +4,7 @@ mod command;
 mod console;
 mod demo;
 mod exit;
+mod paths;
 mod rules;
 mod samples;
 mod table;
@@ -24,7 +25,7 @@ use crate::exit::{Exit, Failure};
     after_help = "Exit codes:
   0 proceed, all is well     1 could not run            2 bad arguments
   10 hold                    11 rollback                12 the rules have errors
-  13 evidence does not verify                           14 kept for tests that fail
+  13 evidence does not verify                           14 tests or checks failed
 
 Start with `spark demo`, or with `spark init`."
 )]
@@ -42,6 +43,12 @@ enum Command {
     Init(command::init::InitArgs),
     /// Check rules: all that is wrong, where, and how to put it right
     Check(command::check::CheckArgs),
+    /// Lay rules out in one way; comments stay
+    Fmt(command::fmt::FmtArgs),
+    /// Run the tests that stand beside the rules
+    Test(command::test::TestArgs),
+    /// Say rules in sentences, or explain a diagnostic's code
+    Explain(command::explain::ExplainArgs),
     /// Show what would have been decided over recorded samples
     Replay(command::replay::ReplayArgs),
     /// Make one decision; the exit code says it
@@ -50,6 +57,12 @@ enum Command {
     Run(command::run::RunArgs),
     /// Verify, show and replay what a release left behind
     Evidence(command::evidence::EvidenceArgs),
+    /// Write rules for another system
+    Export(command::export::ExportArgs),
+    /// Read rules of another system
+    Import(command::import::ImportArgs),
+    /// Serve editors: the language server on standard input and output
+    Lsp,
     #[command(hide = true)]
     DemoService(demo::service::ServiceArgs),
 }
@@ -66,6 +79,12 @@ fn main() -> ExitCode {
         Command::DemoService(args) => return demo::service::run(args),
         Command::Init(args) => command::init::run(&mut console, args),
         Command::Check(args) => command::check::run(&mut console, args),
+        Command::Fmt(args) => command::fmt::run(&mut console, args),
+        Command::Test(args) => command::test::run(&mut console, args),
+        Command::Explain(args) => command::explain::run(&mut console, args),
+        Command::Export(args) => command::export::run(&mut console, args),
+        Command::Import(args) => command::import::run(&mut console, args),
+        Command::Lsp => command::lsp::run(&mut console),
         Command::Replay(args) => command::replay::run(&mut console, args),
         Command::Decide(args) => command::decide::run(&mut console, args),
         Command::Run(args) => command::run::run(&mut console, args, cli.console),

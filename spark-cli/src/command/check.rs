@@ -10,10 +10,8 @@ use spark_rules::{Applicability, Diagnostic, Edit, Files};
 
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::rules;
+use crate::{paths, rules};
 
-/// Deepest folder that is searched for rules.
-const DEPTH_MAX: usize = 64;
 /// Most rounds of fixing: a mended mistake may uncover another, and most take one.
 const FIX_ROUNDS_MAX: usize = 10;
 
@@ -54,7 +52,7 @@ struct Finding {
 }
 
 pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failure> {
-    let paths = gather(&args.paths)?;
+    let paths = paths::gather(&args.paths)?;
     let count = paths.len();
     let mut findings = Vec::new();
     for path in paths {
@@ -117,50 +115,6 @@ fn drop_repeated(findings: &mut [Finding]) {
             seen.insert((file, span.start, span.end, diagnostic.code.id, diagnostic.message.clone()))
         });
     }
-}
-
-/// The files to be checked: those that are named, and every `.rules` below the directories that are named.
-fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut found = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let before = found.len();
-            below(path, 0, &mut found)?;
-            if found.len() == before {
-                let words = format!("there is no `.rules` file below `{}`", path.display());
-                return Err(Failure::could_not_run(words));
-            }
-        } else {
-            found.push(path.clone());
-        }
-    }
-    let mut seen = BTreeSet::new();
-    found.retain(|path| seen.insert(path.clone()));
-    Ok(found)
-}
-
-fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::could_not_run(format!("cannot read `{}`: {error}", folder.display()))
-    };
-    if depth > DEPTH_MAX {
-        let words = format!("`{}` is nested more than {DEPTH_MAX} folders deep", folder.display());
-        return Err(Failure::could_not_run(words));
-    }
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        entries.push((entry.path(), entry.file_type().map_err(failed)?));
-    }
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    for (path, kind) in entries {
-        if kind.is_dir() {
-            below(&path, depth.saturating_add(1), found)?;
-        } else if path.extension().is_some_and(|extension| extension == "rules") && path.is_file() {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 fn text(console: &mut Console, findings: &[Finding], count: usize) {

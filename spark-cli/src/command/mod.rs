@@ -3,6 +3,12 @@
 pub(crate) mod check;
 pub(crate) mod decide;
 pub(crate) mod evidence;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod fmt;
+pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod lsp;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod test;

@@ -8,6 +8,7 @@ mod pass;
 mod program;
 mod report;
 mod stages;
+mod trace;
 mod triggers;
 mod view;
 
@@ -20,6 +21,8 @@ use self::history::History;
 use self::pass::{Memory, Pass};
 use self::program::Program;
 use self::stages::StageMemory;
+pub use self::trace::Conditions;
+use self::triggers::Levels;
 use self::view::View;
 use crate::decision::{Change, Decision, Observed, Truth, Verdict};
 use crate::policy::Policy;
@@ -41,6 +44,8 @@ pub struct Engine {
     state: EngineState,
     /// Room for one evaluation's comparisons, kept to be used again.
     compared: Vec<Option<Outcome>>,
+    /// By trigger: what the last evaluation made of its conditions.
+    traced: Vec<Option<Levels>>,
 }
 
 /// The engine's state between evaluations, to be saved. It means something only beside its policy.
@@ -96,7 +101,8 @@ impl Engine {
             last: None,
         };
         let compared = vec![None; program.comparisons.len()];
-        Self { policy, program: Arc::new(program), state, compared }
+        let traced = vec![None; policy.triggers().len()];
+        Self { policy, program: Arc::new(program), state, compared, traced }
     }
 
     /// The policy.
@@ -152,7 +158,7 @@ impl Engine {
             every_expectation: Outcome::True,
         };
         let mut asked = expectations(&mut pass, &mut state.expectations);
-        triggers(&mut pass, &mut asked);
+        triggers(&mut pass, &mut asked, &mut self.traced);
         let ready = match &view.program.proceed {
             Some(proceed) => truth(pass.root(proceed, None).unwrap_or(Outcome::True)),
             // a plan that the policy does not have can never be ready
@@ -264,7 +270,7 @@ fn expectations<'a>(
 }
 
 /// Evaluates every trigger, each after those that it is quiet for.
-fn triggers<'a>(pass: &mut Pass<'a>, asked: &mut Vec<(Verdict, &'a str)>) {
+fn triggers<'a>(pass: &mut Pass<'a>, asked: &mut Vec<(Verdict, &'a str)>, traced: &mut [Option<Levels>]) {
     let view = pass.view;
     for id in view.policy.order() {
         let place = id.index();
@@ -279,6 +285,9 @@ fn triggers<'a>(pass: &mut Pass<'a>, asked: &mut Vec<(Verdict, &'a str)>) {
         if let Some(memory) = pass.memory.triggers.get_mut(place) {
             memory.advance(trigger, &truth, speaking, view.at);
             asked.extend(memory.asks.map(|asks| (asks, trigger.name.as_str())));
+        }
+        if let Some(slot) = traced.get_mut(place) {
+            *slot = Some(truth);
         }
     }
 }

@@ -92,14 +92,14 @@ impl Pass<'_> {
         let left_out = |root: &Root| root.reads_previous_stage && self.view.stages.is_first();
         if roots.given.as_ref().is_some_and(left_out) {
             // its levels read the stage before through it
-            return Levels { levels: vec![None; roots.levels.len()], clear: None, given_is_false: false };
+            return Levels { levels: vec![None; roots.levels.len()], clear: None, given: None };
         }
         let given = roots.given.as_ref().and_then(|given| self.root(given, None));
         let masked = given.filter(|given| !given.is_true()).map(|_| Unknown::TooLittleEvidence);
         let levels = roots.levels.iter().map(|level| self.level(level, masked)).collect();
         let without_stage = Outcome::Unknown(Unknown::NoPreviousStage);
         let clear = roots.clear.as_ref().map(|clear| self.root(clear, masked).unwrap_or(without_stage));
-        Levels { levels, clear, given_is_false: given.is_some_and(Outcome::is_false) }
+        Levels { levels, clear, given }
     }
 
     fn level(&mut self, level: &LevelRoots, masked: Option<Unknown>) -> Option<super::triggers::LevelTruth> {

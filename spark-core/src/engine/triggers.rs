@@ -26,8 +26,15 @@ pub(super) struct Levels {
     pub(super) levels: Vec<Option<LevelTruth>>,
     /// `None` where there is no `clear`.
     pub(super) clear: Option<Outcome>,
+    /// `None` where there is no `given`, or where it is left out.
+    pub(super) given: Option<Outcome>,
+}
+
+impl Levels {
     /// `given` is false, not merely unknown.
-    pub(super) given_is_false: bool,
+    fn given_is_false(&self) -> bool {
+        self.given.is_some_and(Outcome::is_false)
+    }
 }
 
 /// What a trigger remembers.
@@ -124,7 +131,7 @@ impl TriggerMemory {
                 Outcome::True | Outcome::False => None,
             });
         match unknown {
-            Some(_) if !truth.given_is_false => {
+            Some(_) if !truth.given_is_false() => {
                 self.unknown_since.get_or_insert(at);
             }
             _ => self.unknown_since = None,

@@ -1,0 +1,21 @@
+//! `spark fmt`: one canonical layout.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spark fmt release.rules")]
+pub(crate) struct FmtArgs {
+    /// Rule files; a directory means every .rules below it
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+pub(crate) fn run(_console: &mut Console, _args: &FmtArgs) -> Result<Exit, Failure> {
+    Err(Failure::could_not_run("`spark fmt` is being built"))
+}
