@@ -2,6 +2,7 @@
 
 mod cause;
 mod clock;
+mod glance;
 mod history;
 mod measure;
 mod pass;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::clock::Outcome;
+pub use self::glance::{Closeness, Glance, Measured};
 use self::history::History;
 use self::pass::{Memory, Pass};
 use self::program::Program;

@@ -14,14 +14,14 @@ use crate::trigger::{Trigger, TriggerId};
 
 /// The comparison that decides a condition, and how near it is to turning, as a part of its threshold.
 #[derive(Debug, Clone, Copy)]
-struct Deciding {
-    place: usize,
+pub(super) struct Deciding {
+    pub(super) place: usize,
     sides: Option<Sides>,
     nearness: Decimal,
 }
 
 impl Engine {
-    fn view(&self, at: Timestamp) -> View<'_> {
+    pub(super) fn view(&self, at: Timestamp) -> View<'_> {
         View {
             policy: &self.policy,
             program: &self.program,
@@ -246,7 +246,7 @@ impl<'a> View<'a> {
     }
 
     /// The comparison that decides a condition: of `and` the farthest from true, of `or` the nearest.
-    fn deciding(&self, root: &Root) -> Option<Deciding> {
+    pub(super) fn deciding(&self, root: &Root) -> Option<Deciding> {
         self.deciding_node(root.bare)
     }
 
@@ -287,7 +287,7 @@ impl<'a> View<'a> {
     }
 
     /// Value, threshold and margin of the deciding comparison, and the margin in percent; nothing where the state is unknown.
-    fn measured(
+    pub(super) fn measured(
         &self,
         deciding: Option<Deciding>,
         state: State,
