@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spark_core::{Policy, SourceSpan};
-use spark_rules::{Diagnostic, Failed, Files, Loaded};
+use spark_rules::{Diagnostic, DiagnosticSeverity, Failed, Files, Loaded};
 use spark_runtime::journal::RuleText;
 
 use crate::console::{Console, say};
@@ -109,17 +109,28 @@ pub(crate) fn render(files: &Files, diagnostic: &Diagnostic) -> String {
     files.render_styled(diagnostic)
 }
 
-/// How many errors and warnings there are, in words: `has 2 errors and 1 warning`.
+/// How many errors, warnings and pieces of advice there are, in words: `has 2 errors and 1 warning`.
 pub(crate) fn count(diagnostics: &[Diagnostic]) -> String {
-    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
-    let warnings = diagnostics.len().saturating_sub(errors);
-    let some = |count: usize, word: &str| match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
+    let some = |severity, one: &str, several: &str| match diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == severity)
+        .count()
+    {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        many => Some(format!("{many} {several}")),
     };
-    match (errors, warnings) {
-        (_, 0) => format!("has {}", some(errors, "error")),
-        (0, _) => format!("has {}", some(warnings, "warning")),
-        _ => format!("has {} and {}", some(errors, "error"), some(warnings, "warning")),
+    let words: Vec<String> = [
+        some(DiagnosticSeverity::Error, "error", "errors"),
+        some(DiagnosticSeverity::Warning, "warning", "warnings"),
+        some(DiagnosticSeverity::Advice, "piece of advice", "pieces of advice"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match words.split_last() {
+        None => "has no errors".to_owned(),
+        Some((last, [])) => format!("has {last}"),
+        Some((last, before)) => format!("has {} and {last}", before.join(", ")),
     }
 }

@@ -1,7 +1,9 @@
 //! The codes of all diagnostics. A code is never reused: one that falls out of use stays here, marked as retired.
 //!
 //! `E01xx` reading · `E02xx` names and units · `E03xx` conditions · `E04xx` sources · `E05xx` triggers, plans and tests ·
-//! `W03xx` warnings.
+//! `W03xx` warnings · `A03xx` advice.
+
+use crate::diagnostic::DiagnosticSeverity;
 
 /// A kind of diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +16,17 @@ pub struct Code {
     pub page: &'static str,
 }
 
+impl Code {
+    /// How bad what it names is: its first letter says it.
+    pub fn severity(self) -> DiagnosticSeverity {
+        match self.id.as_bytes().first() {
+            Some(b'W') => DiagnosticSeverity::Warning,
+            Some(b'A') => DiagnosticSeverity::Advice,
+            _ => DiagnosticSeverity::Error,
+        }
+    }
+}
+
 macro_rules! codes {
     ($($id:ident $title:literal $page:literal;)*) => {
         $(pub(crate) const $id: Code = Code { id: stringify!($id), title: $title, page: $page };)*
@@ -22,6 +35,8 @@ macro_rules! codes {
 }
 
 codes! {
+    A0390 "more advice than is told"
+        "A thousand pieces of advice are told in one run; this says how many more there are.";
     E0101 "something else was expected here"
         "The text cannot be read at this place. The message says what was found and what may stand there.";
     E0102 "text without its closing quote"

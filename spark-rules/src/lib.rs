@@ -31,7 +31,7 @@ use spark_core::{Policy, SourceSpan};
 
 use check::Problems;
 pub use codes::Code;
-pub use diagnostic::{Applicability, Diagnostic, DiagnosticSeverity, Edit, Fix, diagnostics_json};
+pub use diagnostic::{Applicability, Diagnostic, DiagnosticSeverity, Edit, Fix, apply, diagnostics_json};
 pub use files::{Files, Position};
 use include::Inclusion;
 
@@ -42,6 +42,8 @@ pub struct Loaded {
     pub policy: Policy,
     /// What can hardly be meant, by file and place.
     pub warnings: Vec<Diagnostic>,
+    /// What would make the rules more complete, by file and place.
+    pub advice: Vec<Diagnostic>,
     /// The text they were read from.
     pub files: Files,
     /// Their `test` blocks.
@@ -85,13 +87,16 @@ pub fn load(
     let (files, trees) = Inclusion::gather(root, text, &mut read, &mut problems);
     let checked = check::check(&files, &trees, &mut problems);
     if problems.any_error() {
-        return Err(Failed { diagnostics: problems.sorted(), files });
+        return Err(Failed { diagnostics: problems.sorted().0, files });
     }
     match compile::compile(checked.parts) {
-        Ok(policy) => Ok(Loaded { policy, warnings: problems.sorted(), files, tests: checked.tests }),
+        Ok(policy) => {
+            let (warnings, advice) = problems.sorted();
+            Ok(Loaded { policy, warnings, advice, files, tests: checked.tests })
+        }
         Err(diagnostic) => {
             problems.tell(diagnostic);
-            Err(Failed { diagnostics: problems.sorted(), files })
+            Err(Failed { diagnostics: problems.sorted().0, files })
         }
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct CheckArgs {
     /// Treat warnings as errors
     #[arg(long)]
     deny_warnings: bool,
+    /// Tell also what would make the rules more complete
+    #[arg(long)]
+    advice: bool,
     /// Apply the fixes that surely say what was meant
     #[arg(long)]
     fix: bool,
@@ -48,7 +51,10 @@ enum Format {
 struct Finding {
     path: PathBuf,
     files: Files,
+    /// By file and place.
     diagnostics: Vec<Diagnostic>,
+    /// How much advice is not among them.
+    untold: usize,
 }
 
 pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failure> {
@@ -59,7 +65,7 @@ pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failu
         if args.fix {
             fix(console, &path)?;
         }
-        findings.push(check(path)?);
+        findings.push(check(path, args.advice)?);
     }
     drop_parts(&mut findings, &args.paths);
     drop_repeated(&mut findings);
@@ -72,14 +78,22 @@ pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failu
         Format::Sarif => console.line(sarif(&findings)),
     }
     let mut all = findings.iter().flat_map(|finding| &finding.diagnostics);
-    let bad = all.any(|diagnostic| diagnostic.is_error() || args.deny_warnings);
+    let bad = all.any(|diagnostic| diagnostic.is_error() || (args.deny_warnings && !diagnostic.is_advice()));
     Ok(if bad { Exit::BadRules } else { Exit::Done })
 }
 
-fn check(path: PathBuf) -> Result<Finding, Failure> {
+fn check(path: PathBuf, with_advice: bool) -> Result<Finding, Failure> {
     Ok(match rules::load(&path)? {
-        Ok(loaded) => Finding { path, files: loaded.files, diagnostics: loaded.warnings },
-        Err(failed) => Finding { path, files: failed.files, diagnostics: failed.diagnostics },
+        Ok(loaded) => {
+            let (mut diagnostics, mut untold) = (loaded.warnings, loaded.advice.len());
+            if with_advice {
+                diagnostics.extend(loaded.advice);
+                diagnostics.sort_by_key(|told| (told.span.file, told.span.start, told.span.end, told.code));
+                untold = 0;
+            }
+            Finding { path, files: loaded.files, diagnostics, untold }
+        }
+        Err(failed) => Finding { path, files: failed.files, diagnostics: failed.diagnostics, untold: 0 },
     })
 }
 
@@ -106,7 +120,7 @@ fn drop_parts(findings: &mut Vec<Finding>, named: &[PathBuf]) {
 /// A file that several others use is checked with each of them; what is found in it is said once.
 fn drop_repeated(findings: &mut [Finding]) {
     let mut seen = BTreeSet::new();
-    for Finding { path, files, diagnostics } in findings {
+    for Finding { path, files, diagnostics, .. } in findings {
         diagnostics.retain(|diagnostic| {
             let span = diagnostic.span;
             // the name of an included file has the root's folder before it
@@ -136,13 +150,18 @@ fn text(console: &mut Console, findings: &[Finding], count: usize) {
         true => format!("{files} checked: all is well"),
         false => format!("{files} checked: {}", rules::count(&all).trim_start_matches("has ")),
     });
+    match findings.iter().map(|finding| finding.untold).sum() {
+        0 => {}
+        1usize => console.line("1 piece of advice: `--advice` shows it"),
+        many => console.line(format!("{many} pieces of advice: `--advice` shows them")),
+    }
 }
 
 /// Applies the sure fixes of one file until there are no more.
 fn fix(console: &Console, path: &Path) -> Result<(), Failure> {
     let mut applied: usize = 0;
     for _ in 0..FIX_ROUNDS_MAX {
-        let finding = check(path.to_owned())?;
+        let finding = check(path.to_owned(), false)?;
         let mut edits: Vec<&Edit> = Vec::new();
         for diagnostic in finding.diagnostics.iter().filter(|diagnostic| diagnostic.span.file == 0) {
             let sure = diagnostic.fix.iter().filter(|fix| fix.applicability == Applicability::Machine);
@@ -191,7 +210,7 @@ fn sarif(findings: &[Finding]) -> String {
             let (start, end) = (files.position(diagnostic.span), files.end_position(diagnostic.span));
             json!({
                 "ruleId": diagnostic.code.id,
-                "level": diagnostic.severity.as_str(),
+                "level": if diagnostic.is_advice() { "note" } else { diagnostic.severity.as_str() },
                 "message": { "text": diagnostic.message },
                 "locations": [{ "physicalLocation": {
                     "artifactLocation": { "uri": files.name(diagnostic.span.file) },

@@ -1,7 +1,7 @@
 //! What has been found wrong, within the limits.
 
 use crate::codes;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, DiagnosticSeverity};
 use crate::limits::{DIAGNOSTICS_MAX, SUGGESTION_COMPARISONS_MAX};
 use crate::suggest::{joined, listed, nearest};
 
@@ -14,18 +14,29 @@ pub(crate) struct Problems {
     found: Vec<Diagnostic>,
     errors: usize,
     warnings: usize,
+    advice: usize,
     comparisons_left: usize,
 }
 
 impl Problems {
     pub(crate) fn new() -> Self {
-        Self { found: Vec::new(), errors: 0, warnings: 0, comparisons_left: SUGGESTION_COMPARISONS_MAX }
+        Self {
+            found: Vec::new(),
+            errors: 0,
+            warnings: 0,
+            advice: 0,
+            comparisons_left: SUGGESTION_COMPARISONS_MAX,
+        }
     }
 
     #[expect(clippy::boxed_local, reason = "diagnostics are built in boxes, see `Diagnostic::error`")]
     pub(crate) fn tell(&mut self, diagnostic: Box<Diagnostic>) {
         // each kind has its own limit: a thousand warnings must not hide an error
-        let count = if diagnostic.is_error() { &mut self.errors } else { &mut self.warnings };
+        let count = match diagnostic.severity {
+            DiagnosticSeverity::Error => &mut self.errors,
+            DiagnosticSeverity::Warning => &mut self.warnings,
+            DiagnosticSeverity::Advice => &mut self.advice,
+        };
         *count = count.saturating_add(1);
         if *count <= DIAGNOSTICS_MAX {
             self.found.push(*diagnostic);
@@ -47,22 +58,25 @@ impl Problems {
         self.errors = self.errors.saturating_add(errors);
     }
 
-    /// All of them, by file and place; behind them, how many more there are.
-    pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+    /// Mistakes and warnings, and advice, each by file and place; behind them, how many more there are.
+    pub(crate) fn sorted(mut self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
         self.found.sort_by_key(|d| (d.span.file, d.span.start, d.span.end, d.code));
-        let Some(place) = self.found.last().map(|last| last.span) else { return self.found };
-        for (code, many, what) in
-            [(codes::E0117, self.errors, "mistake"), (codes::W0310, self.warnings, "warning")]
-        {
-            let more = many.saturating_sub(DIAGNOSTICS_MAX);
-            if more > 0 {
-                let plural = if more == 1 { "" } else { "s" };
-                let message = format!("{more} more {what}{plural} not shown");
-                let diagnostic = Diagnostic::error(code, place, message);
-                self.found.push(*diagnostic.help(format!("the first {DIAGNOSTICS_MAX} are above")));
+        if let Some(place) = self.found.last().map(|last| last.span) {
+            for (code, many, [one, several]) in [
+                (codes::E0117, self.errors, ["mistake", "mistakes"]),
+                (codes::W0310, self.warnings, ["warning", "warnings"]),
+                (codes::A0390, self.advice, ["piece of advice", "pieces of advice"]),
+            ] {
+                let more = many.saturating_sub(DIAGNOSTICS_MAX);
+                if more > 0 {
+                    let what = if more == 1 { one } else { several };
+                    let message = format!("{more} more {what} not shown");
+                    let diagnostic = Diagnostic::error(code, place, message);
+                    self.found.push(*diagnostic.help(format!("the first {DIAGNOSTICS_MAX} are above")));
+                }
             }
         }
-        self.found
+        self.found.into_iter().partition(|diagnostic| !diagnostic.is_advice())
     }
 
     /// The names near `word`; none once the budget is spent.

@@ -1,10 +1,12 @@
 //! Diagnostics as plain data: what is wrong, where, what was expected, and how to write it.
 
+mod edit;
 mod json;
 mod render;
 
 use spark_core::SourceSpan;
 
+pub use edit::apply;
 pub use json::diagnostics_json;
 
 use crate::codes::Code;
@@ -16,6 +18,8 @@ pub enum DiagnosticSeverity {
     Error,
     /// It runs, and is hardly what was meant.
     Warning,
+    /// It runs and may be meant; something that helps is not there yet.
+    Advice,
 }
 
 impl DiagnosticSeverity {
@@ -24,6 +28,7 @@ impl DiagnosticSeverity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Advice => "advice",
         }
     }
 }
@@ -102,15 +107,12 @@ impl Diagnostic {
     /// A diagnostic that is being built is boxed: the parser recurses, and its frames must stay small.
     pub(crate) fn error(code: Code, span: SourceSpan, message: impl Into<String>) -> Box<Self> {
         let message = message.into();
-        let severity = match code.id.starts_with('W') {
-            true => DiagnosticSeverity::Warning,
-            false => DiagnosticSeverity::Error,
-        };
+        let severity = code.severity();
         let secondary = Vec::new();
         Box::new(Self { code, severity, message, span, label: None, secondary, help: None, fix: None })
     }
 
-    /// A warning is an error whose code says so; this name is for the reader.
+    /// A warning or advice is an error whose code says so; this name is for the reader.
     pub(crate) fn warning(code: Code, span: SourceSpan, message: impl Into<String>) -> Box<Self> {
         Self::error(code, span, message)
     }
@@ -148,6 +150,11 @@ impl Diagnostic {
     fn with_fix(mut self: Box<Self>, applicability: Applicability, edits: Vec<Edit>) -> Box<Self> {
         self.fix = Some(Fix { applicability, edits });
         self
+    }
+
+    /// Whether it is told only where somebody asks for advice.
+    pub fn is_advice(&self) -> bool {
+        self.severity == DiagnosticSeverity::Advice
     }
 
     /// Whether it keeps the policy from running.

@@ -25,6 +25,7 @@ impl Files {
         let level = match diagnostic.severity {
             DiagnosticSeverity::Error => Level::ERROR,
             DiagnosticSeverity::Warning => Level::WARNING,
+            DiagnosticSeverity::Advice => Level::INFO.with_name("advice"),
         };
         let mut group =
             Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id));
