@@ -1,6 +1,7 @@
 //! The tree → the parts of a policy. Split by concern: names, units, conditions, signals, triggers, stages, tests,
 //! warnings. What is wrong is told once: an unknown name has the type "wrong", which goes with everything.
 
+mod alone;
 mod conditions;
 mod expressions;
 mod metrics;
@@ -12,6 +13,7 @@ mod settings;
 mod signals;
 mod stages;
 mod tests;
+mod texts;
 mod triggers;
 mod units;
 mod warnings;
@@ -23,7 +25,9 @@ use spark_core::{PerTime, PolicyParts, SourceSpan as Span, TimeSpan, Unit};
 use crate::ast;
 use crate::files::Files;
 use crate::test::TestCase;
+pub(crate) use alone::{Declared, Surroundings};
 pub(crate) use problems::Problems;
+pub(crate) use texts::Texts;
 
 /// The types, for messages.
 pub(crate) const TYPES_HELP: &str =
@@ -38,7 +42,7 @@ pub(crate) struct Checked {
 
 /// What is known of a signal before conditions are read.
 #[derive(Debug, Clone)]
-struct SignalInfo {
+pub(crate) struct SignalInfo {
     /// None where its declaration is wrong: then it goes with everything.
     unit: Option<Unit>,
     per: PerTime,
@@ -64,7 +68,7 @@ struct Blocks<'t> {
 }
 
 struct Checker<'t> {
-    files: &'t Files,
+    texts: &'t dyn Texts,
     problems: &'t mut Problems,
     every: TimeSpan,
     names: HashMap<String, (Named, Span)>,
@@ -82,19 +86,7 @@ struct Checker<'t> {
 /// Checks the files. The result is to be used only where no error was told.
 pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems) -> Checked {
     let every = settings::check(files, trees, problems);
-    let mut checker = Checker {
-        files,
-        problems,
-        every,
-        names: HashMap::new(),
-        plans: HashMap::new(),
-        signals: Vec::new(),
-        doubtful: (!trees.iter().any(|tree| tree.blind))
-            .then(|| trees.iter().flat_map(|tree| &tree.doubtful).map(String::as_str).collect()),
-        plans_broken: false,
-        signal_names: Vec::new(),
-        trigger_names: Vec::new(),
-    };
+    let mut checker = Checker::new(files, problems, every, trees);
     let blocks = checker.gather(trees);
     checker.declare(&blocks);
     checker.plans_broken = blocks.plans.iter().any(|plan| plan.broken);
@@ -114,13 +106,36 @@ pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems)
     Checked { parts, tests }
 }
 
-impl Checker<'_> {
+impl<'t> Checker<'t> {
+    /// A checker that knows no name yet.
+    fn new(
+        texts: &'t dyn Texts,
+        problems: &'t mut Problems,
+        every: TimeSpan,
+        trees: impl IntoIterator<Item = &'t ast::File, IntoIter: Clone>,
+    ) -> Self {
+        let trees = trees.into_iter();
+        let blind = trees.clone().any(|tree| tree.blind);
+        Self {
+            texts,
+            problems,
+            every,
+            names: HashMap::new(),
+            plans: HashMap::new(),
+            signals: Vec::new(),
+            doubtful: (!blind).then(|| trees.flat_map(|tree| &tree.doubtful).map(String::as_str).collect()),
+            plans_broken: false,
+            signal_names: Vec::new(),
+            trigger_names: Vec::new(),
+        }
+    }
+
     /// Whether a name that nothing has may be declared in what could not be read.
     fn doubtful(&self, name: &str) -> bool {
         self.doubtful.as_ref().is_none_or(|names| names.contains(name))
     }
 
     fn written(&self, span: Span) -> &str {
-        self.files.text(span)
+        self.texts.text(span)
     }
 }

@@ -12,7 +12,7 @@ use crate::parser::reference_near;
 
 impl<'t> Checker<'t> {
     /// The blocks of all files; one-line triggers get their names.
-    pub(super) fn gather(&mut self, trees: &'t [File]) -> Blocks<'t> {
+    pub(super) fn gather(&mut self, trees: impl IntoIterator<Item = &'t File>) -> Blocks<'t> {
         let mut blocks = Blocks::default();
         for tree in trees {
             let mut last_line: Option<(u32, Span)> = None;
@@ -24,7 +24,7 @@ impl<'t> Checker<'t> {
                     Item::Trigger(trigger) => match &trigger.name {
                         Some(name) => blocks.triggers.push((name.text.clone(), trigger)),
                         None => {
-                            let line = self.files.position(trigger.span).line;
+                            let line = self.texts.line(trigger.span);
                             match last_line {
                                 Some((last, first)) if last == line => self.problems.tell(
                                     Diagnostic::error(
@@ -49,10 +49,7 @@ impl<'t> Checker<'t> {
 
     /// `line_N`, in an included file `FILE_line_N`.
     fn line_name(&self, file: u32, line: u32) -> String {
-        if file == 0 {
-            return format!("line_{line}");
-        }
-        let name = self.files.name(file);
+        let Some(name) = self.texts.included(file) else { return format!("line_{line}") };
         let base = name.rsplit('/').next().unwrap_or(name);
         let stem = base.strip_suffix(".rules").unwrap_or(base);
         let plain: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();

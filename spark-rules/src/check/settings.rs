@@ -47,6 +47,16 @@ pub(super) fn check(files: &Files, trees: &[File], problems: &mut Problems) -> T
     every.map_or(EVERY_DEFAULT, |every| every.value)
 }
 
+/// The time between evaluations of the trees, which are not checked.
+pub(super) fn every(trees: &[&File]) -> TimeSpan {
+    let items = trees.iter().flat_map(|tree| &tree.items);
+    let mut said = items.filter_map(|item| match item {
+        Item::Evaluate { every, .. } => Some(every.value),
+        _ => None,
+    });
+    said.next().unwrap_or(EVERY_DEFAULT)
+}
+
 fn edition(files: &Files, tree: &File, problems: &mut Problems) {
     let mut first: Option<Span> = None;
     for item in &tree.items {
