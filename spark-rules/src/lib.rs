@@ -87,18 +87,23 @@ pub fn load(
     let (files, trees) = Inclusion::gather(root, text, &mut read, &mut problems);
     let checked = check::check(&files, &trees, &mut problems);
     if problems.any_error() {
-        return Err(Failed { diagnostics: problems.sorted().0, files });
+        return Err(Failed { diagnostics: told(problems).0, files });
     }
     match compile::compile(checked.parts) {
         Ok(policy) => {
-            let (warnings, advice) = problems.sorted();
+            let (warnings, advice) = told(problems);
             Ok(Loaded { policy, warnings, advice, files, tests: checked.tests })
         }
         Err(diagnostic) => {
             problems.tell(diagnostic);
-            Err(Failed { diagnostics: problems.sorted().0, files })
+            Err(Failed { diagnostics: told(problems).0, files })
         }
     }
+}
+
+/// Mistakes and warnings, and apart from them advice.
+fn told(problems: Problems) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    problems.sorted().into_iter().partition(|diagnostic| !diagnostic.is_advice())
 }
 
 /// As [`load`], from the bytes of a file.

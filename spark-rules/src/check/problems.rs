@@ -58,8 +58,8 @@ impl Problems {
         self.errors = self.errors.saturating_add(errors);
     }
 
-    /// Mistakes and warnings, and advice, each by file and place; behind them, how many more there are.
-    pub(crate) fn sorted(mut self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    /// All of them, advice too, by file and place; behind them, how many more there are.
+    pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|d| (d.span.file, d.span.start, d.span.end, d.code));
         if let Some(place) = self.found.last().map(|last| last.span) {
             for (code, many, [one, several]) in [
@@ -76,7 +76,7 @@ impl Problems {
                 }
             }
         }
-        self.found.into_iter().partition(|diagnostic| !diagnostic.is_advice())
+        self.found
     }
 
     /// The names near `word`; none once the budget is spent.

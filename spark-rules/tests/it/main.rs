@@ -12,5 +12,6 @@ mod cases;
 mod limits;
 mod load;
 mod manual;
+mod pages;
 mod promtool;
 mod properties;
