@@ -80,7 +80,7 @@ impl Surroundings<'_> {
         for test in tests {
             checker.test(test, &plans);
         }
-        let (mut found, _) = problems.sorted();
+        let mut found = problems.sorted();
         // the declarations around them are told of where they stand
         found.retain(|diagnostic| wanted(diagnostic.span.file));
         found

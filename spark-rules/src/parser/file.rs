@@ -10,7 +10,7 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::suggest::nearest;
 
-const TOP: &[&str] =
+pub(super) const TOP: &[&str] =
     &["edition", "evaluate", "use", "signal", "trigger", "plan", "test", "warn", "hold", "rollback"];
 const SIGNAL: &[&str] = &["is", "from", "stale", "expect"];
 const TRIGGER: &[&str] =
@@ -30,16 +30,7 @@ impl Parser<'_> {
     pub(super) fn items(&mut self) -> Vec<Item> {
         let mut items = Vec::new();
         while !self.at_end() {
-            let before = self.at;
-            match self.item() {
-                Ok(item) => items.push(item),
-                Err(Skip) => {
-                    if self.at == before {
-                        self.bump();
-                    }
-                    self.skip_to_item();
-                }
-            }
+            self.next_item(&mut items);
         }
         items
     }

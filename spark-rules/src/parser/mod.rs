@@ -9,6 +9,7 @@ mod expression;
 mod file;
 mod metrics;
 mod number;
+mod piece;
 mod relation;
 mod series;
 mod text;
@@ -24,7 +25,8 @@ use crate::limits::{DIAGNOSTICS_MAX, NESTING_MAX};
 use crate::suggest::nearest;
 pub(crate) use expression::reference_near;
 pub(crate) use number::alias;
-use words::{Kind, Token};
+pub(crate) use piece::{Piece, pieces};
+pub(crate) use words::{Kind, Token, split};
 
 /// What could not be read was told; the caller skips on.
 #[derive(Debug)]
@@ -43,17 +45,7 @@ const RESERVED: &[&str] = &[
 /// told.
 pub(crate) fn parse(number: u32, text: &str) -> (File, Vec<Diagnostic>, usize) {
     let (tokens, comments) = words::split(text);
-    let mut parser = Parser {
-        text,
-        number,
-        tokens,
-        at: 0,
-        nesting: 0,
-        problems: Vec::new(),
-        untold: 0,
-        doubtful: Vec::new(),
-        blind: false,
-    };
+    let mut parser = Parser::new(number, text, tokens);
     let items = parser.items();
     let comments = comments.into_iter().map(|(start, end)| Span { file: number, start, end }).collect();
     let (doubtful, blind) = (parser.doubtful, parser.blind);
@@ -66,6 +58,8 @@ struct Parser<'a> {
     /// INVARIANT: the last one is `Kind::End`.
     tokens: Vec<Token>,
     at: usize,
+    /// The last word that was looked at.
+    reach: std::cell::Cell<usize>,
     nesting: u16,
     problems: Vec<Diagnostic>,
     /// Mistakes beyond those that are told.
@@ -78,6 +72,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn token_at(&self, place: usize) -> Token {
+        self.reach.set(self.reach.get().max(place));
         let end = || Token { kind: Kind::End, start: self.text_end(), end: self.text_end() };
         self.tokens.get(place).copied().unwrap_or_else(end)
     }

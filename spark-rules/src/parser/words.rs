@@ -15,7 +15,7 @@ use grammar::{Grammar, Rule};
 
 /// What kind of word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Word,
     Number,
     Symbol,
@@ -33,14 +33,14 @@ pub(super) enum Kind {
 
 /// A word of the text: bytes `start..end`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) start: u32,
-    pub(super) end: u32,
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
 /// The words of a text and its comments' spans, in order.
-pub(super) fn split(text: &str) -> (Vec<Token>, Vec<(u32, u32)>) {
+pub(crate) fn split(text: &str) -> (Vec<Token>, Vec<(u32, u32)>) {
     let mut tokens = Vec::with_capacity(text.len() / 4);
     let mut comments = Vec::new();
     let mut rest = text;
