@@ -16,6 +16,7 @@
 
 pub mod codes;
 pub mod limits;
+pub mod sweep;
 pub mod test;
 
 mod ast;
