@@ -15,3 +15,4 @@ mod manual;
 mod pages;
 mod promtool;
 mod properties;
+mod scaling;
