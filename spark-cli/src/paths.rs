@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use spark_rules::Files;
+
 use crate::exit::Failure;
 
 /// Deepest folder that is searched for rules.
@@ -51,4 +53,25 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Fa
         }
     }
     Ok(())
+}
+
+/// By file that was read: whether it stands for itself. `read` has each file with those that it uses, `named` is what the
+/// command was given.
+///
+/// A file of a directory that another one uses is a part of that one: alone it may lack what that declares. Files that
+/// use each other in a circle are no parts.
+pub(crate) fn stand_alone(read: &[(&Path, &Files)], named: &[PathBuf]) -> Vec<bool> {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let uses: Vec<(PathBuf, BTreeSet<PathBuf>)> = read
+        .iter()
+        .map(|(path, files)| {
+            let others = 1..u32::try_from(files.len()).unwrap_or(u32::MAX);
+            (whole(path), others.map(|file| whole(Path::new(files.name(file)))).collect())
+        })
+        .collect();
+    let is_part = |path: &PathBuf, used: &BTreeSet<PathBuf>| {
+        uses.iter().any(|(other, theirs)| theirs.contains(path) && !used.contains(other) && other != path)
+    };
+    let parts = uses.iter().map(|(path, used)| is_part(path, used));
+    read.iter().zip(parts).map(|((path, _), part)| !part || named.iter().any(|named| named == path)).collect()
 }

@@ -25,3 +25,14 @@ pub const NAME_BYTES_MAX: usize = 100;
 
 /// Most bytes that the grammar sees at once, whole lines aside: pest keeps about 80 bytes per word until the piece is done.
 pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+
+/// Most evaluations of one test: a month at one a second is 2.6 million. A test is an example, not a backtest, and at some
+/// microseconds each this many take half a minute.
+pub const TEST_EVALUATIONS_MAX: u64 = 4 * 1024 * 1024;
+
+/// Most samples of one test: eight series at as many instants. What asks for more has `every 1us` where it meant `every 1s`.
+pub const TEST_SAMPLES_MAX: u64 = 8 * TEST_EVALUATIONS_MAX;
+
+/// Most instants that are looked at after the last expected one, to say when what was expected came instead: two days at
+/// one a minute.
+pub(crate) const LOOK_ON_MAX: u32 = 3_000;

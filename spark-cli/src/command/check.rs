@@ -97,24 +97,12 @@ fn check(path: PathBuf, with_advice: bool) -> Result<Finding, Failure> {
     })
 }
 
-/// A file of a directory that another checked file uses is a part of that one: alone it may lack what that declares.
-/// Files that use each other in a circle are no parts: each is told of.
+/// Leaves out what is a part of another file.
 fn drop_parts(findings: &mut Vec<Finding>, named: &[PathBuf]) {
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let read: Vec<(PathBuf, BTreeSet<PathBuf>)> = findings
-        .iter()
-        .map(|Finding { path, files, .. }| {
-            let others = 1..u32::try_from(files.len()).unwrap_or(u32::MAX);
-            (whole(path), others.map(|file| whole(Path::new(files.name(file)))).collect())
-        })
-        .collect();
-    let mut places = read.iter();
-    findings.retain(|finding| {
-        let Some((path, uses)) = places.next() else { return true };
-        let is_part =
-            read.iter().any(|(other, used)| used.contains(path) && !uses.contains(other) && other != path);
-        named.contains(&finding.path) || !is_part
-    });
+    let read: Vec<(&Path, &Files)> =
+        findings.iter().map(|finding| (finding.path.as_path(), &finding.files)).collect();
+    let mut stays = paths::stand_alone(&read, named).into_iter();
+    findings.retain(|_| stays.next().unwrap_or(true));
 }
 
 /// A file that several others use is checked with each of them; what is found in it is said once.

@@ -31,14 +31,15 @@ pub struct Given {
     pub span: SourceSpan,
 }
 
-/// A piece of a series. It covers `[start, start + duration)`; without a duration it goes on to the test's end.
+/// A piece of a series. It covers `[start, start + duration)`; without a duration it goes on to the test's end, but one
+/// sample alone lasts until the next would come, and a restart takes no time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestStep {
     /// What the values do.
     pub series: Series,
     /// For how long.
     pub duration: Option<TimeSpan>,
-    /// The time between samples; `evaluate every` where it is not said.
+    /// The time between samples, of [`Series::Rises`] between two rises; `evaluate every` where it is not said.
     pub every: Option<TimeSpan>,
     /// One sample alone.
     pub once: bool,
@@ -56,14 +57,15 @@ pub enum Series {
         /// How far the noise goes, zero without.
         noise: Decimal,
     },
-    /// They go from one value to another in the step's duration.
+    /// They go from one value to another in a straight line over the step's duration.
     Ramp {
-        /// The first.
+        /// At the step's start.
         from: Decimal,
-        /// The last.
+        /// At the step's end, where the next step takes over.
         to: Decimal,
     },
-    /// They grow by so much every sample (negative: fall).
+    /// They grow from the value before, of the first step from zero, by so much (negative: fall): with every sample, or
+    /// where the step says `every`, as often as it says.
     Rises {
         /// By how much.
         by: Decimal,
@@ -77,7 +79,7 @@ pub enum Series {
         /// Below all numbers.
         negative: bool,
     },
-    /// The process restarts: a counter starts again at zero.
+    /// Everything restarts: Spark is saved and restored, and what rises starts again at zero.
     Restart,
     /// The source fails, with these words.
     Failed(String),
@@ -114,6 +116,15 @@ pub enum Moment {
     From(TimeSpan),
 }
 
+impl Moment {
+    /// The time that it names.
+    pub const fn time(self) -> TimeSpan {
+        match self {
+            Self::At(time) | Self::From(time) => time,
+        }
+    }
+}
+
 /// What is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
@@ -139,4 +150,28 @@ pub enum Expected {
         /// Where it stands.
         span: SourceSpan,
     },
+}
+
+impl Expected {
+    /// When.
+    pub const fn moment(&self) -> Moment {
+        match self {
+            Self::State { at, .. } | Self::Decision { at, .. } => *at,
+        }
+    }
+
+    /// Where it stands.
+    pub const fn span(&self) -> SourceSpan {
+        match self {
+            Self::State { span, .. } | Self::Decision { span, .. } => *span,
+        }
+    }
+
+    /// What it names: the subject of a state, or the reasons of a decision.
+    pub fn subjects(&self) -> &[Subject] {
+        match self {
+            Self::State { subject, .. } => std::slice::from_ref(subject),
+            Self::Decision { because, .. } => because,
+        }
+    }
 }
