@@ -70,6 +70,17 @@ codes! {
     E0119 "a clause is missing";
     E0120 "a name that cannot be one";
     E0121 "a window without its length";
+    E0122 "`when` is missing";
+    E0123 "a value is missing";
+    E0124 "a length of time is missing";
+    E0125 "a comparison is missing";
+    E0126 "a parenthesis is missing";
+    E0127 "a sequence without its time";
+    E0128 "rules of another tool";
+    E0129 "an expectation that says more than it can";
+    E0130 "text with nothing in it";
+    E0131 "text that lacks its quotes";
+    E0132 "what missing data cannot ask for";
     E0201 "an unknown name";
     E0202 "two blocks of one name";
     E0203 "units that do not agree";

@@ -282,7 +282,7 @@ impl Checker<'_> {
     /// Tells text that has nothing in it.
     pub(super) fn refuse_empty(&mut self, text: &ast::Text, what: &str) {
         if text.value.trim().is_empty() {
-            let problem = Diagnostic::error(codes::E0101, text.span, format!("this {what} is empty"));
+            let problem = Diagnostic::error(codes::E0130, text.span, format!("this {what} is empty"));
             self.problems.tell(problem.help("write it, or take the clause away"));
         }
     }

@@ -197,8 +197,8 @@ impl Parser<'_> {
         // a clause that was given up may have stood deep
         self.nesting = 0;
         let span = self.peek_span();
-        if self.foreign_comment() {
-            return Err(Skip);
+        if self.foreign_comment() || self.inverted() {
+            return self.told();
         }
         if self.at_symbol(";") || self.at_symbol(",") {
             let next = self.ahead(1);
@@ -233,6 +233,9 @@ impl Parser<'_> {
         }
         let word = self.peek_text();
         let near = nearest(word, words.iter().copied());
+        if near.is_empty() && lowered(word, words).is_none() && self.foreign_clause(what) {
+            return;
+        }
         let problem = Diagnostic::error(codes::E0104, span, format!("`{word}` is no clause of {what}"));
         let all = format!("{what} has {}", listed(shown(words).iter().copied()));
         self.tell(match (near.as_slice(), lowered(word, words)) {

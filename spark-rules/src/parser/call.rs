@@ -156,6 +156,9 @@ impl Parser<'_> {
             format!("no function is called `{}`", function.text),
         );
         let all = format!("functions of a window are {}", listed(FUNCTIONS.iter().copied()));
+        if let Some(help) = super::habits::promql(&function.text) {
+            return self.refuse(problem.help(help));
+        }
         if let Some((_, own)) = FOREIGN.iter().find(|(word, _)| *word == function.text) {
             let edit = Edit::replace(function.span, *own);
             return self.refuse(problem.help(format!("rules call it `{own}`")).maybe(vec![edit]));

@@ -158,6 +158,7 @@ impl Parser<'_> {
     /// `when` after a level; `if`, `:` and a second `when` are told and passed.
     pub(super) fn when(&mut self, word: &str) -> Parse<()> {
         self.after_key(word);
+        self.before_when(word)?;
         let span = self.peek_span();
         if self.at_word("if") {
             self.tell(
@@ -182,12 +183,15 @@ impl Parser<'_> {
     }
 
     pub(super) fn expect_when(&mut self, word: &str) -> Parse<()> {
-        let relation = matches!(self.text_of(self.ahead(1)), ">" | ">=" | "<" | "<=" | "==" | "!=");
-        if self.peek().kind == Kind::Word && relation && !self.at_word("when") {
+        let value = matches!(self.peek().kind, Kind::Word | Kind::Number) || self.at_symbol("(");
+        let own =
+            super::RESERVED.contains(&self.peek_text()) && !self.at_word("not") && !self.at_word("baseline");
+        let near = !nearest(self.peek_text(), ["when"]).is_empty();
+        if value && !own && !near {
             let end = self.last_end();
             let message = format!("expected `when` after `{word}`, found {}", self.found());
             self.tell(
-                Diagnostic::error(codes::E0101, self.peek_span(), message)
+                Diagnostic::error(codes::E0122, self.peek_span(), message)
                     .help("put `when` before the condition")
                     .machine(vec![Edit::insert(end, " when")]),
             );
@@ -198,6 +202,18 @@ impl Parser<'_> {
 
     /// `unknown hold, then rollback after 10m`
     pub(super) fn unknown(&mut self) -> Parse<TriggerClause> {
+        if matches!(self.peek_text(), "rollback" | "proceed" | "warn" | "ok" | "ignore" | "pass" | "clear") {
+            let message = format!("missing data cannot ask for {}", self.found());
+            let help = match self.peek_text() {
+                "rollback" => "they hold first: `unknown hold, then rollback after 10m`",
+                _ => "what is not known may be bad: `unknown hold`",
+            };
+            let problem = Diagnostic::error(codes::E0132, self.peek_span(), message).help(help);
+            return self.refuse(match self.at_word("rollback") {
+                true => problem.maybe(vec![Edit::replace(self.peek_span(), "hold, then rollback after 10m")]),
+                false => problem.maybe(vec![Edit::replace(self.peek_span(), "hold")]),
+            });
+        }
         self.expect_word("hold", "after `unknown`")?;
         if !self.eat_symbol(",") && !self.at_word("then") {
             return Ok(TriggerClause::Unknown(None));
@@ -211,7 +227,21 @@ impl Parser<'_> {
     pub(super) fn plan_clause(&mut self, _start: Span) -> Parse<PlanClause> {
         if self.eat_word("stage") {
             let share = self.literal("a share of the traffic, such as `5%`")?;
-            self.expect_word("for", "after a stage's share")?;
+            if self.at_symbol(",") || self.at_symbol(":") {
+                self.after_key("a stage's share");
+            }
+            match self.peek().kind {
+                Kind::Number => {
+                    let message = format!("expected `for` after a stage's share, found {}", self.found());
+                    let at = self.last_end();
+                    self.tell(
+                        Diagnostic::error(codes::E0124, self.peek_span(), message)
+                            .help("write `for` before how long it lasts")
+                            .machine(vec![Edit::insert(at, " for")]),
+                    );
+                }
+                _ => self.expect_word("for", "after a stage's share")?,
+            }
             let duration = self.length("a length of time, such as `15m`")?;
             return Ok(PlanClause::Stage { share, duration });
         }

@@ -37,6 +37,8 @@ impl Parser<'_> {
             }
             let help = match word {
                 "within" => Some("`within` belongs to a sequence: `a then b within 2m`"),
+                "offset" => Some("compare with what was: `previous stage`, or `baseline`"),
+                "unless" => None,
                 "when" | "if" => {
                     Some("join conditions with `and`, or write `given …` for what must be true first")
                 }
@@ -60,7 +62,7 @@ impl Parser<'_> {
         let then = self.chain(&OR)?;
         if self.at_word("then") {
             let problem = Diagnostic::error(
-                codes::E0101,
+                codes::E0127,
                 self.peek_span(),
                 "a second `then` needs parentheses",
             )
@@ -71,7 +73,8 @@ impl Parser<'_> {
         }
         if !self.at_word("within") {
             let problem = self.unexpected("`within` and a length of time after `then …`");
-            return self.refuse(problem.help("a sequence says how long it may take: `a then b within 2m`"));
+            let help = "a sequence says how long it may take: `a then b within 2m`";
+            return self.refuse(problem.coded(codes::E0127).help(help));
         }
         self.bump();
         let within = self.length_or_assumed("a length of time, such as `2m`")?;
@@ -111,6 +114,9 @@ impl Parser<'_> {
         }
         let mut parts = vec![first];
         while self.eat_joint(joint) {
+            if self.tell_and_then(joint) {
+                break;
+            }
             let next = part(self)?;
             self.tell_ambiguous_for(&parts, &next, joint);
             parts.push(next);
@@ -121,10 +127,36 @@ impl Parser<'_> {
         self.node(kind, span, height)
     }
 
+    /// `and then`, which is `then` alone; `and if`, which is `and`.
+    fn tell_and_then(&mut self, joint: &Joint) -> bool {
+        let before = self.last_span();
+        let (span, word) = (self.peek_span(), self.peek_text());
+        if self.at_word("then") {
+            let message = format!("a sequence is written `then`, without `{}`", joint.word);
+            let edit = Edit { start: before.start, end: span.start, text: String::new() };
+            let problem =
+                Diagnostic::error(codes::E0105, before, message).help("write `then`").machine(vec![edit]);
+            self.tell(problem);
+            return true;
+        }
+        if matches!(word, "if" | "when" | "also" | "while") && self.ahead(1).kind != Kind::Symbol {
+            let edit = Edit { start: span.start, end: self.ahead(1).start, text: String::new() };
+            self.tell(
+                Diagnostic::error(codes::E0105, span, format!("`{word}` stands behind `{}`", joint.word))
+                    .help("take it away")
+                    .machine(vec![edit]),
+            );
+            self.bump();
+        }
+        false
+    }
+
     fn at_joint(&self, joint: &Joint) -> bool {
         self.at_word(joint.word)
             || self.at_symbol(joint.sign)
             || (self.peek().kind == Kind::Word && self.peek_text() == joint.word.to_ascii_uppercase())
+            || self.at_symbol(joint.sign.get(1..).unwrap_or(joint.sign))
+            || (joint.word == AND.word && self.at_word("but"))
     }
 
     fn eat_joint(&mut self, joint: &Joint) -> bool {
@@ -222,9 +254,12 @@ impl Parser<'_> {
 
     fn held(&mut self) -> Parse<Condition> {
         let condition = self.primary()?;
-        let foreign = (self.at_word("over") || self.at_word("during")) && self.ahead(1).kind == Kind::Number;
-        if foreign {
-            let (span, word) = (self.peek_span(), self.peek_text());
+        let foreign = super::foreign::HELD
+            .iter()
+            .find(|words| self.words_ahead(0, words) && self.ahead(words.len()).kind == Kind::Number);
+        if let Some(words) = foreign {
+            let span = self.pass(words.len());
+            let word = self.text_in(span);
             self.tell(
                 Diagnostic::error(
                     codes::E0105,
@@ -234,9 +269,8 @@ impl Parser<'_> {
                 .help("write `for`; a window is written inside of a function: `avg(p95 over 5m)`")
                 .maybe(vec![Edit::replace(span, "for")]),
             );
-            self.bump();
         }
-        if !foreign && !self.eat_word("for") {
+        if foreign.is_none() && !self.eat_word("for") {
             return Ok(condition);
         }
         let length = self.length_or_assumed("a length of time after `for`, such as `5m`")?;
@@ -258,6 +292,10 @@ impl Parser<'_> {
             for word in ["meets", "its", "expectation"] {
                 self.expect_word(word, "in `every signal meets its expectation`")?;
             }
+            let span = self.since(start);
+            return self.node(ConditionKind::EveryExpectation, span, 0);
+        }
+        if self.every_expectation_otherwise() {
             let span = self.since(start);
             return self.node(ConditionKind::EveryExpectation, span, 0);
         }

@@ -136,8 +136,15 @@ impl Parser<'_> {
                     return Ok(Operand::Value(times));
                 }
             }
-            Kind::Word => return self.word_value(text, start).map(Operand::Value),
-            _ => {}
+            Kind::Word => {
+                if let Some(value) = self.selector_in_condition() {
+                    return value.map(Operand::Value);
+                }
+                return self.word_value(text, start).map(Operand::Value);
+            }
+            Kind::Symbol if matches!(text, "+" | "-" | "−") => {}
+            Kind::Quoted | Kind::OddQuoted => {}
+            _ => return self.missing_value(),
         }
         let before = self.at;
         let literal =
@@ -159,7 +166,7 @@ impl Parser<'_> {
         self.bump();
         let inner = self.sequence()?;
         if !self.eat_symbol(")") {
-            let problem = self.unexpected("`)`").also(open, "opened here");
+            let problem = self.unexpected("`)`").coded(codes::E0126).also(open, "opened here");
             return self.refuse(problem);
         }
         self.shallower();
@@ -249,7 +256,7 @@ impl Parser<'_> {
     fn no_reference(&mut self, sign: Span) -> Parse<bool> {
         let (span, token) = (self.peek_span(), self.peek());
         let message = format!("expected `baseline` or `previous stage` after `x`, found {}", self.found());
-        let problem = Diagnostic::error(codes::E0101, span, message);
+        let problem = Diagnostic::error(codes::E0105, span, message);
         let word = self.text_of(token);
         let name = token.kind == Kind::Word && !RESERVED.contains(&word);
         if name && let Some(meant) = reference_near(word) {
@@ -285,9 +292,7 @@ impl Parser<'_> {
             return self.call();
         }
         if RESERVED.contains(&text) {
-            let problem =
-                self.unexpected("a value: a signal's name, or a number with its unit such as `300ms`");
-            return self.refuse(problem);
+            return self.missing_value();
         }
         if matches!(text, "true" | "false") {
             let problem = Diagnostic::error(codes::E0301, start, format!("`{text}` is no condition"))

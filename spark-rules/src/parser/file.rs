@@ -44,7 +44,19 @@ impl Parser<'_> {
             "edition" => self.edition(start),
             "evaluate" => {
                 self.bump();
-                self.expect_word("every", "after `evaluate`")?;
+                self.after_key("evaluate");
+                match self.peek().kind {
+                    Kind::Number => {
+                        let message = format!("expected `every` after `evaluate`, found {}", self.found());
+                        let at = self.last_end();
+                        self.tell(
+                            Diagnostic::error(codes::E0124, self.peek_span(), message)
+                                .help("write `every` before the length of time")
+                                .machine(vec![Edit::insert(at, " every")]),
+                        );
+                    }
+                    _ => self.expect_word("every", "after `evaluate`")?,
+                }
                 let every = self.length("a length of time, such as `15s`")?;
                 Ok(Item::Evaluate { every, span: self.since(start) })
             }
@@ -72,7 +84,19 @@ impl Parser<'_> {
 
     pub(super) fn edition(&mut self, start: Span) -> Parse<Item> {
         self.bump();
+        self.after_key("edition");
         let token = self.peek();
+        let inner = self.peek_text().trim_matches('"');
+        if token.kind == Kind::Quoted && inner == "2026" {
+            let span = self.peek_span();
+            self.tell(
+                Diagnostic::error(codes::E0105, span, "the edition's year stands in quotes")
+                    .help("write it without quotes")
+                    .machine(vec![Edit::replace(span, inner)]),
+            );
+            self.bump();
+            return Ok(Item::Edition { year: inner.to_owned(), span: self.since(start) });
+        }
         if token.kind != Kind::Number {
             let problem = self.unexpected("the edition's year, as in `edition 2026`");
             return self.refuse(problem);
@@ -83,8 +107,8 @@ impl Parser<'_> {
 
     pub(super) fn no_item(&mut self, word: &str, start: Span) -> Parse<Item> {
         let span = self.peek_span();
-        if self.foreign_comment() {
-            return Err(Skip);
+        if self.foreign_comment() || self.other_tool() || self.inverted() {
+            return self.told();
         }
         if self.at_symbol("}") {
             let problem = Diagnostic::error(codes::E0103, span, "this `}` closes nothing")
@@ -93,6 +117,23 @@ impl Parser<'_> {
             return self.refuse(problem);
         }
         let near = nearest(word, TOP.iter().copied());
+        let foreign = super::foreign::clause("a file", word).filter(|_| near.is_empty());
+        if let Some((_, own, _)) = foreign {
+            self.foreign_clause("a file");
+            let next = self.ahead(1).kind;
+            return match own {
+                Some(own @ ("signal" | "trigger" | "plan" | "test"))
+                    if matches!(next, Kind::Word | Kind::Quoted) =>
+                {
+                    self.block_called(own, start)
+                }
+                _ => {
+                    self.blind |= own == Some("use");
+                    self.skip_braces();
+                    self.told()
+                }
+            };
+        }
         let mut problem = Diagnostic::error(
             codes::E0104,
             span,
@@ -244,6 +285,7 @@ impl Parser<'_> {
 
     pub(super) fn signal(&mut self, start: Span) -> Parse<Signal> {
         self.bump();
+        self.after_key("signal");
         let name = self.header(|parser| parser.name("a signal's name"))?;
         let shape = Shape { what: "a signal", words: SIGNAL, clause: |p, at| p.signal_clause(at) };
         let (title, clauses, broken) = self.body(&shape);
@@ -252,6 +294,7 @@ impl Parser<'_> {
 
     pub(super) fn trigger(&mut self, start: Span) -> Parse<Trigger> {
         self.bump();
+        self.after_key("trigger");
         let name = self.header(|parser| parser.name("a trigger's name"))?;
         let shape = Shape { what: "a trigger", words: TRIGGER, clause: |p, at| p.trigger_clause(at) };
         let (title, clauses, broken) = self.body(&shape);
@@ -260,6 +303,7 @@ impl Parser<'_> {
 
     pub(super) fn plan(&mut self, start: Span) -> Parse<Plan> {
         self.bump();
+        self.after_key("plan");
         let name = self.header(|parser| parser.name("a plan's name"))?;
         let shape = Shape { what: "a plan", words: PLAN, clause: |p, at| p.plan_clause(at) };
         let (title, clauses, broken) = self.body(&shape);
@@ -268,6 +312,7 @@ impl Parser<'_> {
 
     pub(super) fn test(&mut self, start: Span) -> Parse<Test> {
         self.bump();
+        self.after_key("test");
         let title = self.header(|parser| parser.quoted("the test's title in quotes"))?;
         let shape = Shape { what: "a test", words: TEST, clause: |p, at| p.test_clause(at) };
         let (clauses, broken) = self.block(&shape)?;

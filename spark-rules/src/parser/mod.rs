@@ -7,6 +7,8 @@ mod clause;
 mod condition;
 mod expression;
 mod file;
+mod foreign;
+mod habits;
 mod metrics;
 mod number;
 mod piece;

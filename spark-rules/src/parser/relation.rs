@@ -2,6 +2,7 @@
 
 use spark_core::{Relation, SourceSpan as Span};
 
+use super::foreign::RELATIONS;
 use super::words::Kind;
 use super::{Parse, Parser};
 use crate::ast::{Against, Compare, Condition, ConditionKind, Expression, ExpressionKind};
@@ -18,37 +19,6 @@ const SIGNS: &[(&str, Relation)] = &[
     ("!=", Relation::NotEqual),
 ];
 
-/// What others write for them. The longer ones come first.
-const FOREIGN: &[(&[&str], Relation)] = &[
-    (&[">", "="], Relation::AtLeast),
-    (&["<", "="], Relation::AtMost),
-    (&["!", "="], Relation::NotEqual),
-    (&["!=", "="], Relation::NotEqual),
-    (&["==", "="], Relation::Equal),
-    (&["=", "="], Relation::Equal),
-    (&["greater", "than"], Relation::Above),
-    (&["higher", "than"], Relation::Above),
-    (&["more", "than"], Relation::Above),
-    (&["less", "than"], Relation::Below),
-    (&["lower", "than"], Relation::Below),
-    (&["at", "least"], Relation::AtLeast),
-    (&["at", "most"], Relation::AtMost),
-    (&["equal", "to"], Relation::Equal),
-    (&["="], Relation::Equal),
-    (&["=>"], Relation::AtLeast),
-    (&["=<"], Relation::AtMost),
-    (&["<>"], Relation::NotEqual),
-    (&["≥"], Relation::AtLeast),
-    (&["≤"], Relation::AtMost),
-    (&["≠"], Relation::NotEqual),
-    (&["above"], Relation::Above),
-    (&["over"], Relation::Above),
-    (&["exceeds"], Relation::Above),
-    (&["below"], Relation::Below),
-    (&["under"], Relation::Below),
-    (&["equals"], Relation::Equal),
-];
-
 impl Parser<'_> {
     /// The comparison of an `expect`: its left side is the signal.
     pub(super) fn expectation(&mut self, start: Span) -> Parse<Compare> {
@@ -59,9 +29,16 @@ impl Parser<'_> {
         let Some(relation) = self.relation() else {
             let word = self.peek().kind == Kind::Word && self.ahead(1).kind == Kind::Symbol;
             let problem = self.unexpected("a comparison, such as `<= 200ms` or `between 1 and 5`");
+            let sign = self.sign_ahead(1);
+            let (span, end) = (self.peek_span(), self.ahead(1).start);
             return self.refuse(match word {
+                true if sign => {
+                    Diagnostic::error(codes::E0129, span, "an expectation leaves its left side out")
+                        .help("it is always the signal itself")
+                        .machine(vec![Edit { start: span.start, end, text: String::new() }])
+                }
                 true => problem.help("an expectation leaves its left side out: it is the signal itself"),
-                false => problem,
+                false => problem.coded(codes::E0125),
             });
         };
         let right = self.value_sum()?;
@@ -74,7 +51,7 @@ impl Parser<'_> {
             return Ok(());
         }
         let word = self.peek_text();
-        let problem = Diagnostic::error(codes::E0101, self.peek_span(), format!("an expectation is one comparison, without `{word}`"))
+        let problem = Diagnostic::error(codes::E0129, self.peek_span(), format!("an expectation is one comparison, without `{word}`"))
             .help("for more, write a trigger; a plan says for how long: `proceed when every signal meets its expectation for 5m`");
         self.refuse(problem)
     }
@@ -109,7 +86,7 @@ impl Parser<'_> {
             let and = if self.at_symbol(",") { " and" } else { "and" };
             self.bump();
             self.tell(
-                Diagnostic::error(codes::E0101, sign, message)
+                Diagnostic::error(codes::E0105, sign, message)
                     .help("write `and`")
                     .machine(vec![Edit::replace(sign, and)]),
             );
@@ -124,7 +101,7 @@ impl Parser<'_> {
     pub(super) fn relation(&mut self) -> Option<Relation> {
         let start = self.peek_span();
         let is = usize::from(self.at_word("is"));
-        let foreign = FOREIGN.iter().find(|(words, _)| {
+        let foreign = RELATIONS.iter().find(|(words, _)| {
             // `over 5m` is a window in a wrong place, `is over 5m` a comparison
             let window = *words == ["over"] && is == 0;
             let written = |place: usize| self.text_of(self.ahead(is.saturating_add(place)));
@@ -164,7 +141,7 @@ impl Parser<'_> {
         let subject = super::shortened(text(left.span));
         if self.at_word("not") {
             let problem =
-                Diagnostic::error(codes::E0101, self.peek_span(), "`not` stands before the whole condition")
+                Diagnostic::error(codes::E0105, self.peek_span(), "`not` stands before the whole condition")
                     .help(match self.word_ahead(1, "between") {
                         true => format!("write `not ({subject} between 200ms and 300ms)`"),
                         false => format!("write `not {subject} > 300ms`"),
@@ -173,7 +150,7 @@ impl Parser<'_> {
         }
         if self.at_word("for") && self.ahead(1).kind == Kind::Number && self.sign_ahead(2) {
             let message = "a `for` stands behind the whole comparison";
-            let problem = Diagnostic::error(codes::E0101, self.peek_span(), message)
+            let problem = Diagnostic::error(codes::E0105, self.peek_span(), message)
                 .help(format!("write it as in `{subject} > 300ms for 5m`"));
             return self.refuse(problem);
         }
@@ -187,7 +164,8 @@ impl Parser<'_> {
         let joined = token.kind == Kind::Word && matches!(self.text_of(token), "AND" | "OR");
         if !ends && !joined && !self.first_on_line() {
             let problem = self.unexpected("a comparison (`>`, `>=`, `<`, `<=`, `==`, `!=` or `between`)");
-            return self.refuse(problem.help(format!("write it as in `{subject} > 300ms`")));
+            return self
+                .refuse(problem.coded(codes::E0125).help(format!("write it as in `{subject} > 300ms`")));
         }
         let span = left.span;
         self.node(ConditionKind::Bare(Box::new(left)), span, 0)

@@ -151,10 +151,13 @@ impl Parser<'_> {
                         .help("close it with `\"` on the same line");
                 self.refuse(problem)
             }
-            _ => {
-                let problem = self.unexpected(what);
-                self.refuse(problem)
-            }
+            _ => match self.unquoted(what) {
+                Some(text) => Ok(text),
+                None => {
+                    let problem = self.unexpected(what);
+                    self.refuse(problem.coded(codes::E0131))
+                }
+            },
         }
     }
 

@@ -115,6 +115,13 @@ impl Parser<'_> {
     pub(super) fn length_or_zero(&mut self, what: &str) -> Parse<Length> {
         let start = self.at;
         self.after_key_colon();
+        self.before_length()?;
+        if !matches!(self.peek().kind, Kind::Number | Kind::Quoted | Kind::OddQuoted)
+            && !matches!(self.peek_text(), "-" | "+" | "−")
+        {
+            let problem = self.unexpected(what).coded(codes::E0124);
+            return self.refuse(problem);
+        }
         let Literal { value, span } = self.literal(what)?;
         let written = self.text.get(span.start as usize..span.end as usize).unwrap_or("").to_owned();
         if value.unit.per_time || value.unit.dimension != Dimension::Duration {

@@ -1,0 +1,340 @@
+//! What people write who come from elsewhere: it is read as it was meant, told once, and the rest is still read.
+
+use spark_core::SourceSpan as Span;
+
+use super::words::Kind;
+use super::{Parse, Parser, Skip, foreign};
+use crate::ast::{Expression, ExpressionKind, Text};
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Edit};
+
+/// Words of a Prometheus rule file that stand before a colon.
+const PROMETHEUS_KEYS: &[&str] =
+    &["groups", "alert", "expr", "record", "rules", "labels", "annotations", "for", "rule_files"];
+
+/// Functions of PromQL that a condition does not need or has otherwise, and what to do.
+const PROMQL: &[(&str, &str)] = &[
+    ("absent", "data that are missing are unknown by themselves: `unknown hold, then rollback after 10m`"),
+    (
+        "absent_over_time",
+        "data that are missing are unknown by themselves: `unknown hold, then rollback after 10m`",
+    ),
+    (
+        "histogram_quantile",
+        "take the quantile where the signal is declared: `from metrics p95(http_seconds) over 1m`",
+    ),
+    ("quantile_over_time", "write the quantile as a function: `p95(pool over 5m)`"),
+    ("abs", "write both sides: `drift > 5 or drift < -5`"),
+    ("changes", "count in the signal's source: `from prometheus \"changes(up[5m])\"`"),
+    ("resets", "count in the signal's source: `from prometheus \"resets(up[5m])\"`"),
+    ("predict_linear", "compare the slope: `slope(rss over 15m) > 10MiB/min`"),
+    ("time", "nothing here reads a clock; age is a signal's `from metrics age(last_run_timestamp_seconds)`"),
+    ("now", "nothing here reads a clock; age is a signal's `from metrics age(last_run_timestamp_seconds)`"),
+    ("topk", "aggregate in the signal's source"),
+    ("ceil", "compare with the value itself"),
+    ("floor", "compare with the value itself"),
+    ("round", "compare with the value itself"),
+];
+
+/// What to do in place of a function of PromQL.
+pub(super) fn promql(function: &str) -> Option<&'static str> {
+    PROMQL.iter().find(|(word, _)| *word == function).map(|(_, help)| *help)
+}
+
+impl<'a> Parser<'a> {
+    /// Whether these words stand so many words ahead.
+    pub(super) fn words_ahead(&self, by: usize, words: &[&str]) -> bool {
+        words
+            .iter()
+            .enumerate()
+            .all(|(place, word)| self.text_of(self.ahead(by.saturating_add(place))) == *word)
+    }
+
+    pub(super) fn text_in(&self, span: Span) -> &'a str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+
+    /// So many words as one span, passed.
+    pub(super) fn pass(&mut self, count: usize) -> Span {
+        let start = self.peek_span();
+        for _ in 0..count {
+            self.bump();
+        }
+        self.since(start)
+    }
+
+    /// A value should stand here, and does not.
+    pub(super) fn missing_value<T>(&mut self) -> Parse<T> {
+        let (last, text) = (self.last_span(), self.text_in(self.last_span()));
+        let opens =
+            matches!(text, "when" | "given" | "if" | "(" | "and" | "or" | "not" | "&&" | "||" | "then");
+        let sign = matches!(text, ">" | ">=" | "<" | "<=" | "==" | "!=" | "+" | "-" | "*" | "/" | "=");
+        let next = self.peek_text();
+        let joint = matches!(next, "and" | "or" | "&&" | "||" | "then" | "for");
+        let ends = self.at_end()
+            || matches!(next, "}" | ")")
+            || (self.peek().kind == Kind::Word && super::RESERVED.contains(&next) && next != "not");
+        let example = match sign {
+            true => "a value, such as `300ms`",
+            false => "a condition, such as `p95 > 300ms`",
+        };
+        if joint && opens && text != "not" {
+            let message = format!("nothing stands before `{next}`");
+            let problem = Diagnostic::error(codes::E0123, self.peek_span(), message);
+            return self
+                .refuse(problem.help("write a condition before it, such as `p95 > 300ms`, or take it away"));
+        }
+        if ends && (opens || sign) {
+            let problem = Diagnostic::error(codes::E0123, last, format!("nothing stands behind `{text}`"));
+            return self.refuse(problem.help(format!("write {example}")));
+        }
+        if matches!(next, "$" | "@") {
+            let problem = Diagnostic::error(codes::E0128, self.peek_span(), "rules have no variables");
+            return self.refuse(problem.help("write the value itself, such as `300ms`"));
+        }
+        let problem = self.unexpected("a value: a signal's name, or a number with its unit such as `300ms`");
+        self.refuse(problem.coded(codes::E0123))
+    }
+
+    /// `http_requests_total{status="500"}[5m]` in a condition: told, passed, and taken as some value.
+    pub(super) fn selector_in_condition(&mut self) -> Option<Parse<Expression>> {
+        let matcher = matches!(self.text_of(self.ahead(3)), "=" | "==" | "!=" | "=~" | "!~");
+        let braces = self.symbol_ahead(1, "{") && self.ahead(2).kind == Kind::Word && matcher;
+        let window = self.symbol_ahead(1, "[") && self.ahead(2).kind == Kind::Number;
+        if !braces && !window {
+            return None;
+        }
+        let start = self.peek_span();
+        let name = self.peek_text();
+        self.bump();
+        while !self.at_end() && !self.first_on_line() && (self.at_symbol("{") || self.at_symbol("[")) {
+            let close = if self.at_symbol("{") { "}" } else { "]" };
+            while !self.at_end() && !self.first_on_line() && !self.eat_symbol(close) {
+                self.bump();
+            }
+        }
+        let span = self.since(start);
+        self.tell(match braces {
+            true => Diagnostic::error(codes::E0128, span, format!("`{name}{{…}}` selects metrics: a condition reads signals")).help(
+                format!("declare it, as in `signal errors {{ is count  from metrics {name}{{…}} }}`, and write `errors` here"),
+            ),
+            false => Diagnostic::error(codes::E0121, span, format!("`{}` is a window without a function", self.text_in(span)))
+                .help(format!("say what of it counts: `avg({name} over 5m)`, `max({name} over 5m)`")),
+        });
+        Some(self.expression(ExpressionKind::Wrong, span, 0))
+    }
+
+    /// Text that should stand in quotes and does not: it is taken up to where it surely ends.
+    pub(super) fn unquoted(&mut self, what: &str) -> Option<Text> {
+        let start = self.peek_span();
+        if !matches!(self.peek().kind, Kind::Word | Kind::Number) || self.first_on_line() {
+            return None;
+        }
+        let rest = self.text.get(start.start as usize..).unwrap_or("");
+        let line = rest.lines().next().unwrap_or("");
+        let is_clause = super::RESERVED.contains(&self.peek_text());
+        let end = match what {
+            _ if is_clause => 0,
+            _ if what.contains("title") => line.find('{').unwrap_or(0),
+            _ if what.contains("query") => query_end(line),
+            _ => line.find(|c: char| c.is_whitespace() || c == '}').unwrap_or(line.len()),
+        };
+        let written = line.get(..end).unwrap_or("").trim_end();
+        if written.is_empty() {
+            return None;
+        }
+        let end = start.start.saturating_add(u32::try_from(written.len()).unwrap_or(u32::MAX));
+        let span = Span { end, ..start };
+        let quoted = format!("\"{}\"", written.replace('\\', "\\\\").replace('"', "\\\""));
+        self.tell(
+            Diagnostic::error(
+                codes::E0131,
+                span,
+                format!("expected {what}, found `{}`", super::shortened(written)),
+            )
+            .help("put it in quotes")
+            .maybe(vec![Edit::replace(span, quoted)]),
+        );
+        while !self.at_end() && self.peek().start < end {
+            self.bump();
+        }
+        Some(Text { value: written.to_owned(), span })
+    }
+
+    /// `if p95 > 400ms then rollback`, `when …`: told with the clause that is meant, and passed.
+    pub(super) fn inverted(&mut self) -> bool {
+        if !matches!(self.peek_text(), "if" | "when" | "IF" | "If" | "When") || self.peek().kind != Kind::Word
+        {
+            return false;
+        }
+        let start = self.peek_span();
+        let word = self.peek_text();
+        self.bump();
+        let from = self.peek_span();
+        let (mut upto, mut level) = (from.start, None);
+        while !self.at_end() && !self.first_on_line() && !self.at_symbol("}") {
+            let text = self.peek_text();
+            if let Some(found) =
+                ["rollback", "hold", "warn"].into_iter().find(|known| text.eq_ignore_ascii_case(known))
+            {
+                level = Some(found);
+                self.bump();
+                break;
+            }
+            if !matches!(text, "then" | "," | ":" | "=>" | "->" | "{") {
+                upto = self.peek().end;
+            }
+            self.bump();
+        }
+        let whole = self.since(start);
+        let condition = self.text_in(Span { end: upto.max(from.start), ..from }).to_owned();
+        let meant = format!("{} when {condition}", level.unwrap_or("rollback"));
+        let head = Span { end: start.start.saturating_add(u32::try_from(word.len()).unwrap_or(0)), ..start };
+        let problem = Diagnostic::error(codes::E0105, head, format!("a clause does not begin with `{word}`"));
+        self.tell(match condition.is_empty() {
+            true => problem.help("a trigger says first what it asks for: `rollback when p95 > 400ms`"),
+            false => problem
+                .help("a trigger says first what it asks for, then when")
+                .maybe(vec![Edit::replace(whole, meant)]),
+        });
+        true
+    }
+
+    /// YAML where a block should stand (`- alert: HighLatency`): told once, and passed up to what can be read.
+    pub(super) fn other_tool(&mut self) -> bool {
+        let dash = usize::from(self.at_symbol("-") || self.at_symbol("--"));
+        let key = self.text_of(self.ahead(dash));
+        let word = self.ahead(dash).kind == Kind::Word;
+        let colon = self.symbol_ahead(dash.saturating_add(1), ":");
+        let own = ["signal", "trigger", "plan", "test", "edition", "evaluate", "use"].contains(&key);
+        let braces = self.at_symbol("{") || self.at_symbol("[");
+        if !braces && !(word && colon && (!own || dash > 0)) {
+            return false;
+        }
+        let span = if braces { self.peek_span() } else { self.span_of(self.ahead(dash)) };
+        let problem = match (braces, PROMETHEUS_KEYS.contains(&key)) {
+            (true, _) => Diagnostic::error(codes::E0128, span, format!("expected a block, found {}", self.found()))
+                .help("rules are no JSON: a block begins with its word, `trigger api_latency { rollback when … }`"),
+            (false, true) => Diagnostic::error(codes::E0128, span, "this is a rule of Prometheus")
+                .help("`spark import prometheus FILE` makes triggers of it; by hand, write `trigger api_latency { rollback when p95 > 400ms for 5m }`"),
+            (false, false) => Diagnostic::error(codes::E0128, span, format!("`{key}:` is YAML, which rules are not"))
+                .help("a block begins with its word and has braces: `trigger api_latency { rollback when p95 > 400ms for 5m }`"),
+        };
+        self.tell(problem);
+        self.bump();
+        while !self.at_end() && !((self.at_item() || self.at_one_line()) && self.first_on_line()) {
+            self.bump();
+        }
+        true
+    }
+
+    /// A word of plain English or of another tool where a clause should begin, with what is written here.
+    pub(super) fn foreign_clause(&mut self, what: &str) -> bool {
+        let (word, span) = (self.peek_text(), self.peek_span());
+        let Some((_, own, help)) = foreign::clause(what, word) else { return false };
+        let message = match what {
+            "a file" => format!("expected a block or a setting, found `{word}`"),
+            _ => format!("`{word}` is no clause of {what}"),
+        };
+        let problem = Diagnostic::error(codes::E0104, span, message).help(help);
+        self.tell(match own {
+            Some(own) => problem.maybe(vec![Edit::replace(span, own)]),
+            None => problem,
+        });
+        true
+    }
+
+    /// `for five minutes`, `for at least 5m`: what stands before a length of time, told and passed.
+    pub(super) fn before_length(&mut self) -> Parse<()> {
+        let prefix = foreign::BEFORE_LENGTH.iter().find(|words| {
+            self.words_ahead(0, words) && matches!(self.ahead(words.len()).kind, Kind::Number | Kind::Word)
+        });
+        if let Some(words) = prefix {
+            let end = self.ahead(words.len()).start;
+            let span = self.pass(words.len());
+            let message = format!("`{}` stands before a length of time", self.text_in(span));
+            self.tell(
+                Diagnostic::error(codes::E0105, span, message)
+                    .help("take it away: a condition holds for at least the length that is written")
+                    .machine(vec![Edit { start: span.start, end, text: String::new() }]),
+            );
+        }
+        let word = self.peek_text();
+        let number = foreign::NUMBERS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known));
+        let Some((_, digits)) = number.filter(|_| self.peek().kind == Kind::Word) else { return Ok(()) };
+        let next = self.text_of(self.ahead(1));
+        let unit =
+            crate::parser::alias(next).or_else(|| matches!(next, "s" | "m" | "h" | "d").then_some(next));
+        let span = self.pass(if unit.is_some() { 2 } else { 1 });
+        let meant = format!("{digits}{}", unit.unwrap_or("m"));
+        self.refuse(
+            Diagnostic::error(codes::E0106, span, format!("`{}` is no length of time", self.text_in(span)))
+                .help(format!("write it in digits, with its unit: `{meant}`"))
+                .maybe(vec![Edit::replace(span, meant)]),
+        )
+    }
+
+    /// `all signals are healthy`, where `every signal meets its expectation` is meant.
+    pub(super) fn every_expectation_otherwise(&mut self) -> bool {
+        let all = self.at_word("all") || self.at_word("every") || self.at_word("each");
+        if !all || self.ahead(1).kind != Kind::Word || self.word_ahead(1, "for") {
+            return false;
+        }
+        let start = self.peek_span();
+        while self.peek().kind == Kind::Word
+            && !matches!(self.peek_text(), "for" | "and" | "or" | "then")
+            && !(self.first_on_line() && self.peek().start > start.start)
+        {
+            self.bump();
+        }
+        let span = self.since(start);
+        let own = "every signal meets its expectation";
+        self.tell(
+            Diagnostic::error(codes::E0105, span, format!("expected `{own}`"))
+                .help(format!("write `{own}`"))
+                .maybe(vec![Edit::replace(span, own)]),
+        );
+        true
+    }
+
+    /// A word between a level and its condition that says nothing: `rollback after 5m when`, `rollback the release when`.
+    pub(super) fn before_when(&mut self, word: &str) -> Parse<()> {
+        let far = (1..6).find(|by| {
+            matches!(self.text_of(self.ahead(*by)), "when" | "if") && self.ahead(*by).kind == Kind::Word
+        });
+        let Some(far) = far.filter(|_| !self.at_word("when") && !self.at_word("if") && !self.first_on_line())
+        else {
+            return Ok(());
+        };
+        let inner = (0..far).any(|by| {
+            matches!(self.text_of(self.ahead(by)), "{" | "}" | ">" | "<" | ">=" | "<=" | "==" | "!=")
+        });
+        if inner {
+            return Ok(());
+        }
+        let after = self.at_word("after") || self.at_word("for");
+        let span = self.pass(far);
+        let message = format!("expected `when` after `{word}`, found `{}`", self.text_in(span));
+        let problem = Diagnostic::error(codes::E0122, span, message);
+        self.tell(match after {
+            true => problem.help(format!("how long stands at the end: `{word} when p95 > 400ms for 5m`")),
+            false => problem.help("take it away").maybe(vec![Edit::replace(span, "")]),
+        });
+        Ok(())
+    }
+
+    /// Gives a clause up that was told.
+    pub(super) fn told<T>(&self) -> Parse<T> {
+        Err(Skip)
+    }
+}
+
+/// Where a query without quotes ends on its line: before what can only belong to the rules.
+fn query_end(line: &str) -> usize {
+    let next = [" expect ", " stale after ", " is ", " in "].iter().filter_map(|word| line.find(word)).min();
+    let close = line.trim_end().strip_suffix('}').map(|rest| rest.trim_end().len());
+    // a brace that the line opens closes there too
+    let open = line.matches('{').count() >= line.matches('}').count();
+    let end = if open { line.len() } else { close.unwrap_or(line.len()) };
+    next.unwrap_or(end).min(end)
+}
