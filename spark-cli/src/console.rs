@@ -64,6 +64,14 @@ impl Console {
         self.keep(written);
     }
 
+    /// A result as it is, without a line's end of its own.
+    pub(crate) fn text(&mut self, text: &str) {
+        if !self.closed {
+            let written = self.out.write_all(text.as_bytes());
+            self.keep(written);
+        }
+    }
+
     /// Brings what was written to the reader.
     pub(crate) fn flush(&mut self) {
         if !self.closed {

@@ -84,12 +84,15 @@ pub(crate) fn load(path: &Path) -> Result<Result<Loaded, Failed>, Failure> {
 }
 
 /// Reads a file, no more of it than a rule file may have and one byte: the loader says what is too long.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    File::open(path).and_then(read_from).map_err(|error| format!("`{}`: {error}", path.display()))
+}
+
+/// As [`read`], from what is open.
+pub(crate) fn read_from(source: impl Read) -> std::io::Result<Vec<u8>> {
     let most = u64::try_from(spark_rules::limits::TEXT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(most).read_to_end(&mut bytes))
-        .map_err(|error| format!("`{}`: {error}", path.display()))?;
+    source.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -15,6 +15,7 @@
 //! ```
 
 pub mod codes;
+pub mod format;
 pub mod limits;
 pub mod sweep;
 pub mod test;
@@ -116,8 +117,16 @@ pub fn load_bytes(
     bytes: &[u8],
     read: &mut dyn FnMut(&str) -> Result<String, String>,
 ) -> Result<Loaded, Failed> {
+    match utf8(root, bytes) {
+        Ok(text) => load(root, text, read),
+        Err(failed) => Err(*failed),
+    }
+}
+
+/// The bytes of a file as text.
+fn utf8<'b>(root: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Failed>> {
     let error = match std::str::from_utf8(bytes) {
-        Ok(text) => return load(root, text, read),
+        Ok(text) => return Ok(text),
         Err(error) => error,
     };
     let mut files = Files::default();
@@ -130,7 +139,7 @@ pub fn load_bytes(
     let message = format!("the file is not UTF-8: the byte 0x{byte:02x} cannot stand here");
     let diagnostic = Diagnostic::error(codes::E0110, SourceSpan { file, start, end }, message)
         .help("save the file as UTF-8");
-    Err(Failed { diagnostics: vec![*diagnostic], files })
+    Err(Box::new(Failed { diagnostics: vec![*diagnostic], files }))
 }
 
 /// The bytes of an included file as text, for the `read` of [`load`].

@@ -26,6 +26,7 @@ use crate::ast;
 use crate::files::Files;
 use crate::test::TestCase;
 pub(crate) use alone::{Declared, Surroundings};
+pub(crate) use names::line_name;
 pub(crate) use problems::Problems;
 pub(crate) use texts::Texts;
 

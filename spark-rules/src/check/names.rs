@@ -10,6 +10,15 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::parser::reference_near;
 
+/// What a one-line trigger is called: `line_N`, in an included file `FILE_line_N`.
+pub(crate) fn line_name(included: Option<&str>, line: u32) -> String {
+    let Some(name) = included else { return format!("line_{line}") };
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let stem = base.strip_suffix(".rules").unwrap_or(base);
+    let plain: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("{plain}_line_{line}")
+}
+
 impl<'t> Checker<'t> {
     /// The blocks of all files; one-line triggers get their names.
     pub(super) fn gather(&mut self, trees: impl IntoIterator<Item = &'t File>) -> Blocks<'t> {
@@ -35,7 +44,9 @@ impl<'t> Checker<'t> {
                                     .also(first, "the first")
                                     .help("give each a line of its own: it is named by its line"),
                                 ),
-                                _ => blocks.triggers.push((self.line_name(tree.number, line), trigger)),
+                                _ => blocks
+                                    .triggers
+                                    .push((line_name(self.texts.included(tree.number), line), trigger)),
                             }
                             last_line = Some((line, trigger.span));
                         }
@@ -45,15 +56,6 @@ impl<'t> Checker<'t> {
             }
         }
         blocks
-    }
-
-    /// `line_N`, in an included file `FILE_line_N`.
-    fn line_name(&self, file: u32, line: u32) -> String {
-        let Some(name) = self.texts.included(file) else { return format!("line_{line}") };
-        let base = name.rsplit('/').next().unwrap_or(name);
-        let stem = base.strip_suffix(".rules").unwrap_or(base);
-        let plain: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        format!("{plain}_line_{line}")
     }
 
     /// Enters all names; one that stands twice is told at its second place.

@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod format;
 mod limits;
 mod load;
 mod manual;
