@@ -12,124 +12,44 @@
 //! }
 //! ```
 
+mod backtest;
+mod band;
+mod cause;
 mod event;
+mod feed;
+mod instants;
 mod look_back;
+mod picture;
 mod recording;
+mod story;
+mod watch;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use spark_core::metrics::MetricsReader;
-use spark_core::{Change, Decision, Engine, Policy, SignalId, State, TimeSpan, Timestamp, Track, TriggerId};
+use spark_core::{Change, Decision, Engine, Policy, Sample, State, Timestamp, TriggerId};
 
+pub use backtest::{Backtest, DecisionChange, Seen, TargetStory, Tried, VariantStory, backtest};
+pub use band::{Axis, BUCKETS_MAX, Band, Rank};
 pub use event::{DecisionEvent, Event, Events, Summary, TriggerEvent};
+pub use instants::{EVALUATIONS_MAX, Instants, ReplayError};
 pub use look_back::look_back;
+pub use picture::{Cell, Picture, Pictures, Spot};
 pub use recording::Recording;
+pub use story::{
+    Close, DecisionStory, ExpectationStory, LevelStory, Progress, SPELLS_MAX, Spell, TriggerStory,
+    UnknownTime,
+};
+pub use watch::{Story, Watched};
 
-use crate::source::file::Record;
+use feed::Feed;
 
-/// Most evaluations of one replay: 10 million are almost five years at 15 s. More come from a misread time (a
-/// sample of 1970 beside one of today), and would run for hours before anybody sees it.
-pub const EVALUATIONS_MAX: u64 = 10_000_000;
-
-/// The instants of a replay: every multiple of `every` since the Unix epoch from `from` to `to`, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instants {
-    // INVARIANT: `from` ≤ `to`, both multiples of `every`, which is not zero; at most EVALUATIONS_MAX
-    from: Timestamp,
-    to: Timestamp,
-    every: TimeSpan,
-    count: u64,
-}
-
-/// Why there is nothing to replay.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplayError {
-    /// No sample at all.
-    #[error("there is no sample, so there is nothing to decide from")]
-    NoSamples,
-    /// No instant lies within the samples.
-    #[error("no multiple of {every} lies between {from} and {to}, so there is no instant to decide at")]
-    NoInstant {
-        /// The first time.
-        from: Timestamp,
-        /// The last time.
-        to: Timestamp,
-        /// The time between instants.
-        every: TimeSpan,
-    },
-    /// The samples span too much time.
-    #[error(
-        "from {from} to {to} there are {count} instants at one every {every}, more than {EVALUATIONS_MAX}: \
-         is a time misread? else take fewer with `--every`, or split the samples"
-    )]
-    TooLong {
-        /// The first time.
-        from: Timestamp,
-        /// The last time.
-        to: Timestamp,
-        /// The time between instants.
-        every: TimeSpan,
-        /// How many instants.
-        count: u64,
-    },
-}
-
-impl Instants {
-    /// The instants within a span of time.
-    ///
-    /// # Errors
-    /// There is none, or there are too many.
-    pub fn within(from: Timestamp, to: Timestamp, every: TimeSpan) -> Result<Self, ReplayError> {
-        let (first, last) = (from.next_multiple(every), to.last_multiple(every));
-        if every.is_zero() || first > last || first < from || last > to {
-            return Err(ReplayError::NoInstant { from, to, every });
-        }
-        let steps = i128::from(last.nanos())
-            .checked_sub(i128::from(first.nanos()))
-            .and_then(|nanos| nanos.checked_div(i128::from(every.nanos())))
-            .and_then(|steps| steps.checked_add(1));
-        let count = steps.and_then(|count| u64::try_from(count).ok()).unwrap_or(u64::MAX);
-        if count > EVALUATIONS_MAX {
-            return Err(ReplayError::TooLong { from, to, every, count });
-        }
-        Ok(Self { from: first, to: last, every, count })
-    }
-
-    /// These instants, and before them those that lie within `span`.
-    ///
-    /// # Errors
-    /// They are too many.
-    pub fn preceded_by(self, span: TimeSpan) -> Result<Self, ReplayError> {
-        Self::within(self.from.minus(span), self.to, self.every)
-    }
-
-    /// The first.
-    pub const fn from(self) -> Timestamp {
-        self.from
-    }
-
-    /// The last.
-    pub const fn to(self) -> Timestamp {
-        self.to
-    }
-
-    /// How many.
-    pub const fn count(self) -> u64 {
-        self.count
-    }
-}
-
-/// A replay on its way: an engine that is given each record in time, and asked at each instant.
+/// A replay on its way: engines that are given each record in time, once, and asked at each instant.
 #[derive(Debug)]
 pub struct Replay<'a> {
+    feed: Feed<'a>,
     engine: Engine,
-    /// What computes `from metrics` from the recording's points, where it has any.
-    reader: Option<MetricsReader>,
-    /// What the recording gives as samples: the reader does not speak for it.
-    given: &'a BTreeSet<(SignalId, Track)>,
-    records: std::iter::Peekable<std::slice::Iter<'a, Record>>,
+    /// The engines of variants of the policy.
+    others: Vec<Engine>,
     next: Option<Timestamp>,
     instants: Instants,
     /// Whether the next decision follows a history that nobody was told of.
@@ -139,15 +59,7 @@ pub struct Replay<'a> {
 impl<'a> Replay<'a> {
     /// A replay at its start. Plans are ignored: the decision is made over all triggers and expectations.
     pub fn new(policy: &Arc<Policy>, recording: &'a Recording, instants: Instants) -> Self {
-        Self {
-            engine: Engine::new(Arc::clone(policy)),
-            reader: recording.has_points().then(|| MetricsReader::new(Arc::clone(policy))),
-            given: recording.given(),
-            records: recording.records().iter().peekable(),
-            next: Some(instants.from),
-            instants,
-            untold: false,
-        }
+        Self::beside(policy, &[], recording, None, instants)
     }
 
     /// A replay whose engine has seen what the recording holds from `from` up to before the first instant, so that
@@ -159,20 +71,45 @@ impl<'a> Replay<'a> {
         from: Timestamp,
         instants: Instants,
     ) -> Self {
-        let mut replay = Self::new(policy, recording, instants);
-        let Some(first) = recording.first_reading() else { return replay };
-        let mut at = first.max(from).next_multiple(instants.every);
-        while at < instants.from {
-            let _ = replay.decide(at);
-            replay.untold = true;
-            let after = at.plus(instants.every);
+        Self::beside(policy, &[], recording, Some(from), instants)
+    }
+
+    /// A replay of a policy and of others beside it, in one pass over the recording; with a history where there is one,
+    /// as by [`Replay::after_history`].
+    ///
+    /// The others are variants of the policy: the same signals in the same order, and other conditions.
+    pub fn beside(
+        policy: &Arc<Policy>,
+        others: &[Arc<Policy>],
+        recording: &'a Recording,
+        history: Option<Timestamp>,
+        instants: Instants,
+    ) -> Self {
+        let mut replay = Self {
+            feed: Feed::new(policy, recording),
+            engine: Engine::new(Arc::clone(policy)),
+            others: others.iter().map(|policy| Engine::new(Arc::clone(policy))).collect(),
+            next: Some(instants.from()),
+            instants,
+            untold: false,
+        };
+        if let Some((first, from)) = recording.first_reading().zip(history) {
+            replay.live_through(first.max(from).next_multiple(instants.every()));
+        }
+        replay
+    }
+
+    fn live_through(&mut self, mut at: Timestamp) {
+        while at < self.instants.from() {
+            let _unheard = self.decide(at, &mut |_| {});
+            self.untold = true;
+            let after = at.plus(self.instants.every());
             // the end of time
             if after == at {
                 break;
             }
             at = after;
         }
-        replay
     }
 
     /// Decides at the next instant; none is left after the last.
@@ -180,64 +117,61 @@ impl<'a> Replay<'a> {
     /// After a history, the first decision's changes are the states of all triggers but those at unknown, as if
     /// they had started there.
     pub fn step(&mut self) -> Option<Decision> {
+        self.step_all(&mut |_| {}).map(|(decision, _)| decision)
+    }
+
+    /// As [`Replay::step`], of the policy and of all others beside it, in their order. Every sample that is taken in on
+    /// the way is shown to `see`.
+    pub fn step_all(&mut self, see: &mut dyn FnMut(&Sample)) -> Option<(Decision, Vec<Decision>)> {
         let at = self.next?;
-        let after = at.plus(self.instants.every);
-        self.next = (after > at && after <= self.instants.to).then_some(after);
-        let mut decision = self.decide(at);
+        let after = at.plus(self.instants.every());
+        self.next = (after > at && after <= self.instants.to()).then_some(after);
+        let (mut decision, others) = self.decide(at, see);
         if std::mem::take(&mut self.untold) {
-            decision.changes = self.states();
+            decision.changes = states(&self.engine);
         }
-        Some(decision)
+        Some((decision, others))
     }
 
-    /// The state of every trigger that is not unknown, as a change, by name.
-    fn states(&self) -> Vec<Change> {
-        let reports = (0u32..).map(TriggerId).zip(self.engine.trigger_reports());
-        let known = reports.filter(|(_, report)| report.state != State::Unknown);
-        let mut states: Vec<Change> = known
-            .map(|(trigger, report)| Change {
-                trigger,
-                name: report.name,
-                state: report.state,
-                since: report.since,
-                value: report.value,
-                margin: report.margin,
-                cause: report.cause,
-            })
-            .collect();
-        states.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        states
-    }
-
-    fn decide(&mut self, at: Timestamp) -> Decision {
-        while let Some(record) = self.records.next_if(|record| record.at() <= at) {
-            match record {
-                // what is kept was decided by the recording, in the order of its files
-                Record::Sample(sample) => {
-                    let _ = self.engine.observe(sample);
-                }
-                Record::Point(track, point) => {
-                    if let Some(reader) = &mut self.reader {
-                        let _ = reader.observe(*track, point.clone());
-                    }
-                }
-                Record::Undeclared { .. } => {}
+    fn decide(&mut self, at: Timestamp, see: &mut dyn FnMut(&Sample)) -> (Decision, Vec<Decision>) {
+        let Self { feed, engine, others, .. } = self;
+        feed.until(at, &mut |sample| {
+            see(sample);
+            for engine in std::iter::once(&mut *engine).chain(others.iter_mut()) {
+                let _ = engine.observe(sample);
             }
-        }
-        if let Some(reader) = &mut self.reader {
-            for sample in reader.samples_at(at) {
-                if !self.given.contains(&(sample.signal, sample.track)) {
-                    let _ = self.engine.observe(&sample);
-                }
-            }
-        }
-        self.engine.evaluate(at)
+        });
+        (engine.evaluate(at), others.iter_mut().map(|engine| engine.evaluate(at)).collect())
     }
 
-    /// The engine as of the last instant, for its reports.
+    /// The policy's engine as of the last instant, for its reports.
     pub const fn engine(&self) -> &Engine {
         &self.engine
     }
+
+    /// The engines of the others beside it.
+    pub fn others(&self) -> &[Engine] {
+        &self.others
+    }
+}
+
+/// The state of every trigger that is not unknown, as a change, by name.
+fn states(engine: &Engine) -> Vec<Change> {
+    let reports = (0u32..).map(TriggerId).zip(engine.trigger_reports());
+    let known = reports.filter(|(_, report)| report.state != State::Unknown);
+    let mut states: Vec<Change> = known
+        .map(|(trigger, report)| Change {
+            trigger,
+            name: report.name,
+            state: report.state,
+            since: report.since,
+            value: report.value,
+            margin: report.margin,
+            cause: report.cause,
+        })
+        .collect();
+    states.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    states
 }
 
 /// Replays a recording, and gives every event to `each`, the summary last.
@@ -274,26 +208,18 @@ pub fn replay_with<E>(
             each(&event)?;
         }
         done = done.saturating_add(1);
-        progress(done, instants.count);
+        progress(done, instants.count());
         last = Some(decision);
     }
     if let Some(decision) = &last {
-        each(&Event::Summary(Summary {
-            from: instants.from,
-            to: instants.to,
-            evaluations: done,
-            samples: recording.samples(),
-            dropped: recording.dropped(),
-            conflicts: recording.conflicts(),
-            decision: decision.verdict,
-        }))?;
+        each(&Event::Summary(recording.summary(instants, done, decision.verdict)))?;
     }
     Ok(last)
 }
 
 #[cfg(test)]
 mod tests {
-    use spark_core::{Reading, Sample, Verdict};
+    use spark_core::{Reading, SignalId, TimeSpan, Track, Verdict};
 
     use super::*;
 

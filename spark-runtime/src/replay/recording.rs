@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spark_core::{Reading, Sample, SignalId, TimeSpan, Timestamp, Track};
+use spark_core::{Reading, Sample, SignalId, TimeSpan, Timestamp, Track, Verdict};
 
-use super::{Instants, ReplayError};
+use super::{Instants, ReplayError, Summary};
 use crate::source::file::Record;
 
 /// Records of sample files.
@@ -106,6 +106,19 @@ impl Recording {
     /// How many contradicted the one before them.
     pub const fn conflicts(&self) -> u64 {
         self.conflicts
+    }
+
+    /// What a replay of it was made of, and how it ended.
+    pub(super) const fn summary(&self, instants: Instants, evaluations: u64, decision: Verdict) -> Summary {
+        Summary {
+            from: instants.from(),
+            to: instants.to(),
+            evaluations,
+            samples: self.samples,
+            dropped: self.dropped,
+            conflicts: self.conflicts,
+            decision,
+        }
     }
 
     pub(super) fn records(&self) -> &[Record] {
