@@ -15,7 +15,7 @@ mod stages;
 mod tests;
 mod texts;
 mod triggers;
-mod units;
+pub(crate) mod units;
 mod warnings;
 
 use std::collections::{HashMap, HashSet};

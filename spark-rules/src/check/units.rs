@@ -5,7 +5,7 @@ use spark_core::{Dimension, Operator, Quantity, Unit, WindowFunction};
 
 /// What a value is, as far as it can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
+pub(crate) enum Type {
     /// Something in it was wrong and has been told: it goes with everything.
     Wrong,
     /// A number without a unit: a count or a number, whichever is asked for.
@@ -16,19 +16,19 @@ pub(super) enum Type {
     Quotient,
 }
 
-pub(super) const fn of(dimension: Dimension) -> Type {
+pub(crate) const fn of(dimension: Dimension) -> Type {
     Type::Of(Unit::of(dimension))
 }
 
 /// A dimension per time; a number per time is a count per time, because they are written alike.
-pub(super) fn per_time(dimension: Dimension) -> Type {
+pub(crate) fn per_time(dimension: Dimension) -> Type {
     let dimension = if dimension == Dimension::Number { Dimension::Count } else { dimension };
     Type::Of(Unit::per_time(dimension))
 }
 
 impl Type {
     /// The type of a literal.
-    pub(super) fn of_literal(value: &Quantity) -> Self {
+    pub(crate) fn of_literal(value: &Quantity) -> Self {
         match value.unit {
             Unit { dimension: Dimension::Number, per_time: false } => Self::Plain,
             Unit { dimension, per_time: true } => per_time(dimension),
@@ -44,7 +44,7 @@ impl Type {
     }
 
     /// The unit that values of it are shown in.
-    pub(super) fn unit(self) -> Unit {
+    pub(crate) fn unit(self) -> Unit {
         match self {
             Self::Of(unit) => unit,
             Self::Plain => Unit::of(Dimension::Count),
@@ -118,7 +118,7 @@ pub(super) fn unify(a: Type, b: Type) -> Option<Type> {
 }
 
 /// The type of a calculation; none where it has no meaning.
-pub(super) fn calculated(operator: Operator, a: Type, b: Type) -> Option<Type> {
+pub(crate) fn calculated(operator: Operator, a: Type, b: Type) -> Option<Type> {
     if a == Type::Wrong || b == Type::Wrong {
         return Some(Type::Wrong);
     }
@@ -165,7 +165,7 @@ fn quotient(a: Type, b: Type) -> Option<Type> {
 }
 
 /// The type of a function of a window; else why it does not fit.
-pub(super) fn windowed(function: WindowFunction, unit: Unit) -> Result<Type, &'static str> {
+pub(crate) fn windowed(function: WindowFunction, unit: Unit) -> Result<Type, &'static str> {
     let adds_up = !unit.per_time && unit.dimension != Dimension::Ratio;
     match function {
         WindowFunction::Count => Ok(of(Dimension::Count)),

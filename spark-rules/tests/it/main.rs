@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod explain;
 mod format;
 mod limits;
 mod load;

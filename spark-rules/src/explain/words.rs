@@ -1,0 +1,79 @@
+//! The words that sentences have for the signs of the rule language, for the writer and the reader alike.
+
+use spark_core::{Operator, Relation};
+
+/// Types, and how a sentence calls them.
+pub(super) const TYPES: &[(&str, &str)] = &[
+    ("duration", "a duration"),
+    ("ratio", "a ratio"),
+    ("counter", "a counter"),
+    ("count", "a count"),
+    ("rate", "a rate"),
+    ("bytes", "an amount of bytes"),
+    ("money", "an amount of money"),
+    ("number", "a number"),
+];
+
+/// Relations behind `is`.
+pub(super) const RELATIONS: &[(&str, Relation)] = &[
+    ("above", Relation::Above),
+    ("at least", Relation::AtLeast),
+    ("below", Relation::Below),
+    ("at most", Relation::AtMost),
+    ("exactly", Relation::Equal),
+    ("other than", Relation::NotEqual),
+];
+
+/// Signs of calculation.
+pub(super) const OPERATORS: &[(&str, Operator)] = &[
+    ("plus", Operator::Add),
+    ("minus", Operator::Subtract),
+    ("times", Operator::Multiply),
+    ("divided by", Operator::Divide),
+];
+
+/// Functions of windows, quantiles aside, and what stands before their signal.
+pub(super) const FUNCTIONS: &[(&str, &str)] = &[
+    ("avg", "the average of"),
+    ("min", "the smallest"),
+    ("max", "the largest"),
+    ("sum", "the sum of"),
+    ("count", "the number of samples of"),
+    ("stddev", "the standard deviation of"),
+    ("increase", "the increase of"),
+    ("rate", "the growth rate of"),
+    ("delta", "the change of"),
+    ("slope", "the slope of"),
+    ("correlation", "the correlation of"),
+];
+
+/// What stands behind the number of a quantile: `the 95th percentile of`.
+pub(super) const PERCENTILE: &str = " percentile of";
+
+pub(super) fn a_type(word: &str) -> &str {
+    TYPES.iter().find(|(own, _)| *own == word).map_or(word, |(_, said)| said)
+}
+
+pub(super) fn relation(relation: Relation) -> &'static str {
+    RELATIONS.iter().find(|(_, own)| *own == relation).map_or("", |(word, _)| word)
+}
+
+pub(super) fn operator(operator: Operator) -> &'static str {
+    OPERATORS.iter().find(|(_, own)| *own == operator).map_or("", |(word, _)| word)
+}
+
+/// What stands before the signal of a function of a window.
+pub(super) fn function(name: &str) -> String {
+    if let Some((_, words)) = FUNCTIONS.iter().find(|(own, _)| *own == name) {
+        return (*words).to_owned();
+    }
+    let percent = name.strip_prefix('p').unwrap_or(name);
+    let ending = match percent {
+        _ if percent.ends_with("11") || percent.ends_with("12") || percent.ends_with("13") => "th",
+        _ if percent.ends_with('1') => "st",
+        _ if percent.ends_with('2') => "nd",
+        _ if percent.ends_with('3') => "rd",
+        _ => "th",
+    };
+    format!("the {percent}{ending}{PERCENTILE}")
+}

@@ -1,0 +1,155 @@
+//! Signals, triggers and plans.
+
+use spark_core::{Severity, Signal};
+
+use super::{Writer, listed, span_text, subject};
+use crate::ast::{self, Clause, PlanClause, SignalClause, Source, SourceUnit, TriggerClause};
+use crate::explain::{rule, words};
+
+impl Writer<'_> {
+    /// `name` is the policy's: that of a one-line trigger is made from its place.
+    pub(in crate::explain) fn trigger(&mut self, name: &str, tree: &ast::Trigger) -> String {
+        self.told.insert(name.to_owned());
+        let mut parts: Vec<(u8, String)> = tree
+            .clauses
+            .iter()
+            .map(|clause| (place(clause), clause))
+            .map(|(at, clause)| (at, self.trigger_clause(clause)))
+            .collect();
+        for (at, default) in [
+            (CLEAR, "comes back as soon as what raised it no longer holds"),
+            (UNKNOWN, "while unknown it holds"),
+        ] {
+            if !parts.iter().any(|(other, _)| *other == at) {
+                parts.push((at, default.to_owned()));
+            }
+        }
+        parts.sort_by_key(|(at, _)| *at);
+        let parts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
+        let title = tree.title.as_ref().map(|title| &title.value);
+        format!("{} {}.", subject(name, title), parts.join("; "))
+    }
+
+    fn trigger_clause(&mut self, clause: &Clause<TriggerClause>) -> String {
+        match &clause.kind {
+            TriggerClause::Level(severity, condition) => {
+                let does = match severity {
+                    Severity::Warn => "warns",
+                    Severity::Hold => "holds the release",
+                    Severity::Rollback => "rolls the release back",
+                };
+                format!("{does} when {}", self.condition(condition))
+            }
+            TriggerClause::Clear(condition) => format!("comes back when {}", self.condition(condition)),
+            TriggerClause::Given(condition) => {
+                format!("judges only while {} (otherwise it is unknown)", self.condition(condition))
+            }
+            TriggerClause::Unless(names) => {
+                let names: Vec<String> = names.iter().map(|name| self.named(&name.text)).collect();
+                format!("says nothing while {} shows the same level or a higher one", listed(&names, "or"))
+            }
+            TriggerClause::Unknown(None) => "while unknown it holds".to_owned(),
+            TriggerClause::Unknown(Some(after)) => {
+                format!("while unknown it holds, and rolls back after {}", self.length(after))
+            }
+            TriggerClause::Runbook(text) => format!("has the runbook {}", rule::quoted(&text.value)),
+            TriggerClause::Owner(text) => format!("is owned by {}", rule::quoted(&text.value)),
+        }
+    }
+
+    pub(in crate::explain) fn signal(&mut self, signal: &Signal, tree: &ast::Signal) -> String {
+        self.told.insert(signal.name.clone());
+        let mut kind = String::new();
+        let mut from = String::new();
+        let mut believed = span_text(signal.stale_after);
+        let mut expected = String::new();
+        for clause in &tree.clauses {
+            match &clause.kind {
+                SignalClause::Is(name) => kind = words::a_type(&name.text).to_owned(),
+                SignalClause::From { source, unit } => from = self.from(source, unit.as_ref()),
+                SignalClause::StaleAfter(length) => believed = self.length(length),
+                SignalClause::Expect(compare) => {
+                    let test = self.against(&compare.test);
+                    expected = format!("; it is expected to be {test} (the release holds while it is not)");
+                }
+            }
+        }
+        let title = tree.title.as_ref().map(|title| &title.value);
+        let subject = subject(&signal.name, title);
+        format!("{subject} is {kind}, {from}; each sample is believed for {believed}{expected}.")
+    }
+
+    fn from(&self, source: &Source, unit: Option<&SourceUnit>) -> String {
+        let source = match source {
+            Source::Metrics(metrics) => {
+                let over = metrics.over.as_ref();
+                let over =
+                    over.map_or_else(String::new, |over| format!(" over the last {}", self.length(over)));
+                format!("computed from the metrics {}{over}", fenced(&rule::metrics(&metrics.root)))
+            }
+            Source::Prometheus(query) => format!("asked of Prometheus as {}", rule::quoted(&query.value)),
+            Source::Sql(query) => format!("asked of a database as {}", rule::quoted(&query.value)),
+            Source::Push => "handed in by push".to_owned(),
+        };
+        let Some(unit) = unit else { return source };
+        let unit = match (unit.unit.as_str(), unit.per.as_deref()) {
+            (unit, None) => unit.to_owned(),
+            ("", Some(per)) => format!("1/{per}"),
+            (unit, Some(per)) => format!("{unit}/{per}"),
+        };
+        format!("{source} in {unit}")
+    }
+
+    pub(in crate::explain) fn plan(&mut self, tree: &ast::Plan) -> String {
+        let mut stages = Vec::new();
+        let mut proceed = String::new();
+        for clause in &tree.clauses {
+            match &clause.kind {
+                PlanClause::Stage { share, duration } => {
+                    let (share, time) = (self.literal(&share.value, share.span), self.length(duration));
+                    stages.push(match stages.is_empty() {
+                        true => format!("sends {share} of the traffic to the new version for {time}"),
+                        false => format!("then {share} for {time}"),
+                    });
+                }
+                PlanClause::Proceed(condition) => {
+                    proceed = format!(", provided that {}", self.condition(condition));
+                }
+            }
+        }
+        let title = tree.title.as_ref().map(|title| &title.value);
+        format!(
+            "{} {}; a stage is left once its time is served and the decision is proceed{proceed}.",
+            subject(&tree.name.text, title),
+            stages.join(", ")
+        )
+    }
+}
+
+const CLEAR: u8 = 3;
+const UNKNOWN: u8 = 6;
+
+/// The order in which a trigger's clauses are told.
+const fn place(clause: &Clause<TriggerClause>) -> u8 {
+    match clause.kind {
+        TriggerClause::Level(Severity::Warn, _) => 0,
+        TriggerClause::Level(Severity::Hold, _) => 1,
+        TriggerClause::Level(Severity::Rollback, _) => 2,
+        TriggerClause::Clear(_) => CLEAR,
+        TriggerClause::Given(_) => 4,
+        TriggerClause::Unless(_) => 5,
+        TriggerClause::Unknown(_) => UNKNOWN,
+        TriggerClause::Runbook(_) => 7,
+        TriggerClause::Owner(_) => 8,
+    }
+}
+
+/// Text between backticks, more of them than stand in it.
+fn fenced(text: &str) -> String {
+    let most = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(most.saturating_add(1));
+    match most {
+        0 => format!("{fence}{text}{fence}"),
+        _ => format!("{fence} {text} {fence}"),
+    }
+}
