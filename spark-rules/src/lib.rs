@@ -15,6 +15,7 @@
 //! ```
 
 pub mod codes;
+pub mod export;
 pub mod explain;
 pub mod format;
 pub mod limits;

@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod export;
 mod explain;
 mod format;
 mod limits;
