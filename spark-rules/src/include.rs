@@ -142,7 +142,7 @@ fn path_of(item: &Item) -> Option<Text> {
 
 /// Why a path is refused.
 #[derive(Debug, PartialEq, Eq)]
-enum Refused {
+pub(crate) enum Refused {
     Absolute,
     Outside,
     Backslash,
@@ -172,7 +172,7 @@ impl Refused {
 }
 
 /// The path relative to the root's folder, from a path relative to `here`.
-fn resolve(here: &str, path: &str) -> Result<String, Refused> {
+pub(crate) fn resolve(here: &str, path: &str) -> Result<String, Refused> {
     let mut letters = path.chars();
     let drive = letters.next().is_some_and(|c| c.is_ascii_alphabetic()) && letters.next() == Some(':');
     if path.contains("://") {

@@ -15,10 +15,11 @@
 //! ```
 
 pub mod codes;
-pub mod export;
 pub mod explain;
+pub mod export;
 pub mod format;
 pub mod limits;
+pub mod mutate;
 pub mod sweep;
 pub mod test;
 

@@ -41,6 +41,8 @@ pub(crate) struct Surroundings<'t> {
     pub(crate) trees: Vec<&'t File>,
     /// What the signals of each tree are.
     pub(crate) declared: Vec<&'t Declared>,
+    /// Whether a file of the policy is not known, so that no name can be told as unknown.
+    pub(crate) blind: bool,
 }
 
 impl Surroundings<'_> {
@@ -53,6 +55,7 @@ impl Surroundings<'_> {
             super::settings::every(&self.trees),
             self.trees.iter().copied(),
         );
+        checker.doubtful = checker.doubtful.take().filter(|_| !self.blind);
         let blocks = checker.gather(self.trees.iter().copied());
         checker.declare(&blocks);
         checker.plans_broken = blocks.plans.iter().any(|plan| plan.broken);
