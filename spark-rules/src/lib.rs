@@ -20,6 +20,7 @@ pub mod export;
 pub mod format;
 pub mod limits;
 pub mod mutate;
+pub mod session;
 pub mod sweep;
 pub mod test;
 
