@@ -19,7 +19,8 @@ const QUOTE_CHARS: usize = 120;
 pub(crate) struct Rules {
     /// What they say.
     pub(crate) policy: Arc<Policy>,
-    files: Files,
+    /// The text they were read from.
+    pub(crate) files: Files,
 }
 
 impl Rules {

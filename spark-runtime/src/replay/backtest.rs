@@ -84,11 +84,17 @@ impl Tried {
         let (levels, only) = match self {
             Self::Expectation(signal) => {
                 let story = story.expectations.iter().find(|story| story.signal == signal)?;
+                // as of a trigger: negative where it fired
+                let turned = |mut close: Close| {
+                    let margin = &mut close.measured.margin.value;
+                    margin.set_sign_negative(margin.is_sign_positive() && !margin.is_zero());
+                    close
+                };
                 return Some(TargetStory {
                     fires: story.unmet,
                     first: story.first,
                     time: story.time,
-                    closest: story.worst,
+                    closest: story.worst.map(turned),
                     longest: None,
                 });
             }

@@ -89,6 +89,15 @@ impl LevelStory {
         )
     }
 
+    /// The farthest point of a run of truth that ended, or still lasts, without firing.
+    pub fn nearest_peak(&self) -> Option<Measured> {
+        let points = [self.missed, self.rising.filter(|_| self.fires == 0)];
+        let farthest = points.into_iter().flatten().reduce(|best, next| {
+            if next.measured.margin.value < best.measured.margin.value { next } else { best }
+        });
+        farthest.map(|close| close.measured)
+    }
+
     /// The first instant at the level.
     pub fn first(&self) -> Option<Timestamp> {
         self.spells.first().map(|spell| spell.from)

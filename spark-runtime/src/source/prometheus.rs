@@ -157,14 +157,31 @@ impl PrometheusSource {
         to: Timestamp,
         step: TimeSpan,
     ) -> Result<Vec<Sample>, SourceError> {
+        self.range_told(policy, from, to, step, Arc::new(|_| {})).await.map(|(samples, _)| samples)
+    }
+
+    /// As [`range`](Self::range), with the pieces of the range that were not answered; `told` hears of every answer.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub async fn range_told(
+        &self,
+        policy: &Policy,
+        from: Timestamp,
+        to: Timestamp,
+        step: TimeSpan,
+        told: Arc<dyn Fn(Answered) + Send + Sync>,
+    ) -> Result<(Vec<Sample>, Vec<Unheard>), SourceError> {
         let chunks = chunks(from, to, step)?;
         let questions = questions(policy, &self.server.config);
+        let all = questions.len().saturating_mul(chunks.len());
+        let count = Arc::new(Count { done: AtomicUsize::new(0), of: all, told });
         let mut jobs = JoinSet::new();
         let reach = Arc::new(Reach::default());
         for (place, question) in questions.iter().cloned().enumerate() {
             let (server, reach) = (Arc::clone(&self.server), Arc::clone(&reach));
-            let chunks = chunks.clone();
-            jobs.spawn(async move { (place, server.over_chunks(&question, &chunks, &reach).await) });
+            let (chunks, count) = (chunks.clone(), Arc::clone(&count));
+            jobs.spawn(async move { (place, server.over_chunks(&question, &chunks, &reach, &count).await) });
         }
         let mut histories: Vec<Option<History>> = vec![None; questions.len()];
         while let Some(done) = jobs.join_next().await {
@@ -181,9 +198,50 @@ impl PrometheusSource {
             let reason = reason.unwrap_or_else(|| "the query was given up".to_owned());
             return Err(SourceError::Unanswered { signal: question.name.clone(), reason });
         }
-        let mut samples: Vec<Sample> = histories.into_iter().flatten().flat_map(|h| h.samples).collect();
-        samples.sort_by_key(|sample| sample.at);
-        Ok(samples)
+        let (mut samples, mut unheard) = (Vec::new(), Vec::new());
+        for history in histories.into_iter().flatten() {
+            samples.extend(history.samples);
+            unheard.extend(history.unheard);
+        }
+        samples.sort_by_key(|sample: &Sample| sample.at);
+        Ok((samples, unheard))
+    }
+}
+
+/// How many of a range's queries are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// How many were answered or failed.
+    pub done: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+/// A piece of a range for which a signal's query was not answered: its readings there are failed ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unheard {
+    /// The signal.
+    pub signal: String,
+    /// The first instant of the piece.
+    pub from: Timestamp,
+    /// The last.
+    pub to: Timestamp,
+    /// Why.
+    pub words: String,
+}
+
+/// Counts a range's queries.
+struct Count {
+    done: AtomicUsize,
+    of: usize,
+    told: Arc<dyn Fn(Answered) + Send + Sync>,
+}
+
+impl Count {
+    fn one_more(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        (self.told)(Answered { done: count(done), of: count(self.of) });
     }
 }
 
@@ -193,6 +251,19 @@ struct History {
     samples: Vec<Sample>,
     answered: bool,
     failure: Option<String>,
+    /// The pieces without an answer; those that follow each other for one reason are one.
+    unheard: Vec<Unheard>,
+}
+
+impl History {
+    fn unheard(&mut self, question: &Question, when: When, words: &str) {
+        let Some(from) = when.instants().next() else { return };
+        let to = when.instants().last().unwrap_or(from);
+        match self.unheard.last_mut() {
+            Some(last) if last.words == words => last.to = to,
+            _ => self.unheard.push(Unheard { signal: question.name.clone(), from, to, words: words.to_owned() }),
+        }
+    }
 }
 
 /// A query that was not answered.
@@ -246,7 +317,13 @@ impl Server {
         }
     }
 
-    async fn over_chunks(&self, question: &Question, chunks: &[When], reach: &Reach) -> History {
+    async fn over_chunks(
+        &self,
+        question: &Question,
+        chunks: &[When],
+        reach: &Reach,
+        count: &Count,
+    ) -> History {
         let mut history = History::default();
         let mut joined = join::Joined::default();
         let mut lost: Option<String> = None;
@@ -269,11 +346,13 @@ impl Server {
                     joined.add(question, &answer, *when, &mut history.samples);
                 }
                 Err(words) => {
+                    history.unheard(question, *when, &words);
                     let instants = when.instants();
                     history.samples.extend(instants.flat_map(|at| question.failed(at, &words)));
                     history.failure.get_or_insert(words);
                 }
             }
+            count.one_more();
         }
         history
     }

@@ -1,0 +1,55 @@
+//! Tables of text: columns as wide as what stands in them.
+
+use crate::console::{Console, faint};
+
+/// A table on its way.
+pub(super) struct Grid {
+    /// A heading, and whether its column is of numbers.
+    head: Vec<(String, bool)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Grid {
+    /// A table with these columns; those whose heading starts with `>` are aligned to the right.
+    pub(super) fn new<'a>(head: impl IntoIterator<Item = &'a str>) -> Self {
+        let column = |text: &str| match text.strip_prefix('>') {
+            Some(text) => (text.to_owned(), true),
+            None => (text.to_owned(), false),
+        };
+        Self { head: head.into_iter().map(column).collect(), rows: Vec::new() }
+    }
+
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(super) fn print(&self, console: &mut Console) {
+        let widths: Vec<usize> = self
+            .head
+            .iter()
+            .enumerate()
+            .map(|(place, (head, _))| {
+                let cells = self.rows.iter().filter_map(|row| row.get(place));
+                cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(head.chars().count())
+            })
+            .collect();
+        let line = |cells: &mut dyn Iterator<Item = &str>| {
+            let columns = cells.zip(&self.head).zip(&widths);
+            let cells: Vec<String> = columns
+                .map(|((cell, (_, right)), width)| match right {
+                    true => format!("{cell:>width$}"),
+                    false => format!("{cell:width$}"),
+                })
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        };
+        console.line(faint(&line(&mut self.head.iter().map(|(head, _)| head.as_str()))));
+        for row in &self.rows {
+            console.line(line(&mut row.iter().map(String::as_str)));
+        }
+    }
+}

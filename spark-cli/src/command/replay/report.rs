@@ -1,0 +1,263 @@
+//! A backtest for people: what would have fired, how far it was from firing, what was unknown and why, and the time at
+//! each decision.
+
+use rust_decimal::Decimal;
+use spark_core::{Measured, Quantity, State, TimeSpan, Verdict};
+use spark_runtime::replay::{Backtest, Close, LevelStory, Story, Summary};
+
+use super::grid::Grid;
+use super::strip;
+use crate::console::{Console, strong, verdict};
+use crate::rules::Rules;
+use crate::table::{headline, short};
+
+/// Times at one level that are shown without `-v`.
+const SPELLS_SHOWN: usize = 10;
+/// Strips of triggers that are shown without `-v`.
+const STRIPS_SHOWN: usize = 12;
+/// What stands where there is nothing.
+pub(super) const NONE: &str = "-";
+
+pub(super) fn print(console: &mut Console, rules: &Rules, backtest: &Backtest) {
+    let story = &backtest.story;
+    console.line("");
+    console.line(told(&backtest.summary));
+    console.line(headline(&backtest.last));
+    console.line("");
+    console.line(shares(story));
+    strips(console, story);
+    fired(console, story);
+    missed(console, story);
+    unknown(console, story);
+    expected(console, rules, story);
+}
+
+/// What a replay was made of.
+pub(super) fn told(summary: &Summary) -> String {
+    format!(
+        "{} evaluations from {} to {}, {} samples ({} late and dropped, {} in conflict)",
+        summary.evaluations, summary.from, summary.to, summary.samples, summary.dropped, summary.conflicts
+    )
+}
+
+fn shares(story: &Story) -> String {
+    let decision = &story.decision;
+    let share = |of: Verdict| {
+        format!("{} {} ({})", verdict(of), percent(decision.share(of)), span(decision.time(of)))
+    };
+    let times = [Verdict::Proceed, Verdict::Hold, Verdict::Rollback].map(share).join(", ");
+    let changes = decision.changes;
+    let word = if changes == 1 { "change" } else { "changes" };
+    format!("{times}; {changes} {word} of the decision")
+}
+
+/// Hundredths of a percent as a percentage with at most one place; what is there never reads as nothing.
+pub(super) fn percent(share: u64) -> String {
+    match share {
+        1..=9 => "<0.1%".to_owned(),
+        _ => format!(
+            "{}%",
+            Decimal::from(share)
+                .checked_div(Decimal::ONE_HUNDRED)
+                .unwrap_or_default()
+                .round_dp(1)
+                .normalize()
+        ),
+    }
+}
+
+/// A length of time in words that stay short.
+pub(super) fn span(span: TimeSpan) -> String {
+    span.to_string()
+}
+
+fn strips(console: &mut Console, story: &Story) {
+    let shown = |name: &str| name.chars().count();
+    let moved: Vec<_> = story
+        .triggers
+        .iter()
+        .filter(|trigger| trigger.band.cells().iter().flatten().any(|state| *state != State::Ok))
+        .collect();
+    let most = if console.verbose() { usize::MAX } else { STRIPS_SHOWN };
+    let names = moved.iter().take(most).map(|trigger| shown(&trigger.name));
+    let indent = names.max().unwrap_or(0).max("decision".len()).saturating_add(2);
+    let mut strips = vec![("decision".to_owned(), strip::text(&story.decision.band, indent))];
+    strips.extend(
+        moved.iter().take(most).map(|trigger| (trigger.name.clone(), strip::text(&trigger.band, indent))),
+    );
+    console.line("");
+    strip::print(console, &strips);
+    if let Some(more) = moved.len().checked_sub(most).filter(|more| *more > 0) {
+        console.line(format!("… and {more} more triggers that were not ok throughout: `-v` shows them"));
+    }
+}
+
+fn fired(console: &mut Console, story: &Story) {
+    let most = if console.verbose() { usize::MAX } else { SPELLS_SHOWN };
+    let mut grid = Grid::new([
+        "fired",
+        "level",
+        "from",
+        "to",
+        ">lasted",
+        ">peak",
+        ">threshold",
+        ">beyond by",
+        ">at least by",
+    ]);
+    let mut left_out = Vec::new();
+    for trigger in &story.triggers {
+        for level in &trigger.levels {
+            for spell in level.spells.iter().take(most) {
+                let peak = spell.peak.map(|close| close.measured);
+                grid.row([
+                    trigger.name.clone(),
+                    level.severity.as_str().to_owned(),
+                    spell.from.to_string(),
+                    spell.to.map_or("the end".to_owned(), |to| to.to_string()),
+                    span(spell.lasted),
+                    peak.map_or(NONE.to_owned(), |measured| quantity(measured.value)),
+                    peak.map_or(NONE.to_owned(), |measured| quantity(measured.threshold)),
+                    beyond(spell.peak),
+                    beyond(spell.least),
+                ]);
+            }
+            let shown = level.spells.len().min(most);
+            let shown = u64::try_from(shown).unwrap_or(u64::MAX);
+            if level.fires > shown {
+                left_out.push(format!(
+                    "{} was at {} {} times, {} all together; the first {shown} are shown",
+                    trigger.name,
+                    level.severity.as_str(),
+                    level.fires,
+                    span(level.time)
+                ));
+            }
+        }
+    }
+    console.line("");
+    match grid.is_empty() {
+        true => console.line(strong("nothing would have fired")),
+        false => grid.print(console),
+    }
+    left_out.iter().for_each(|words| console.line(words));
+}
+
+/// How near each level came that never was reached.
+fn missed(console: &mut Console, story: &Story) {
+    let mut grid = Grid::new(["did not fire", "level", "nearest miss"]);
+    for trigger in &story.triggers {
+        for level in trigger.levels.iter().filter(|level| level.fires == 0) {
+            grid.row([trigger.name.clone(), level.severity.as_str().to_owned(), miss(level)]);
+        }
+    }
+    if !grid.is_empty() {
+        console.line("");
+        grid.print(console);
+    }
+}
+
+/// How near a level came, in words.
+pub(super) fn miss(level: &LevelStory) -> String {
+    if let Some(longest) = level.longest {
+        return format!(
+            "true for {} of {} at {}{}",
+            span(longest.held),
+            span(longest.needed),
+            longest.at,
+            level.nearest_peak().map(|peak| format!(", up to {}", quantity(peak.value))).unwrap_or_default()
+        );
+    }
+    match level.nearest {
+        Some(close) => near(close),
+        None => "it was never known".to_owned(),
+    }
+}
+
+/// How near a comparison came.
+pub(super) fn near(close: Close) -> String {
+    let Measured { value, threshold, margin, .. } = close.measured;
+    format!(
+        "{} away: {} against {} at {}",
+        distance(margin, threshold),
+        quantity(value),
+        quantity(threshold),
+        close.at
+    )
+}
+
+fn unknown(console: &mut Console, story: &Story) {
+    let mut grid = Grid::new(["unknown", ">time", ">evaluations", "because"]);
+    for trigger in &story.triggers {
+        for unknown in &trigger.unknown {
+            grid.row([
+                trigger.name.clone(),
+                span(unknown.time),
+                format!("{} of {}", unknown.instants, story.evaluations),
+                unknown.cause.clone(),
+            ]);
+        }
+    }
+    if !grid.is_empty() {
+        console.line("");
+        grid.print(console);
+    }
+}
+
+fn expected(console: &mut Console, rules: &Rules, story: &Story) {
+    if story.expectations.is_empty() {
+        return;
+    }
+    let mut grid = Grid::new([
+        "expected",
+        ">unmet",
+        "first",
+        ">time unmet",
+        ">time unknown",
+        ">worst",
+        ">limit",
+        "rule",
+    ]);
+    for expectation in &story.expectations {
+        let worst = expectation.worst.map(|close| close.measured);
+        let shown = |quantity_of: fn(Measured) -> Quantity| {
+            worst.map_or(NONE.to_owned(), |measured| quantity(quantity_of(measured)))
+        };
+        let rule = worst.map_or(NONE.to_owned(), |measured| rules.quote(measured.span));
+        grid.row([
+            expectation.name.clone(),
+            format!("{}x", expectation.unmet),
+            expectation.first.map_or(NONE.to_owned(), |at| at.to_string()),
+            span(expectation.time),
+            span(expectation.unknown),
+            shown(|measured| measured.value),
+            shown(|measured| measured.threshold),
+            rule,
+        ]);
+    }
+    console.line("");
+    grid.print(console);
+}
+
+pub(super) fn quantity(quantity: Quantity) -> String {
+    short(&quantity.to_string())
+}
+
+/// How far beyond its threshold something was.
+pub(super) fn beyond(close: Option<Close>) -> String {
+    close.map_or(NONE.to_owned(), |close| {
+        let Measured { threshold, margin, .. } = close.measured;
+        let beyond = Decimal::ZERO.checked_sub(margin.value).unwrap_or(margin.value);
+        distance(Quantity { value: beyond, ..margin }, threshold)
+    })
+}
+
+/// A distance with its part of the threshold.
+fn distance(distance: Quantity, threshold: Quantity) -> String {
+    let percent = distance
+        .value
+        .checked_div(threshold.value.abs())
+        .and_then(|part| part.checked_mul(Decimal::ONE_HUNDRED))
+        .map(|percent| format!(" ({}%)", percent.round_dp(1).normalize()));
+    format!("{}{}", quantity(distance), percent.unwrap_or_default())
+}
