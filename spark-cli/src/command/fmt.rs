@@ -120,7 +120,7 @@ fn exit(check: bool, outcome: &Outcome) -> Exit {
     }
 }
 
-fn summary(console: &Console, check: bool, count: usize, outcome: &Outcome) {
+fn summary(console: &mut Console, check: bool, count: usize, outcome: &Outcome) {
     let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
     let left = outcome.mistaken.saturating_add(outcome.defects);
     let same = count.saturating_sub(outcome.changed).saturating_sub(left);
@@ -133,8 +133,9 @@ fn summary(console: &Console, check: bool, count: usize, outcome: &Outcome) {
         parts.push(format!("{} laid out already", files(same)));
     }
     if left > 0 {
-        parts.push(format!("{} left as they are", files(left)));
+        parts.push(format!("{} left as {}", files(left), if left == 1 { "it is" } else { "they are" }));
     }
+    console.flush();
     console.note(parts.join(", "));
 }
 

@@ -91,6 +91,37 @@ fn bad_input() {
     check("bad-input");
 }
 
+/// Files are laid out, or named where they would be; one with mistakes is told of and left alone, the others are not held up.
+#[test]
+fn fmt() {
+    check("fmt");
+}
+
+/// A file is replaced whole, keeps its permissions and stays the target of its link; one that is laid out is not written.
+#[test]
+#[cfg(unix)]
+fn fmt_replaces_files() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let dir = copy_of("fmt");
+    let at = |name: &str| dir.path().join(name);
+    fs::set_permissions(at("messy.rules"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("messy.rules", at("link.rules")).unwrap();
+    let before = fs::metadata(at("messy.rules")).unwrap().ino();
+    printed(dir.path(), "spark fmt link.rules", 0);
+    let after = fs::metadata(at("messy.rules")).unwrap();
+    assert_ne!(after.ino(), before);
+    assert_eq!(after.permissions().mode() & 0o777, 0o640);
+    assert!(fs::symlink_metadata(at("link.rules")).unwrap().is_symlink());
+    printed(dir.path(), "spark fmt messy.rules link.rules", 0);
+    assert_eq!(fs::metadata(at("messy.rules")).unwrap().ino(), after.ino());
+    fs::write(at("messy.rules"), "edition  2026").unwrap();
+    fs::set_permissions(at("messy.rules"), fs::Permissions::from_mode(0o440)).unwrap();
+    printed(dir.path(), "spark fmt messy.rules", 1);
+    assert_eq!(fs::read_to_string(at("messy.rules")).unwrap(), "edition  2026");
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
+}
+
 /// The lines that programs read are those of the contract, to the byte.
 #[test]
 fn lines_of_the_contract() {
