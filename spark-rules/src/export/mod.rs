@@ -8,6 +8,7 @@
 //! What PromQL cannot say is [refused](Refusal) by name.
 
 mod conditions;
+mod given;
 mod grafana;
 mod opaque;
 mod promtool;

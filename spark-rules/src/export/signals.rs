@@ -11,6 +11,17 @@ use super::text::{number, seconds};
 /// Beyond this, Spark holds no number: NaN and infinities are left out with it.
 const FINITE: &str = "> -7.9e28 < 7.9e28";
 
+/// What a test gives a signal's samples as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Input {
+    /// The metric itself, its numbers in the source's unit.
+    Metric(String),
+    /// The first series that is recorded of a query, as if it had been: in the base unit.
+    Recorded(String),
+    /// Nothing, for that reason.
+    Nothing(&'static str),
+}
+
 /// The recorded series of a signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SignalSeries {
@@ -22,8 +33,8 @@ pub(super) struct SignalSeries {
     pub(super) factor: Option<String>,
     /// Whether `samples` may match several series.
     pub(super) labelled: bool,
-    /// The metric that a test gives its samples as, where the source is one selector.
-    pub(super) raw: Option<String>,
+    /// The series that a test gives its samples as.
+    pub(super) input: Input,
 }
 
 impl Builder<'_> {
@@ -62,11 +73,17 @@ impl Builder<'_> {
         self.notes.insert(
             "A number that a query computes is compared as a binary float: one that differs from a threshold in its 16th digit is not yet the same, as it is in Spark.",
         );
+        let mut metric = None;
+        // what a query makes out of nothing would stand beside what a test gives
+        let makes = query.as_ref().is_some_and(|query| query.contains("vector(") || query.contains("time("));
         let (text, labelled, bare) = match (query, &signal.source) {
             (Some(query), _) => {
                 let written = matchers.iter().map(written).collect::<Vec<_>>().join(",");
                 let read = read(&query, signal.stale_after, &written)
                     .map_err(|reason| format!("the query of `{name}`: {reason}"))?;
+                if super::is_prefix(query.trim()) {
+                    metric = Some(query.trim().to_owned());
+                }
                 match read {
                     Opaque::Bare { selector } => (fresh(&selector, signal.stale_after), true, Some(selector)),
                     Opaque::Guarded { query, alone } => {
@@ -95,19 +112,29 @@ impl Builder<'_> {
             text = one_series(&all);
         }
         let mut samples = bare.clone();
+        let mut recorded = if labelled { format!("{series}:series") } else { series.clone() };
         if bare.is_none() && self.is_windowed(signal) {
             let raw = format!("{series}:raw");
             self.record(&raw, text);
             text = raw.clone();
+            recorded.clone_from(&raw);
             samples = Some(raw);
         }
         self.record(&series, format!("({text}) {FINITE}"));
+        let input = match (metric, &bare) {
+            (Some(metric), Some(_)) => Input::Metric(metric),
+            (None, Some(_)) => {
+                Input::Nothing("its query matches labels, which a test's series would have to have")
+            }
+            (_, None) if makes => Input::Nothing("its query gives a value without any series"),
+            (_, None) => Input::Recorded(recorded),
+        };
         Ok(SignalSeries {
             value: series.clone(),
             samples: samples.unwrap_or(series),
             factor: factor.filter(|_| bare.is_some()),
             labelled: bare.is_some(),
-            raw: bare,
+            input,
         })
     }
 
@@ -173,7 +200,7 @@ pub(super) fn one_series(name: &str) -> String {
     format!("sum({name}) and count({name}) == 1")
 }
 
-fn written(matcher: &LabelMatcher) -> String {
+pub(super) fn written(matcher: &LabelMatcher) -> String {
     let mut value = String::new();
     for c in matcher.value.chars() {
         match c {
