@@ -80,8 +80,23 @@ impl Kept {
     }
 }
 
+/// Whether a trigger or an expectation of a policy takes part in a test.
+pub(crate) fn takes_part(policy: &Policy, subject: Subject, case: &TestCase) -> bool {
+    let given: BTreeSet<SignalId> = case.given.iter().map(|given| given.signal).collect();
+    match subject {
+        Subject::Trigger(id) => {
+            let trigger = policy.triggers().get(id.index());
+            trigger.is_some_and(|trigger| conditions(trigger).any(|condition| reads_any(condition, &given)))
+        }
+        Subject::Expectation(id) => {
+            let expectation = policy.signal(id).and_then(|signal| signal.expectation.as_ref());
+            expectation.is_some_and(|condition| reads_any(condition, &given))
+        }
+    }
+}
+
 /// All conditions of a trigger.
-pub(crate) fn conditions(trigger: &Trigger) -> impl Iterator<Item = &Condition> {
+fn conditions(trigger: &Trigger) -> impl Iterator<Item = &Condition> {
     trigger.levels.iter().map(|level| &level.condition).chain(&trigger.clear).chain(&trigger.given)
 }
 

@@ -25,9 +25,9 @@
 pub mod coverage;
 
 mod case;
-mod kept;
+pub(crate) mod kept;
 mod outcome;
-mod run;
+pub(crate) mod run;
 mod series;
 mod text;
 mod timeline;

@@ -1,0 +1,181 @@
+//! Results for programs: docs/schemas/test.schema.json.
+
+use serde_json::{Value, json};
+use spark_core::{Quantity, SourceSpan};
+use spark_rules::Files;
+use spark_rules::mutate::{Fate, Judged, hunk};
+use spark_rules::test::coverage::Coverage;
+use spark_rules::test::{Check, Expected, Outcome, Row, Shown, TestCase, found_text};
+
+use super::{Suite, mutants, total};
+
+pub(super) fn report(suites: &[Suite]) -> String {
+    let all = || suites.iter().flat_map(|suite| &suite.outcomes);
+    let failed = all().filter(|(_, outcome)| !outcome.passed()).count();
+    let tests: Vec<Value> = suites
+        .iter()
+        .flat_map(|suite| suite.outcomes.iter().map(move |(case, outcome)| test(suite, case, outcome)))
+        .collect();
+    let covered = suites.iter().any(|suite| suite.coverage.is_some());
+    let mutated = suites.iter().any(|suite| suite.mutants.is_some());
+    json!({
+        "passed": all().count().saturating_sub(failed),
+        "failed": failed,
+        "tests": tests,
+        "coverage": covered.then(|| coverages(suites)),
+        "mutants": mutated.then(|| all_mutants(suites)),
+    })
+    .to_string()
+}
+
+fn test(suite: &Suite, case: &TestCase, outcome: &Outcome) -> Value {
+    let checks = outcome.checks.iter().zip(&case.expected);
+    let expectations: Vec<Value> =
+        checks.map(|(check, expected)| expectation(suite, expected, check)).collect();
+    let files = &suite.loaded.files;
+    located(
+        files,
+        case.span,
+        json!({
+            "title": case.title,
+            "rules": suite.path.display().to_string(),
+            "passed": outcome.passed(),
+            "error": outcome.broken.as_ref().map(ToString::to_string),
+            "evaluations": outcome.evaluations,
+            "samples": outcome.samples,
+            "left_out": outcome.left_out,
+            "expectations": expectations,
+        }),
+    )
+}
+
+fn expectation(suite: &Suite, expected: &Expected, check: &Check) -> Value {
+    let files = &suite.loaded.files;
+    let written: Vec<&str> = files.text(expected.span()).split_whitespace().collect();
+    let (state, decision, because) = match &check.shown {
+        Shown::State(state) => (Some(state.as_str()), None, None),
+        Shown::Decision(verdict, because) => (None, Some(verdict.as_str()), Some(because)),
+        Shown::LeftOut | Shown::NoExpectation => (None, None, None),
+    };
+    let found = (!check.holds).then(|| found_text(&suite.loaded, expected, check));
+    let timeline = check.timeline.as_ref();
+    let reached = timeline.map(|timeline| {
+        let runs = timeline.reached.iter();
+        runs.map(|(from, to)| json!({ "from": from, "to": to })).collect::<Vec<_>>()
+    });
+    located(
+        files,
+        expected.span(),
+        json!({
+            "text": written.join(" "),
+            "passed": check.holds,
+            "at": check.at,
+            "state": state,
+            "decision": decision,
+            "because": because,
+            "message": found,
+            "reached": reached,
+            "subject": timeline.and_then(|timeline| timeline.subject.clone()),
+            "timeline": timeline.map(|timeline| timeline.rows.iter().map(row).collect::<Vec<_>>()),
+        }),
+    )
+}
+
+fn row(row: &Row) -> Value {
+    let text = |value: Option<Quantity>| value.map(|value| value.to_string());
+    json!({
+        "at": row.at,
+        "state": row.state.map(spark_core::State::as_str),
+        "value": text(row.value),
+        "margin": text(row.margin),
+        "cause": row.cause,
+        "decision": row.verdict.as_str(),
+        "because": row.because,
+        "differs": row.differs,
+    })
+}
+
+fn coverages(suites: &[Suite]) -> Value {
+    let found = suites.iter().filter_map(|suite| Some((suite, suite.coverage.as_ref()?)));
+    let points: Vec<Value> = found.flat_map(|(suite, coverage)| points(suite, coverage)).collect();
+    let total = total(suites);
+    json!({ "seen": total.seen, "of": total.of, "percent": percent(total.hundredths()), "points": points })
+}
+
+fn points(suite: &Suite, coverage: &Coverage) -> Vec<Value> {
+    let files = &suite.loaded.files;
+    let points = coverage.points.iter().map(|point| {
+        located(
+            files,
+            point.span,
+            json!({
+                "rules": suite.path.display().to_string(),
+                "block": point.block.kind(),
+                "name": point.block.name(),
+                "kind": point.kind,
+                "what": point.what,
+                "tests": point.seen,
+                "excluded": point.excluded,
+            }),
+        )
+    });
+    points.collect()
+}
+
+/// A percentage as a number with two places.
+fn percent(hundredths: u32) -> f64 {
+    f64::from(hundredths) / 100.0
+}
+
+fn all_mutants(suites: &[Suite]) -> Value {
+    let judged = || suites.iter().filter_map(|suite| Some((suite, suite.mutants.as_ref()?)));
+    let all: Vec<Judged> = judged().flat_map(|(_, judged)| judged.clone()).collect();
+    let count = mutants::count(&all);
+    let each: Vec<Value> =
+        judged().flat_map(|(suite, judged)| judged.iter().map(move |judged| mutant(suite, judged))).collect();
+    json!({
+        "noticed": count.noticed,
+        "survived": count.survived,
+        "equivalent": count.equivalent,
+        "refused": count.refused,
+        "each": each,
+    })
+}
+
+fn mutant(suite: &Suite, Judged { mutant, fate }: &Judged) -> Value {
+    let (word, by, why) = match fate {
+        Fate::Noticed { by } => ("noticed", Some(by), None),
+        Fate::Survived { .. } => ("survived", None, Some(&mutant.notice)),
+        Fate::Equivalent(why) => ("equivalent", None, Some(why)),
+        Fate::Refused(why) => ("refused", None, Some(why)),
+    };
+    let files = &suite.loaded.files;
+    located(
+        files,
+        mutant.span,
+        json!({
+            "rules": suite.path.display().to_string(),
+            "block": mutant.block.kind(),
+            "name": mutant.block.name(),
+            "kind": mutant.kind.as_str(),
+            "what": mutant.what,
+            "fate": word,
+            "noticed_by": by,
+            "why": why,
+            "diff": hunk(files, mutant),
+        }),
+    )
+}
+
+/// An object with the place of a piece of rule text beside its own keys.
+fn located(files: &Files, span: SourceSpan, value: Value) -> Value {
+    let position = files.position(span);
+    let mut object = serde_json::Map::new();
+    object.insert("file".to_owned(), files.name(span.file).into());
+    object.insert("line".to_owned(), position.line.into());
+    object.insert("column".to_owned(), position.column.into());
+    if let Value::Object(own) = value {
+        object.extend(own);
+    }
+    Value::Object(object)
+}
