@@ -1,8 +1,9 @@
 //! A block checked alone, against what all the others declare: what an editor needs at every keystroke. What only the
 //! whole policy shows (circles, lints, what a rate is of) is left to `check`.
 
-use spark_core::TimeSpan;
+use spark_core::{Dimension, TimeSpan, Unit, WindowFunction};
 
+use super::units::{Type, windowed};
 use super::{Checker, Problems, SignalInfo, Texts};
 use crate::ast::{File, Item, TestClause};
 use crate::diagnostic::Diagnostic;
@@ -26,6 +27,32 @@ impl Declared {
             info.unit = info.unit.filter(|_| !info.open_rate);
         }
         Self(checker.signals)
+    }
+
+    /// What the signal at a place is, or a function of it, and values that it may be compared with; none where that is
+    /// not known.
+    pub(crate) fn fitting(&self, place: usize, function: Option<&str>) -> Option<(String, Vec<String>)> {
+        let unit = self.0.get(place)?.unit?;
+        let kind = match function {
+            Some(function) => windowed(WindowFunction::parse(function)?, unit).ok()?,
+            None => Type::Of(unit),
+        };
+        let Type::Of(Unit { dimension, per_time }) = kind else { return None };
+        let values: &[&str] = match (dimension, per_time) {
+            (Dimension::Duration, false) => &["100ms", "200ms", "300ms", "500ms", "1s", "5s", "1m"],
+            (Dimension::Ratio, false) => &["0.1%", "1%", "3%", "5%", "50%", "95%"],
+            (Dimension::Count, false) => &["1", "10", "100", "1k"],
+            (Dimension::Count, true) => &["1/s", "10/s", "10/min", "50/min"],
+            (Dimension::Bytes, false) => &["512KiB", "10MiB", "100MiB", "1GiB"],
+            (Dimension::Bytes, true) => &["10MiB/min", "1MiB/s"],
+            (Dimension::Number, false) => &["0.5", "0.8", "1"],
+            _ => &[],
+        };
+        let values = match values {
+            [] => vec![kind.example()],
+            values => values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        Some((kind.named(), values))
     }
 
     /// Whether the signals are what the others are.

@@ -13,16 +13,24 @@
 //! assert!(session.diagnostics("a.rules").is_empty());
 //! ```
 
+mod complete;
+mod context;
 mod declare;
 mod document;
 mod found;
+mod hints;
+mod hover;
 mod lines;
+mod names;
+mod outline;
+mod paint;
 mod policy;
 mod remark;
 mod settle;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 mod tests;
+mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -31,11 +39,17 @@ use std::sync::Arc;
 use spark_core::SourceSpan as Span;
 
 use crate::check::{Surroundings, Texts};
+pub use complete::{COMPLETIONS_MAX, Completion, CompletionKind, Completions};
 use document::{Document, Numbers, Part};
 pub use found::{Finding, Place, Repair};
+pub use hints::Hint;
+pub use hover::Hover;
 pub use lines::{Encoding, LinePosition};
+pub use names::{Changes, Refusal};
+pub use outline::{Fold, Symbol, SymbolKind};
+pub use paint::{Paint, Painted};
 use policy::Members;
-pub use settle::{Good, Settled, Snapshot};
+pub use settle::{Settled, Snapshot};
 
 /// Most bytes of a policy that is checked as a whole at a keystroke that changes a declaration; the blocks that use it
 /// in larger ones wait for the check of the whole. A full check of so much takes a few milliseconds.
@@ -52,7 +66,7 @@ pub struct Session {
     roots: BTreeMap<String, String>,
     /// Why a file cannot be read.
     unreadable: BTreeMap<String, String>,
-    good: BTreeMap<String, Good>,
+    good: BTreeMap<String, Arc<crate::Loaded>>,
     read: u64,
     checked: u64,
 }

@@ -13,6 +13,13 @@ fn parted(path: &str) -> (&str, &str) {
     path.split_at_checked(name).unwrap_or(("", path))
 }
 
+/// The file that is used as `name` in a file of a policy.
+pub(super) fn target(root: &str, path: &str, name: &str) -> Option<String> {
+    let (folder, _) = parted(root);
+    let (here, _) = parted(path.strip_prefix(folder).unwrap_or(path));
+    resolve(here, name).ok().map(|inner| format!("{folder}{inner}"))
+}
+
 /// The files of a policy.
 #[derive(Debug, Default)]
 pub(super) struct Members {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use spark_core::{Policy, SourceSpan as Span};
+use spark_core::SourceSpan as Span;
 
 use super::Session;
 use super::document::Document;
 use super::remark::Remark;
+use crate::Loaded;
 use crate::diagnostic::Diagnostic;
 use crate::files::Files;
-use crate::test::TestCase;
 
 /// A policy as it stood at one moment. Checking it needs nothing else, so that it can be done on another thread.
 #[derive(Debug)]
@@ -28,18 +28,7 @@ pub struct Settled {
     versions: BTreeMap<String, u64>,
     diagnostics: Vec<Diagnostic>,
     files: Files,
-    good: Option<Good>,
-}
-
-/// Rules that could run when they were last checked.
-#[derive(Debug, Clone)]
-pub struct Good {
-    /// What they say.
-    pub policy: Arc<Policy>,
-    /// Their tests.
-    pub tests: Arc<Vec<TestCase>>,
-    /// The text they were read from.
-    pub files: Arc<Files>,
+    good: Option<Arc<Loaded>>,
 }
 
 impl Snapshot {
@@ -67,14 +56,8 @@ impl Snapshot {
         };
         let (diagnostics, files, good) = match crate::load(&root, text, &mut read) {
             Ok(loaded) => {
-                let files = loaded.files;
-                let good = Good {
-                    policy: Arc::new(loaded.policy),
-                    tests: Arc::new(loaded.tests),
-                    files: Arc::new(files.clone()),
-                };
-                let diagnostics = loaded.warnings.into_iter().chain(loaded.advice).collect();
-                (diagnostics, files, Some(good))
+                let diagnostics = loaded.warnings.iter().chain(&loaded.advice).cloned().collect();
+                (diagnostics, loaded.files.clone(), Some(Arc::new(loaded)))
             }
             Err(failed) => (failed.diagnostics, failed.files, None),
         };
@@ -132,7 +115,7 @@ impl Session {
     }
 
     /// The rules that a file belongs to, as they could run last.
-    pub fn last_good(&self, path: &str) -> Option<&Good> {
+    pub fn last_good(&self, path: &str) -> Option<&Arc<Loaded>> {
         self.good.get(&self.root_of(path))
     }
 }

@@ -1,0 +1,528 @@
+//! What may be written at a cursor.
+
+use std::ops::Range;
+
+use super::Session;
+use super::context::{Block, Context, clause_words, context};
+use super::outline::SymbolKind;
+
+/// Most completions of one answer: nobody reads more, and the next letter narrows them down.
+pub const COMPLETIONS_MAX: usize = 200;
+
+/// What a completion is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompletionKind {
+    /// A reserved word.
+    Keyword,
+    /// A signal.
+    Signal,
+    /// A trigger.
+    Trigger,
+    /// A plan.
+    Plan,
+    /// A function of a window.
+    Function,
+    /// A type, a state or a decision.
+    Choice,
+    /// A value.
+    Value,
+    /// A whole block or clause.
+    Snippet,
+    /// A file.
+    File,
+}
+
+/// Something that may be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// How it is listed.
+    pub label: String,
+    /// What it is.
+    pub kind: CompletionKind,
+    /// What it means, in few words.
+    pub detail: String,
+    /// What is written, with `$1`, `${1:word}` and `$0` for the places to go through.
+    pub insert: String,
+}
+
+/// What may be written at a cursor.
+#[derive(Debug, Clone, Default)]
+pub struct Completions {
+    /// In the order of their use.
+    pub items: Vec<Completion>,
+    /// The bytes that they replace.
+    pub replaces: Range<usize>,
+    /// Whether there are more, which another letter would show.
+    pub more: bool,
+}
+
+const TYPES: &[(&str, &str)] = &[
+    ("duration", "seconds, or what `in` says"),
+    ("ratio", "a share, 0% to 100%"),
+    ("count", "how many there are"),
+    ("counter", "how many there were; it only grows"),
+    ("rate", "how many per time"),
+    ("bytes", "an amount of memory or data"),
+    ("money", "an exact amount in a currency"),
+    ("number", "a number without a unit"),
+];
+
+const FUNCTIONS: &[&str] = &[
+    "avg", "min", "max", "sum", "count", "p50", "p90", "p95", "p99", "stddev", "increase", "rate", "delta",
+    "slope",
+];
+
+const BLOCKS: &[(&str, &str, &str)] = &[
+    (
+        "signal",
+        "what is measured",
+        "signal ${1:name} {\n  is ${2:duration}\n  from ${3:push}\n  expect ${4:<= 200ms}\n}$0",
+    ),
+    (
+        "trigger",
+        "what holds a release, or rolls it back",
+        "trigger ${1:name} {\n  hold     when ${2:signal > 300ms} for ${3:3m}\n  rollback when ${4:signal > 400ms} for ${5:5m}\n}$0",
+    ),
+    (
+        "plan",
+        "the stages of a rollout",
+        "plan ${1:canary} {\n  stage ${2:5%}   for ${3:15m}\n  stage 100% for ${4:15m}\n  proceed when every signal meets its expectation for ${5:5m}\n}$0",
+    ),
+    (
+        "test",
+        "series that are given, and what is expected",
+        "test \"${1:what it shows}\" {\n  given  ${2:signal} ${3:200ms} for ${4:10m}, then ${5:450ms} for 10m\n  expect ${6:trigger} ${7:rollback} from ${8:15m}\n}$0",
+    ),
+    ("rollback when", "a trigger in one line", "rollback when ${1:signal > 5%} for ${2:5m}$0"),
+    ("hold when", "a trigger in one line", "hold when ${1:signal > 5%} for ${2:5m}$0"),
+    ("edition 2026", "the language's edition, on top of a file", "edition 2026"),
+    ("evaluate every", "the time between evaluations", "evaluate every ${1:15s}"),
+    ("use", "another file of the policy", "use \"${1:file.rules}\""),
+];
+
+/// How a clause is written on.
+fn clause(word: &str) -> (&'static str, &'static str, &'static str) {
+    match word {
+        "is" => ("is", "what the signal measures", "is ${1:duration}"),
+        "from" => ("from", "where its numbers come from", "from ${1:push}"),
+        "stale" => ("stale after", "when a sample is too old", "stale after ${1:45s}"),
+        "expect" => ("expect", "what must be so", "expect $0"),
+        "warn" => ("warn when", "tells, and asks for nothing", "warn when $0"),
+        "hold" => ("hold when", "keeps the release where it is", "hold when $0"),
+        "rollback" => ("rollback when", "takes the release back", "rollback when $0"),
+        "clear" => ("clear when", "when a level is left", "clear when $0"),
+        "given" => ("given", "what must be given", "given $0"),
+        "unless" => ("unless", "the trigger that speaks instead", "unless $0"),
+        "unknown" => (
+            "unknown hold",
+            "what is asked for without evidence",
+            "unknown hold, then rollback after ${1:10m}",
+        ),
+        "runbook" => ("runbook", "a link for who is called", "runbook \"$1\""),
+        "owner" => ("owner", "who answers for it", "owner \"$1\""),
+        "stage" => ("stage", "a share of the traffic, for a time", "stage ${1:5%} for ${2:15m}"),
+        "proceed" => (
+            "proceed when",
+            "when a stage may be left",
+            "proceed when ${1:every signal meets its expectation for 5m}",
+        ),
+        _ => ("at stage", "the stage that the test is in", "at stage ${1:5%}"),
+    }
+}
+
+impl Session {
+    /// What may be written at a byte of a file.
+    pub fn completions(&self, path: &str, byte: usize) -> Completions {
+        let Some(document) = self.documents.get(path) else { return Completions::default() };
+        let Some(part) = document.part_at(byte) else { return Completions::default() };
+        let before = document.text.get(part.start..byte).unwrap_or("");
+        let typed = before.chars().rev().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '%'));
+        let typed: usize = typed.map(char::len_utf8).sum();
+        let start = byte.saturating_sub(typed);
+        let prefix = document.text.get(start..byte).unwrap_or("").to_lowercase();
+        let at = context(document.text.get(part.start..start).unwrap_or(""));
+        let mut list = List { items: Vec::new(), session: self, path };
+        if at.path {
+            list.files();
+        } else if !at.silent && !at.selector {
+            list.fill(&at);
+        }
+        let mut items = list.items;
+        items.retain(|item| prefix.is_empty() || fits(&item.label.to_lowercase(), &prefix));
+        let more = items.len() > COMPLETIONS_MAX;
+        items.truncate(COMPLETIONS_MAX);
+        Completions { items, replaces: start..byte, more }
+    }
+}
+
+/// Whether the letters stand in a label, in their order.
+fn fits(label: &str, letters: &str) -> bool {
+    let mut label = label.chars();
+    letters.chars().all(|letter| label.any(|c| c == letter))
+}
+
+/// Completions as they are gathered.
+struct List<'s> {
+    items: Vec<Completion>,
+    session: &'s Session,
+    path: &'s str,
+}
+
+impl List<'_> {
+    fn add(&mut self, label: &str, kind: CompletionKind, detail: &str) {
+        self.add_as(label, kind, detail, label);
+    }
+
+    fn add_as(&mut self, label: &str, kind: CompletionKind, detail: &str, insert: &str) {
+        if self.items.iter().any(|item| item.label == label) {
+            return;
+        }
+        let (label, detail, insert) = (label.to_owned(), detail.to_owned(), insert.to_owned());
+        self.items.push(Completion { label, kind, detail, insert });
+    }
+
+    fn words(&mut self, words: &[&str]) {
+        words.iter().for_each(|word| self.add(word, CompletionKind::Keyword, ""));
+    }
+
+    fn choices(&mut self, words: &[&str], detail: &str) {
+        words.iter().for_each(|word| self.add(word, CompletionKind::Choice, detail));
+    }
+
+    fn files(&mut self) {
+        let root = self.session.root_of(self.path);
+        let folder = root.rfind('/').map_or("", |slash| root.get(..=slash).unwrap_or(""));
+        let known: Vec<&str> = self.session.paths().collect();
+        for other in known {
+            if let Some(name) = other.strip_prefix(folder).filter(|_| other != self.path) {
+                self.add(name, CompletionKind::File, "");
+            }
+        }
+    }
+
+    fn fill(&mut self, at: &Context<'_>) {
+        let Some(block) = at.block else { return self.top(at) };
+        if at.header {
+            return;
+        }
+        match block {
+            Block::Signal => self.signal(at),
+            Block::Trigger | Block::Line => self.trigger(at),
+            Block::Plan => self.plan(at),
+            Block::Test => self.test(at),
+        }
+        if block == Block::Line && clause_may_end(at) {
+            self.top(at);
+        }
+    }
+
+    fn top(&mut self, at: &Context<'_>) {
+        match at.last().1 {
+            "edition" => self.choices(&["2026"], "the edition"),
+            "evaluate" => self.words(&["every"]),
+            "every" => self.lengths(),
+            _ => BLOCKS
+                .iter()
+                .for_each(|(word, detail, text)| self.add_as(word, CompletionKind::Snippet, detail, text)),
+        }
+    }
+
+    /// The clauses that the block does not have yet, where one may begin.
+    fn clauses(&mut self, at: &Context<'_>) {
+        let Some(block) = at.block.filter(|_| clause_may_end(at)) else { return };
+        for word in clause_words(block) {
+            let again = matches!((block, *word), (Block::Plan, "stage") | (Block::Test, _));
+            if again || !at.clauses.contains(word) {
+                let (label, detail, text) = clause(word);
+                let text = match (block, *word) {
+                    (Block::Test, "given") => "given  $0",
+                    (Block::Test, "expect") => "expect $0",
+                    _ => text,
+                };
+                self.add_as(label, CompletionKind::Snippet, detail, text);
+            }
+        }
+    }
+
+    fn signal(&mut self, at: &Context<'_>) {
+        match at.last() {
+            (_, "is") => {
+                TYPES.iter().for_each(|(word, detail)| self.add(word, CompletionKind::Choice, detail))
+            }
+            (_, "from") => {
+                self.add("push", CompletionKind::Choice, "samples that are handed in");
+                for (word, detail, text) in [
+                    (
+                        "metrics",
+                        "from scraped or queried metrics",
+                        "metrics ${1:rate(requests_total)} over ${2:1m}",
+                    ),
+                    ("prometheus", "a PromQL query", "prometheus \"$1\""),
+                    ("sql", "an SQL query", "sql \"$1\""),
+                ] {
+                    self.add_as(word, CompletionKind::Choice, detail, text);
+                }
+            }
+            (_, "in") => self.choices(
+                &["s", "ms", "%", "1/s", "1/min", "B", "MiB", "MiB/min", "USDT"],
+                "the source's unit",
+            ),
+            (_, "stale") => self.words(&["after"]),
+            (_, "after" | "over") => self.lengths(),
+            (_, "expect") => self.words(&["<=", ">=", "<", ">", "between"]),
+            _ if at.words.first() == Some(&"expect") => self.condition(at),
+            _ => {}
+        }
+        self.clauses(at);
+    }
+
+    fn trigger(&mut self, at: &Context<'_>) {
+        match at.words.first().copied().unwrap_or("") {
+            "unless" => {
+                if matches!(at.last().1, "unless" | "," | "or") {
+                    self.named(SymbolKind::Trigger, CompletionKind::Trigger);
+                }
+            }
+            "unknown" => match at.last().1 {
+                "unknown" => {
+                    self.add_as("hold", CompletionKind::Keyword, "", "hold, then rollback after ${1:10m}")
+                }
+                "after" => self.lengths(),
+                _ => {}
+            },
+            "runbook" | "owner" => {}
+            _ if matches!(at.last().1, "warn" | "hold" | "rollback" | "clear") && at.words.len() == 1 => {
+                self.words(&["when"]);
+            }
+            "" => {}
+            _ => self.condition(at),
+        }
+        self.clauses(at);
+    }
+
+    fn plan(&mut self, at: &Context<'_>) {
+        match at.last() {
+            (_, "stage") => ["1%", "5%", "10%", "25%", "50%", "100%"]
+                .iter()
+                .for_each(|share| self.add(share, CompletionKind::Value, "of the traffic")),
+            ("stage", _) => self.words(&["for"]),
+            (_, "for") => self.lengths(),
+            (_, "proceed") => self.words(&["when"]),
+            _ if at.words.first() == Some(&"proceed") => {
+                if at.last().1 == "when" {
+                    self.add(
+                        "every signal meets its expectation",
+                        CompletionKind::Snippet,
+                        "of those that have one",
+                    );
+                }
+                self.condition(at);
+            }
+            _ => {}
+        }
+        self.clauses(at);
+    }
+
+    fn test(&mut self, at: &Context<'_>) {
+        let (before, last) = at.last();
+        match (at.words.first().copied().unwrap_or(""), last) {
+            ("given", "given") => self.named(SymbolKind::Signal, CompletionKind::Signal),
+            ("given", "for" | "every") => self.lengths(),
+            ("given", _) => {
+                let signal = at.words.get(1).copied().unwrap_or("");
+                if before == "given" || matches!(last, "then" | "from" | "to" | "baseline") {
+                    self.values(signal, None);
+                    self.words(&["rises", "falls", "nothing", "NaN", "restart", "error", "from"]);
+                } else {
+                    self.words(&["for", "then", "once", "every", "noise", "to", "over", "on baseline"]);
+                }
+            }
+            ("expect", "expect") => {
+                self.add_as(
+                    "decision",
+                    CompletionKind::Keyword,
+                    "what is asked for",
+                    "decision ${1:hold} at ${2:15m}",
+                );
+                self.named(SymbolKind::Trigger, CompletionKind::Trigger);
+                self.named(SymbolKind::Signal, CompletionKind::Signal);
+            }
+            ("expect", "decision") => self.choices(&["proceed", "hold", "rollback"], "a decision"),
+            ("expect", "because" | ",") => {
+                self.named(SymbolKind::Trigger, CompletionKind::Trigger);
+                self.named(SymbolKind::Signal, CompletionKind::Signal);
+            }
+            ("expect", "at" | "from") => self.lengths(),
+            ("expect", _) if before == "expect" => {
+                self.choices(&["ok", "pending", "warn", "hold", "rollback", "unknown"], "a state");
+            }
+            ("expect", "ok" | "pending" | "warn" | "hold" | "rollback" | "unknown" | "proceed") => {
+                self.words(&["from", "at"])
+            }
+            ("expect", _) if at.words.get(1) == Some(&"decision") => self.words(&["because"]),
+            ("at", "at") => self.words(&["stage"]),
+            ("at", "stage") => self.stages(),
+            ("at", "of") => self.named(SymbolKind::Plan, CompletionKind::Plan),
+            ("at", "from") => self.lengths(),
+            ("at", _) => self.words(&["of", "from"]),
+            _ => {}
+        }
+        self.clauses(at);
+    }
+
+    /// A condition, as far as it is written.
+    fn condition(&mut self, at: &Context<'_>) {
+        let (before, last) = at.last();
+        match last {
+            "when" | "and" | "or" | "not" | "given" | "then" => self.operands(),
+            "(" if FUNCTIONS.contains(&before) || before == "correlation" => {
+                self.named(SymbolKind::Signal, CompletionKind::Signal);
+            }
+            "(" => self.operands(),
+            "for" | "within" | "over" => self.lengths(),
+            "previous" => self.words(&["stage"]),
+            _ if compares(last) || last == "between" => self.right_side(at),
+            "+" | "-" | "*" | "/" => self.operands(),
+            _ if FUNCTIONS.contains(&before) => self.words(&["over"]),
+            _ if before == "(" || before == "," => self.words(&["over", ">", "<", ">=", "<="]),
+            _ if self.session.is_signal(self.path, last) && !compares(before) => {
+                self.words(&[">", ">=", "<", "<=", "==", "!=", "between"]);
+            }
+            ")" if !at.words.iter().any(|word| compares(word)) => {
+                self.words(&[">", ">=", "<", "<=", "==", "!=", "between"]);
+            }
+            _ => self.words(&["for", "and", "or", "then", "within"]),
+        }
+    }
+
+    fn operands(&mut self) {
+        self.named(SymbolKind::Signal, CompletionKind::Signal);
+        for function in FUNCTIONS {
+            let text = format!("{function}(${{1:signal}} over ${{2:5m}})");
+            self.add_as(function, CompletionKind::Function, "over a window", &text);
+        }
+        let text = "correlation(${1:a}, ${2:b} over ${3:15m})";
+        self.add_as("correlation", CompletionKind::Function, "of two signals over a window", text);
+        self.words(&["not"]);
+    }
+
+    /// What the left side of the comparison can be compared with.
+    fn right_side(&mut self, at: &Context<'_>) {
+        let end = at.words.iter().rposition(|word| compares(word) || *word == "between").unwrap_or(0);
+        let words = at.words.get(..end).unwrap_or(&[]);
+        let start =
+            words.iter().rposition(|word| matches!(*word, "when" | "and" | "or" | "not" | "given" | "then"));
+        let left = words.get(start.unwrap_or(0)..).unwrap_or(&[]);
+        let place = left.iter().position(|word| self.session.is_signal(self.path, word));
+        let signal = match (place, at.words.first()) {
+            (Some(place), _) => left.get(place).copied().unwrap_or(""),
+            (None, Some(&"expect")) => at.name,
+            _ => "",
+        };
+        let function = place
+            .filter(|place| place.checked_sub(1).and_then(|open| left.get(open)) == Some(&"("))
+            .and_then(|place| left.get(place.checked_sub(2)?))
+            .copied()
+            .filter(|word| FUNCTIONS.contains(word));
+        self.values(signal, function);
+        self.add("baseline", CompletionKind::Keyword, "the same of the stable version");
+        self.add("previous stage", CompletionKind::Keyword, "its mean over the stage before");
+        self.add_as("2x baseline", CompletionKind::Value, "twice the stable version's", "${1:2}x baseline");
+        self.add_as("baseline + 10%", CompletionKind::Value, "a tenth more", "baseline + ${1:10}%");
+        self.named(SymbolKind::Signal, CompletionKind::Signal);
+    }
+
+    /// Values that fit a signal, or a function of it.
+    fn values(&mut self, signal: &str, function: Option<&str>) {
+        if let Some((named, values)) = self.session.fitting(self.path, signal, function) {
+            values.iter().for_each(|value| self.add(value, CompletionKind::Value, &named));
+        }
+    }
+
+    fn lengths(&mut self) {
+        ["30s", "1m", "2m", "5m", "10m", "15m", "1h"]
+            .iter()
+            .for_each(|length| self.add(length, CompletionKind::Value, ""));
+    }
+
+    /// The names of a kind in the policy.
+    fn named(&mut self, kind: SymbolKind, shown: CompletionKind) {
+        for path in self.session.policy_files(self.path) {
+            for symbol in self.session.symbols(&path).into_iter().filter(|symbol| symbol.kind == kind) {
+                self.add(&symbol.name, shown, &symbol.detail);
+                if self.items.len() > COMPLETIONS_MAX.saturating_mul(10) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn stages(&mut self) {
+        for path in self.session.policy_files(self.path) {
+            for symbol in self.session.symbols(&path) {
+                for stage in symbol.children {
+                    let detail = format!("of `{}`", symbol.name);
+                    self.add(&stage.name, CompletionKind::Value, &detail);
+                }
+            }
+        }
+    }
+}
+
+fn compares(word: &str) -> bool {
+    matches!(word, ">" | ">=" | "<" | "<=" | "==" | "!=")
+}
+
+/// Whether what is written of a clause may be all of it, so that another may begin.
+fn clause_may_end(at: &Context<'_>) -> bool {
+    let last = at.last().1;
+    let open = compares(last)
+        || matches!(
+            last,
+            "and"
+                | "or"
+                | "not"
+                | "for"
+                | "over"
+                | "within"
+                | "then"
+                | "between"
+                | "when"
+                | "("
+                | ","
+                | "+"
+                | "-"
+                | "*"
+                | "/"
+                | "is"
+                | "from"
+                | "in"
+                | "stale"
+                | "after"
+                | "unless"
+                | "given"
+                | "expect"
+                | "at"
+                | "stage"
+                | "proceed"
+                | "warn"
+                | "hold"
+                | "rollback"
+                | "clear"
+                | "unknown"
+                | "runbook"
+                | "owner"
+                | "decision"
+                | "because"
+                | "of"
+                | "every"
+                | "evaluate"
+                | "edition"
+                | "use"
+                | "previous"
+        );
+    // a state and `unknown hold` end with words that open a clause elsewhere
+    let ends = at.words.len() > 1 && matches!(last, "hold" | "rollback" | "warn" | "unknown")
+        || last == "stage" && at.last().0 == "previous";
+    !open || ends
+}
