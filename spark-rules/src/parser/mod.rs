@@ -43,6 +43,11 @@ const RESERVED: &[&str] = &[
     "stale", "stage", "edition", "evaluate", "use", "signal", "trigger", "plan", "test",
 ];
 
+/// Whether no name can be this word.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word)
+}
+
 /// Reads a file. `number` is its place among the files. With it come the mistakes, and how many more there are than are
 /// told.
 pub(crate) fn parse(number: u32, text: &str) -> (File, Vec<Diagnostic>, usize) {
@@ -202,8 +207,8 @@ impl<'a> Parser<'a> {
 
     /// "expected X, found Y" at the word ahead.
     fn unexpected(&self, expected: &str) -> Box<Diagnostic> {
-        let span = match self.at_end() {
-            // an empty span at the end of a file shows nothing: point behind the last word
+        let span = match self.at_end() || self.first_on_line() {
+            // what is missing is missing behind the last word, not on the next line
             true => Span { file: self.number, start: self.last_end(), end: self.last_end() },
             false => self.peek_span(),
         };
@@ -215,7 +220,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         let problem = self.unexpected(&format!("`{symbol}` {context}"));
-        self.refuse(problem)
+        self.refuse(if symbol == ")" { problem.coded(codes::E0126) } else { problem })
     }
 
     /// A reserved word that must stand here; a near miss is told with its fix and taken as meant.
@@ -230,6 +235,7 @@ impl<'a> Parser<'a> {
             return self.refuse(problem);
         }
         let span = self.peek_span();
+        let problem = if word == "when" { problem.coded(codes::E0122) } else { problem };
         self.tell(problem.help(format!("write `{word}`")).machine(vec![Edit::replace(span, word)]));
         self.bump();
         Ok(())
