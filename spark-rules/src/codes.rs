@@ -48,6 +48,11 @@ macro_rules! codes {
 }
 
 codes! {
+    A0301 "a share or a percentile without `given`";
+    A0302 "a trigger that no test fires";
+    A0303 "a trigger that no test sees unknown";
+    A0304 "a signal that nothing reads";
+    A0305 "an older spelling";
     A0390 "more advice than is told";
     E0101 "something else was expected here";
     E0102 "text without its closing quote";
@@ -81,6 +86,8 @@ codes! {
     E0130 "text with nothing in it";
     E0131 "text that lacks its quotes";
     E0132 "what missing data cannot ask for";
+    E0133 "a state or a decision is missing";
+    E0134 "a name is missing";
     E0201 "an unknown name";
     E0202 "two blocks of one name";
     E0203 "units that do not agree";
@@ -103,6 +110,7 @@ codes! {
     E0401 "a metrics expression that cannot be read";
     E0402 "a pattern that is no regular expression";
     E0403 "a function over time without its window";
+    E0404 "no such source";
     E0501 "a trigger without a level";
     E0502 "two one-line triggers on one line";
     E0503 "stages that do not rise";
@@ -119,6 +127,19 @@ codes! {
     W0308 "a length of another scale";
     W0309 "a test that expects nothing";
     W0310 "more warnings than are told";
+    W0311 "a condition that can never be true";
+    W0312 "a condition that is always true";
+    W0313 "levels in the wrong order";
+    W0314 "a `for` shorter than two evaluations";
+    W0315 "a `for` that ends between two evaluations";
+    W0316 "a window of a single sample";
+    W0317 "the same condition twice";
+    W0318 "a stage shorter than the longest `for`";
+    W0319 "a plan in which nothing can reach proceed";
+    W0320 "a threshold beyond the highest bucket";
+    W0321 "an allow that is not complete";
+    W0322 "an allow past its end";
+    W0323 "an allow that silences nothing";
 }
 
 /// All codes, sorted.
@@ -129,4 +150,9 @@ pub fn all() -> &'static [Code] {
 /// A code by its id, in any case.
 pub fn find(id: &str) -> Option<Code> {
     ALL.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))
+}
+
+/// The ids of the codes that are nearest to one that is not there, at most three.
+pub fn near(id: &str) -> Vec<&'static str> {
+    crate::suggest::nearest(id, ALL.iter().map(|code| code.id))
 }

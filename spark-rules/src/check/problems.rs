@@ -1,5 +1,7 @@
 //! What has been found wrong, within the limits.
 
+use spark_core::SourceSpan;
+
 use crate::codes;
 use crate::diagnostic::{Diagnostic, DiagnosticSeverity};
 use crate::limits::{DIAGNOSTICS_MAX, SUGGESTION_COMPARISONS_MAX};
@@ -60,6 +62,7 @@ impl Problems {
 
     /// All of them, advice too, by file and place; behind them, how many more there are.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        self.drop_followers();
         self.found.sort_by_key(|d| (d.span.file, d.span.start, d.span.end, d.code));
         if let Some(place) = self.found.last().map(|last| last.span) {
             for (code, many, [one, several]) in [
@@ -77,6 +80,17 @@ impl Problems {
             }
         }
         self.found
+    }
+
+    /// Drops what is only warned of because something in the same place is wrong.
+    fn drop_followers(&mut self) {
+        let errors: Vec<_> = self.found.iter().filter(|told| told.is_error()).map(|told| told.span).collect();
+        self.found.retain(|told| {
+            let meets = |error: &SourceSpan| {
+                error.file == told.span.file && error.start < told.span.end && told.span.start < error.end
+            };
+            told.is_error() || !errors.iter().any(meets)
+        });
     }
 
     /// The names near `word`; none once the budget is spent.

@@ -214,7 +214,8 @@ impl Checker<'_> {
             let per = |word: &str| PerTime::parse(alias(word).unwrap_or(word)).map(PerTime::as_str);
             let meant = match unit.per.as_deref() {
                 None => alias(&unit.unit)
-                    .or_else(|| capitals.as_deref().filter(|_| kind == "money"))
+                    .or_else(|| currency_of(&unit.unit))
+                    .or_else(|| capitals.as_deref().filter(|code| kind == "money" && code.len() <= 5))
                     .map(str::to_owned),
                 Some(word) => per(word).map(|per| match unit.unit.as_str() {
                     "" => format!("1/{per}"),
@@ -321,6 +322,19 @@ impl Checker<'_> {
         });
         None
     }
+}
+
+/// The currency that a word of a language stands for.
+fn currency_of(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "dollar" | "dollars" => "USD",
+        "euro" | "euros" => "EUR",
+        "pound" | "pounds" => "GBP",
+        "yen" => "JPY",
+        "bitcoin" | "bitcoins" => "BTC",
+        "tether" => "USDT",
+        _ => return None,
+    })
 }
 
 fn expected_units(kind: &str) -> String {

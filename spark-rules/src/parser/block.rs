@@ -33,6 +33,12 @@ impl Parser<'_> {
                 self.last_span(),
                 format!("expected `{{` to open {}, found {}", shape.what, self.found()),
             );
+            if self.at_symbol(":") && shape.words.contains(&self.text_of(self.ahead(1))) {
+                let span = self.peek_span();
+                self.tell(problem.help("open the block").machine(vec![Edit::replace(span, " {")]));
+                self.bump();
+                return Ok(self.clauses(shape, open));
+            }
             if !clause {
                 self.tell(problem.help(format!("the clauses of {} stand in braces", shape.what)));
                 self.skip_unopened();
@@ -77,7 +83,7 @@ impl Parser<'_> {
             let line = shape.what != "a trigger" && self.first_on_line() && self.at_one_line();
             if self.at_end() || self.at_item() || line {
                 // what broke a clause may have swallowed the brace, as an open quote does
-                if !broken {
+                if !broken && self.text_in(open) == "{" {
                     self.unclosed(open, shape.what);
                 }
                 return (clauses, true);
@@ -200,10 +206,17 @@ impl Parser<'_> {
         if self.foreign_comment() || self.inverted() {
             return self.told();
         }
-        if self.at_symbol(";") || self.at_symbol(",") {
+        if what_of_stage(shape.what) && self.peek().kind == Kind::Number {
+            let problem =
+                Diagnostic::error(codes::E0104, span, format!("expected `stage` before {}", self.found()));
+            return self
+                .refuse(problem.help("write `stage`").machine(vec![Edit::insert(span.start, "stage ")]));
+        }
+        if [";", ",", ".", "->"].iter().any(|sign| self.at_symbol(sign)) {
             let next = self.ahead(1);
             let ends = next.kind == Kind::End
                 || shape.words.contains(&self.text_of(next))
+                || (matches!(self.text_of(next), "for" | "then") && !self.at_symbol("->"))
                 || self.symbol_ahead(1, "}");
             if !ends && shape.what == "a trigger" {
                 let message = format!("conditions are joined by `and` or `or`, found {}", self.found());
@@ -226,6 +239,10 @@ impl Parser<'_> {
     /// What stands here is neither a clause of the block nor part of the one before.
     pub(super) fn after_clause(&mut self, what: &str, words: &[&'static str]) {
         let span = self.peek_span();
+        if self.at_symbol(")") {
+            let problem = Diagnostic::error(codes::E0126, span, "this `)` closes nothing");
+            return self.tell(problem.help("take it away").machine(vec![Edit::replace(span, "")]));
+        }
         if self.peek().kind != Kind::Word {
             let problem = self.unexpected(&format!("the next clause of {what}, or `}}`"));
             let problem = problem.help(format!("{what} has {}", listed(shown(words).iter().copied())));
@@ -233,8 +250,26 @@ impl Parser<'_> {
         }
         let word = self.peek_text();
         let near = nearest(word, words.iter().copied());
-        if near.is_empty() && lowered(word, words).is_none() && self.foreign_clause(what) {
+        if self.foreign_clause(what) {
             return;
+        }
+        let types = crate::check::TYPES_HELP.contains(&format!("`{word}`"));
+        if what == "a signal" && types {
+            let problem =
+                Diagnostic::error(codes::E0104, span, format!("expected `is` before the type `{word}`"));
+            let edit = vec![Edit::insert(span.start, "is ")];
+            return self.tell(problem.help("write `is`").machine(edit));
+        }
+        let told_before = self.problems.last().is_some_and(|last| last.span.end == self.last_end());
+        if near.is_empty() && lowered(word, words).is_none() && !self.first_on_line() {
+            if told_before {
+                return;
+            }
+            let problem = Diagnostic::error(codes::E0104, span, format!("`{word}` belongs to nothing here"));
+            return self.tell(problem.help(match what {
+                "a plan" | "a test" => format!("take it away, or write the next clause of {what}, or `}}`"),
+                _ => format!("take it away, or write `and`, `or`, `for`, the next clause of {what}, or `}}`"),
+            }));
         }
         let problem = Diagnostic::error(codes::E0104, span, format!("`{word}` is no clause of {what}"));
         let all = format!("{what} has {}", listed(shown(words).iter().copied()));
@@ -263,6 +298,11 @@ impl Parser<'_> {
             self.bump();
         }
     }
+}
+
+/// Whether a number may begin what was meant as a clause: `5% for 15m` in a plan.
+fn what_of_stage(what: &str) -> bool {
+    what == "a plan"
 }
 
 /// Clause words as they open their clause.

@@ -52,6 +52,13 @@ impl Parser<'_> {
             return self.unknown_function(&function);
         }
         self.bump();
+        if let Some(selected) = self.selector_in_condition() {
+            let selected = selected?;
+            while !self.at_end() && !self.first_on_line() && !self.eat_symbol(")") {
+                self.bump();
+            }
+            return Ok(selected);
+        }
         let mut of = vec![self.argument(&function)?];
         while self.at_symbol(",") && self.ahead(1).kind != Kind::Number {
             self.bump();

@@ -16,7 +16,39 @@ impl Parser<'_> {
         self.after_key(word);
         match word {
             "is" => {
+                if matches!(self.peek_text(), "a" | "an") && self.ahead(1).kind == Kind::Word {
+                    let (span, end) = (self.peek_span(), self.ahead(1).start);
+                    self.tell(
+                        Diagnostic::error(
+                            codes::E0105,
+                            span,
+                            format!("`is` stands before the type alone, found {}", self.found()),
+                        )
+                        .help("take it away")
+                        .machine(vec![Edit {
+                            start: span.start,
+                            end,
+                            text: String::new(),
+                        }]),
+                    );
+                    self.bump();
+                }
                 let token = self.peek();
+                let inner = self.peek_text().trim_matches('"');
+                if token.kind == Kind::Quoted && crate::check::TYPES_HELP.contains(&format!("`{inner}`")) {
+                    let span = self.span_of(token);
+                    self.bump();
+                    self.tell(
+                        Diagnostic::error(
+                            codes::E0105,
+                            span,
+                            format!("the type {} stands in quotes", self.text_of(token)),
+                        )
+                        .help("write it without quotes")
+                        .machine(vec![Edit::replace(span, inner)]),
+                    );
+                    return Ok(SignalClause::Is(crate::ast::Name { text: inner.to_owned(), span }));
+                }
                 if token.kind != Kind::Word {
                     let problem = self.unexpected("a type, such as `duration`");
                     return self.refuse(problem.help(crate::check::TYPES_HELP));
@@ -27,7 +59,16 @@ impl Parser<'_> {
             }
             "from" => self.source(),
             "stale" => {
-                self.expect_word("after", "behind `stale`")?;
+                if self.at_symbol("-") && self.word_ahead(1, "after") {
+                    let span = self.peek_span();
+                    self.bump();
+                    self.tell(
+                        Diagnostic::error(codes::E0105, span, "`stale after` is written without `-`")
+                            .help("write a space")
+                            .machine(vec![Edit::replace(span, " ")]),
+                    );
+                }
+                self.lead_in("after", "behind `stale`", &["for", "at", "in"])?;
                 Ok(SignalClause::StaleAfter(self.length("a length of time, such as `45s`")?))
             }
             _ => self.expectation(start).map(SignalClause::Expect),
@@ -56,8 +97,15 @@ impl Parser<'_> {
                 Source::Push
             }
             _ => {
-                let problem = self.unexpected("a source: `metrics`, `prometheus`, `sql` or `push`");
+                let problem =
+                    self.unexpected("a source: `metrics`, `prometheus`, `sql` or `push`").coded(codes::E0404);
+                let lower = word.to_ascii_lowercase();
+                let foreign = super::foreign::SOURCES.iter().find(|(known, _)| *known == lower);
                 return self.refuse(match nearest(word, SOURCES.iter().copied()).first() {
+                    None if foreign.is_some() => {
+                        let own = foreign.map_or("", |(_, own)| own);
+                        problem.help(format!("did you mean `{own}`?")).maybe(vec![Edit::replace(span, own)])
+                    }
                     Some(best) => problem
                         .help(format!("did you mean `{best}`?"))
                         .machine(vec![Edit::replace(span, *best)]),
@@ -92,7 +140,7 @@ impl Parser<'_> {
             Kind::Number if text == "1" || text.starts_with("1/") => "",
             _ => {
                 let problem = self.unexpected("a unit, such as `ms`, `%`, `1/s`, `MiB` or `USDT`");
-                return self.refuse(problem);
+                return self.refuse(problem.coded(codes::E0106));
             }
         };
         self.bump();
@@ -125,7 +173,7 @@ impl Parser<'_> {
                 Ok(TriggerClause::Clear(self.condition()?))
             }
             "given" => {
-                if self.at_word("when") || self.at_word("if") {
+                if matches!(self.peek_text(), "when" | "if" | "that") && self.ahead(1).kind != Kind::Symbol {
                     let span = self.peek_span();
                     let message = format!("`given` takes its condition without {}", self.found());
                     self.tell(
@@ -138,14 +186,17 @@ impl Parser<'_> {
                 Ok(TriggerClause::Given(self.condition()?))
             }
             "unless" => {
+                if self.sign_ahead(1) {
+                    let problem = Diagnostic::error(
+                        codes::E0210,
+                        self.peek_span(),
+                        "`unless` names triggers, and takes no condition",
+                    );
+                    return self.refuse(problem.help("for a condition write `and not …` in the level"));
+                }
                 let mut names = vec![self.name("a trigger's name")?];
                 while self.eat_symbol(",") || self.eat_word("or") {
                     names.push(self.name("a trigger's name")?);
-                }
-                if self.sign_ahead(0) {
-                    let problem =
-                        self.unexpected("the next clause: `unless` names triggers, and takes no condition");
-                    return self.refuse(problem.help("for a condition write `and not …` in the level"));
                 }
                 Ok(TriggerClause::Unless(names))
             }
@@ -157,33 +208,69 @@ impl Parser<'_> {
 
     /// `when` after a level; `if`, `:` and a second `when` are told and passed.
     pub(super) fn when(&mut self, word: &str) -> Parse<()> {
+        let colon = (self.at_symbol(":") || self.at_symbol("="))
+            && !matches!(self.text_of(self.ahead(1)), "when" | "if");
+        if colon {
+            let span = self.peek_span();
+            let message = format!("expected `when` after `{word}`, found {}", self.found());
+            let gap = if span.start == self.last_end() { " " } else { "" };
+            let edit = Edit::replace(span, format!("{gap}when"));
+            self.tell(
+                Diagnostic::error(codes::E0122, span, message).help("write `when`").machine(vec![edit]),
+            );
+            self.bump();
+            return Ok(());
+        }
         self.after_key(word);
         self.before_when(word)?;
         let span = self.peek_span();
-        if self.at_word("if") {
+        let others = ["if", "whenever", "once", "while", "on", "where", "WHEN", "IF", "When"];
+        if others.contains(&self.peek_text()) && self.ahead(1).kind != Kind::Symbol {
             self.tell(
-                Diagnostic::error(codes::E0105, span, format!("expected `when` after `{word}`, found `if`"))
-                    .help("write `when`")
-                    .machine(vec![Edit::replace(span, "when")]),
+                Diagnostic::error(
+                    codes::E0105,
+                    span,
+                    format!("expected `when` after `{word}`, found {}", self.found()),
+                )
+                .help("write `when`")
+                .machine(vec![Edit::replace(span, "when")]),
             );
             self.bump();
         } else {
             self.expect_when(word)?;
         }
-        while self.at_word("when") {
+        while (self.at_word("when") || self.at_word("if")) && !self.sign_ahead(1) {
             let span = self.peek_span();
+            let message = match self.at_word("when") {
+                true => "`when` stands twice",
+                false => "`if` stands behind `when`",
+            };
+            let edit = Edit { start: span.start, end: self.ahead(1).start, text: String::new() };
             self.tell(
-                Diagnostic::error(codes::E0105, span, "`when` stands twice")
-                    .help("take one away")
-                    .machine(vec![Edit::replace(span, "")]),
+                Diagnostic::error(codes::E0105, span, message).help("take it away").machine(vec![edit]),
             );
             self.bump();
         }
+        self.after_key("when");
         Ok(())
     }
 
     pub(super) fn expect_when(&mut self, word: &str) -> Parse<()> {
-        let value = matches!(self.peek().kind, Kind::Word | Kind::Number) || self.at_symbol("(");
+        if self.at_end() || self.at_symbol("}") {
+            let problem =
+                Diagnostic::error(codes::E0122, self.last_span(), format!("nothing stands behind `{word}`"));
+            return self.refuse(problem.help(format!("write a condition, as in `{word} when p95 > 400ms`")));
+        }
+        let compared = super::foreign::RELATIONS.iter().any(|(words, _)| self.words_ahead(0, words));
+        if compared || self.sign_ahead(0) {
+            let message = format!("expected `when` and what is compared, found {}", self.found());
+            let problem = Diagnostic::error(codes::E0122, self.peek_span(), message);
+            return self.refuse(problem.help(format!("write it as in `{word} when p95 > 400ms`")));
+        }
+        let ends = matches!(self.text_of(self.ahead(1)), "}" | "{") || self.ahead(1).kind == Kind::End;
+        let value = (self.peek().kind == Kind::Word && !ends)
+            || self.peek().kind == Kind::Number
+            || self.at_symbol("(");
         let own =
             super::RESERVED.contains(&self.peek_text()) && !self.at_word("not") && !self.at_word("baseline");
         let near = !nearest(self.peek_text(), ["when"]).is_empty();
@@ -214,34 +301,89 @@ impl Parser<'_> {
                 false => problem.maybe(vec![Edit::replace(self.peek_span(), "hold")]),
             });
         }
+        if self.at_symbol("}") {
+            let problem = Diagnostic::error(
+                codes::E0132,
+                self.last_span(),
+                "`unknown` does not say what missing data ask for",
+            );
+            let at = self.last_end();
+            return self.refuse(problem.help("write `unknown hold`").maybe(vec![Edit::insert(at, " hold")]));
+        }
         self.expect_word("hold", "after `unknown`")?;
+        if self.at_word("for") {
+            let problem = Diagnostic::error(
+                codes::E0132,
+                self.peek_span(),
+                "`unknown hold` holds until there are data again",
+            );
+            return self.refuse(
+                problem.help("take `for …` away; to give up then: `unknown hold, then rollback after 10m`"),
+            );
+        }
         if !self.eat_symbol(",") && !self.at_word("then") {
             return Ok(TriggerClause::Unknown(None));
         }
-        self.expect_word("then", "after `unknown hold,`")?;
+        if self.at_word("rollback") {
+            let (span, at) = (self.peek_span(), self.last_end());
+            self.tell(
+                Diagnostic::error(
+                    codes::E0105,
+                    span,
+                    "expected `then` after `unknown hold,`, found `rollback`",
+                )
+                .help("write `then`")
+                .machine(vec![Edit::insert(at, " then")]),
+            );
+        } else {
+            self.expect_word("then", "after `unknown hold,`")?;
+        }
         self.expect_word("rollback", "after `then`")?;
-        self.expect_word("after", "behind `rollback`")?;
+        self.lead_in("after", "behind `rollback`", &["in", "for", "within", "at"])?;
         Ok(TriggerClause::Unknown(Some(self.length_or_zero("a length of time, such as `10m`")?)))
+    }
+
+    /// `stage 1: 5%`, `stage canary 5%`: stages have no names; one is told and passed.
+    fn stage_name(&mut self) {
+        let token = self.peek();
+        let colon = self.symbol_ahead(1, ":");
+        let count = if colon { 2 } else { 1 };
+        let named =
+            matches!(token.kind, Kind::Word | Kind::Quoted) && !super::RESERVED.contains(&self.peek_text());
+        if !(named || (token.kind == Kind::Number && colon && !self.peek_text().ends_with('%')))
+            || self.ahead(count).kind != Kind::Number
+        {
+            return;
+        }
+        let end = self.ahead(count).start;
+        let span = self.pass(count);
+        self.tell(
+            Diagnostic::error(
+                codes::E0105,
+                span,
+                format!("a stage has no name, found `{}`", self.text_in(span)),
+            )
+            .help("take it away: a stage is known by its share")
+            .machine(vec![Edit { start: span.start, end, text: String::new() }]),
+        );
     }
 
     pub(super) fn plan_clause(&mut self, _start: Span) -> Parse<PlanClause> {
         if self.eat_word("stage") {
+            self.stage_name();
             let share = self.literal("a share of the traffic, such as `5%`")?;
-            if self.at_symbol(",") || self.at_symbol(":") {
-                self.after_key("a stage's share");
+            if self.at_word("until") || self.at_word("while") {
+                let problem = self.unexpected("`for` and how long the stage lasts").coded(codes::E0124);
+                return self.refuse(
+                    problem
+                        .help("a stage lasts a length of time; what else must be so says `proceed when …`"),
+                );
             }
-            match self.peek().kind {
-                Kind::Number => {
-                    let message = format!("expected `for` after a stage's share, found {}", self.found());
-                    let at = self.last_end();
-                    self.tell(
-                        Diagnostic::error(codes::E0124, self.peek_span(), message)
-                            .help("write `for` before how long it lasts")
-                            .machine(vec![Edit::insert(at, " for")]),
-                    );
-                }
-                _ => self.expect_word("for", "after a stage's share")?,
-            }
+            self.lead_in(
+                "for",
+                "after a stage's share",
+                &[",", ":", "over", "lasting", "during", "-", "wait", "pause"],
+            )?;
             let duration = self.length("a length of time, such as `15m`")?;
             return Ok(PlanClause::Stage { share, duration });
         }

@@ -9,6 +9,7 @@ use crate::ast::{Compare, Condition, ConditionKind};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::TREE_MAX;
+use crate::suggest::nearest;
 
 /// What stands between the conditions of a chain.
 struct Joint {
@@ -39,14 +40,24 @@ impl Parser<'_> {
                 "within" => Some("`within` belongs to a sequence: `a then b within 2m`"),
                 "offset" => Some("compare with what was: `previous stage`, or `baseline`"),
                 "unless" => None,
+                "is" | "are" | "was" => Some("a condition is true by itself: `p95 > 400ms`"),
                 "when" | "if" => {
                     Some("join conditions with `and`, or write `given …` for what must be true first")
                 }
                 "not" => Some("join conditions with `and` or `or`: `a and not b`"),
                 _ => None,
             };
+            let near = if word.len() > 2 { word } else { "" };
+            let joint = nearest(near, ["and", "or", "for", "then", "within"]);
+            if let ([best, ..], None, false) = (joint.as_slice(), help, self.first_on_line()) {
+                let span = self.peek_span();
+                let problem = self.unexpected("`and`, `or`, `for`, `then`, or the next clause");
+                let problem = problem.help(format!("did you mean `{best}`?"));
+                return self.refuse(problem.maybe(vec![Edit::replace(span, *best)]));
+            }
             if let Some(help) = help {
                 let problem = self.unexpected("`and`, `or`, `for`, `then`, or the next clause");
+                let problem = if word == "within" { problem.coded(codes::E0127) } else { problem };
                 return self.refuse(problem.help(help));
             }
         }
@@ -59,6 +70,7 @@ impl Parser<'_> {
         if !self.eat_word("then") {
             return Ok(first);
         }
+        let sign = self.last_span();
         let then = self.chain(&OR)?;
         if self.at_word("then") {
             let problem = Diagnostic::error(
@@ -72,9 +84,10 @@ impl Parser<'_> {
             return self.refuse(problem);
         }
         if !self.at_word("within") {
-            let problem = self.unexpected("`within` and a length of time after `then …`");
+            let problem = Diagnostic::error(codes::E0127, sign, "this `then` does not say within what time");
             let help = "a sequence says how long it may take: `a then b within 2m`";
-            return self.refuse(problem.coded(codes::E0127).help(help));
+            let place = self.last_end();
+            return self.refuse(problem.help(help).maybe(vec![Edit::insert(place, " within 2m")]));
         }
         self.bump();
         let within = self.length_or_assumed("a length of time, such as `2m`")?;
@@ -270,10 +283,26 @@ impl Parser<'_> {
                 .maybe(vec![Edit::replace(span, "for")]),
             );
         }
-        if foreign.is_none() && !self.eat_word("for") {
+        if foreign.is_none() && self.bare_length() {
+            let at = self.last_end();
+            let message = format!("expected `for` before {}", self.found());
+            self.tell(
+                Diagnostic::error(codes::E0124, self.peek_span(), message)
+                    .help("write `for` before how long it must hold")
+                    .machine(vec![Edit::insert(at, " for")]),
+            );
+        } else if foreign.is_none() && !self.eat_word("for") {
             return Ok(condition);
         }
         let length = self.length_or_assumed("a length of time after `for`, such as `5m`")?;
+        if self.at_word("or") && matches!(self.text_of(self.ahead(1)), "more" | "longer") {
+            let before = self.last_end();
+            let span = self.pass(2);
+            let edit = Edit { start: before, end: span.end, text: String::new() };
+            let message = format!("`{}` stands behind a length of time", self.text_in(span));
+            let help = "take it away: a condition holds for at least the length that is written";
+            self.tell(Diagnostic::error(codes::E0105, span, message).help(help).machine(vec![edit]));
+        }
         if self.at_word("for") {
             let problem =
                 Diagnostic::error(codes::E0118, self.peek_span(), "a second `for` stands behind the first")
@@ -284,18 +313,26 @@ impl Parser<'_> {
         self.node(ConditionKind::Held(Box::new(condition), length), span, height)
     }
 
+    /// A length of time behind a comparison, without its `for`.
+    fn bare_length(&self) -> bool {
+        let text = self.peek_text();
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        self.peek().kind == Kind::Number
+            && !self.first_on_line()
+            && matches!(unit, "s" | "m" | "min" | "h" | "d")
+    }
+
     fn primary(&mut self) -> Parse<Condition> {
         let start = self.peek_span();
+        if self.every_expectation_otherwise() {
+            return self.told();
+        }
         if self.at_word("every") && self.word_ahead(1, "signal") {
             self.bump();
             self.bump();
             for word in ["meets", "its", "expectation"] {
                 self.expect_word(word, "in `every signal meets its expectation`")?;
             }
-            let span = self.since(start);
-            return self.node(ConditionKind::EveryExpectation, span, 0);
-        }
-        if self.every_expectation_otherwise() {
             let span = self.since(start);
             return self.node(ConditionKind::EveryExpectation, span, 0);
         }

@@ -132,18 +132,24 @@ impl Parser<'_> {
                     .map(Operand::Value);
             }
             Kind::Number => {
+                if let Some(value) = self.worded_value() {
+                    return value.map(Operand::Value);
+                }
                 if let Some(times) = self.times()? {
                     return Ok(Operand::Value(times));
                 }
             }
             Kind::Word => {
+                if let Some(value) = self.worded_value() {
+                    return value.map(Operand::Value);
+                }
                 if let Some(value) = self.selector_in_condition() {
                     return value.map(Operand::Value);
                 }
                 return self.word_value(text, start).map(Operand::Value);
             }
             Kind::Symbol if matches!(text, "+" | "-" | "−") => {}
-            Kind::Quoted | Kind::OddQuoted => {}
+            Kind::Quoted | Kind::OddQuoted if self.quoted_value().is_some() => {}
             _ => return self.missing_value(),
         }
         let before = self.at;
@@ -166,7 +172,10 @@ impl Parser<'_> {
         self.bump();
         let inner = self.sequence()?;
         if !self.eat_symbol(")") {
-            let problem = self.unexpected("`)`").coded(codes::E0126).also(open, "opened here");
+            let end = self.last_end();
+            let problem = Diagnostic::error(codes::E0126, open, "this `(` is not closed")
+                .help("close it")
+                .maybe(vec![Edit::insert(end, ")")]);
             return self.refuse(problem);
         }
         self.shallower();
@@ -256,7 +265,8 @@ impl Parser<'_> {
     fn no_reference(&mut self, sign: Span) -> Parse<bool> {
         let (span, token) = (self.peek_span(), self.peek());
         let message = format!("expected `baseline` or `previous stage` after `x`, found {}", self.found());
-        let problem = Diagnostic::error(codes::E0105, span, message);
+        let problem =
+            Diagnostic::error(codes::E0105, if self.first_on_line() { sign } else { span }, message);
         let word = self.text_of(token);
         let name = token.kind == Kind::Word && !RESERVED.contains(&word);
         if name && let Some(meant) = reference_near(word) {
@@ -293,6 +303,12 @@ impl Parser<'_> {
         }
         if RESERVED.contains(&text) {
             return self.missing_value();
+        }
+        if matches!(text, "null" | "nil") {
+            let problem = Diagnostic::error(codes::E0301, start, format!("`{text}` is no value"));
+            let help =
+                "data that are missing are unknown by themselves: `unknown hold, then rollback after 10m`";
+            return self.refuse(problem.help(help));
         }
         if matches!(text, "true" | "false") {
             let problem = Diagnostic::error(codes::E0301, start, format!("`{text}` is no condition"))

@@ -45,18 +45,7 @@ impl Parser<'_> {
             "evaluate" => {
                 self.bump();
                 self.after_key("evaluate");
-                match self.peek().kind {
-                    Kind::Number => {
-                        let message = format!("expected `every` after `evaluate`, found {}", self.found());
-                        let at = self.last_end();
-                        self.tell(
-                            Diagnostic::error(codes::E0124, self.peek_span(), message)
-                                .help("write `every` before the length of time")
-                                .machine(vec![Edit::insert(at, " every")]),
-                        );
-                    }
-                    _ => self.expect_word("every", "after `evaluate`")?,
-                }
+                self.lead_in("every", "after `evaluate`", &["each", "per", "in", "at"])?;
                 let every = self.length("a length of time, such as `15s`")?;
                 Ok(Item::Evaluate { every, span: self.since(start) })
             }
@@ -117,7 +106,7 @@ impl Parser<'_> {
             return self.refuse(problem);
         }
         let near = nearest(word, TOP.iter().copied());
-        let foreign = super::foreign::clause("a file", word).filter(|_| near.is_empty());
+        let foreign = super::foreign::clause("a file", word);
         if let Some((_, own, _)) = foreign {
             self.foreign_clause("a file");
             let next = self.ahead(1).kind;

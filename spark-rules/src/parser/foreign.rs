@@ -71,6 +71,13 @@ pub(super) const RELATIONS: &[(&[&str], Relation)] = &[
     (&["lt"], Relation::Below),
     (&["le"], Relation::AtMost),
     (&["lte"], Relation::AtMost),
+    (&["greater"], Relation::Above),
+    (&["higher"], Relation::Above),
+    (&["larger"], Relation::Above),
+    (&["bigger"], Relation::Above),
+    (&["less"], Relation::Below),
+    (&["lower"], Relation::Below),
+    (&["smaller"], Relation::Below),
     (&["equals"], Relation::Equal),
     (&["eq"], Relation::Equal),
     (&["ne"], Relation::NotEqual),
@@ -106,6 +113,100 @@ pub(super) const HELD: &[&[&str]] = &[
     &["in"],
 ];
 
+/// Counts of evaluations, which are no length of time.
+pub(super) const COUNTS: &[&str] = &[
+    "evaluations",
+    "evaluation",
+    "times",
+    "samples",
+    "checks",
+    "ticks",
+    "scrapes",
+    "intervals",
+    "cycles",
+    "points",
+    "rounds",
+    "runs",
+    "periods",
+];
+
+/// What others write for the states of a trigger.
+pub(super) const STATES: &[(&str, &str)] = &[
+    ("firing", "rollback"),
+    ("fires", "rollback"),
+    ("fired", "rollback"),
+    ("alerting", "rollback"),
+    ("critical", "rollback"),
+    ("rolls", "rollback"),
+    ("triggered", "rollback"),
+    ("green", "ok"),
+    ("healthy", "ok"),
+    ("normal", "ok"),
+    ("good", "ok"),
+    ("inactive", "ok"),
+    ("passing", "ok"),
+    ("silent", "ok"),
+    ("warning", "warn"),
+    ("held", "hold"),
+    ("holds", "hold"),
+    ("paused", "hold"),
+    ("missing", "unknown"),
+    ("nodata", "unknown"),
+    ("waiting", "pending"),
+    ("pass", "proceed"),
+    ("promote", "proceed"),
+    ("proceeds", "proceed"),
+    ("continue", "proceed"),
+];
+
+/// What others write for the words that open a step of a series.
+pub(super) const STEPS: &[(&str, &str)] = &[
+    ("missing", "nothing"),
+    ("none", "nothing"),
+    ("null", "nothing"),
+    ("nil", "nothing"),
+    ("stale", "nothing"),
+    ("nan", "NaN"),
+    ("NAN", "NaN"),
+    ("inf", "Inf"),
+    ("infinity", "Inf"),
+    ("increases", "rises"),
+    ("grows", "rises"),
+    ("rise", "rises"),
+    ("decreases", "falls"),
+    ("drops", "falls"),
+    ("fall", "falls"),
+    ("fails", "error"),
+];
+
+/// What others call the sources.
+pub(super) const SOURCES: &[(&str, &str)] = &[
+    ("promql", "prometheus"),
+    ("prom", "prometheus"),
+    ("thanos", "prometheus"),
+    ("mimir", "prometheus"),
+    ("victoriametrics", "prometheus"),
+    ("postgres", "sql"),
+    ("postgresql", "sql"),
+    ("mysql", "sql"),
+    ("sqlite", "sql"),
+    ("database", "sql"),
+    ("db", "sql"),
+    ("query", "sql"),
+    ("metric", "metrics"),
+    ("scrape", "metrics"),
+    ("openmetrics", "metrics"),
+    ("http", "push"),
+    ("api", "push"),
+    ("code", "push"),
+    ("sdk", "push"),
+    ("app", "push"),
+];
+
+/// Words before a reference that multiply it.
+pub(super) const MULTIPLES: &[(&str, &str)] =
+    &[("twice", "2x"), ("double", "2x"), ("triple", "3x"), ("thrice", "3x"), ("half", "0.5x")];
+
 /// Numbers that people write as words.
 pub(super) const NUMBERS: &[(&str, &str)] = &[
     ("one", "1"),
@@ -124,6 +225,8 @@ pub(super) const NUMBERS: &[(&str, &str)] = &[
     ("sixty", "60"),
     ("ninety", "90"),
     ("hundred", "100"),
+    ("a", "1"),
+    ("an", "1"),
 ];
 
 /// A word in the place of a clause's: what is meant, where that is one word; and what to do.
@@ -159,6 +262,8 @@ const SIGNAL: &[Clause] = &[
     ("description", None, "a title stands in quotes behind the signal's name"),
     ("labels", None, "labels stand in the source: `from metrics requests_total{status=\"500\"}`"),
     ("over", None, "the window stands behind the source: `from metrics rate(requests_total) over 1m`"),
+    ("stale_after", Some("stale after"), "write `stale after`"),
+    ("timeout", Some("stale after"), "when a sample is too old says `stale after 45s`"),
     ("ttl", Some("stale after"), "write `stale after`"),
     ("rollback", None, "levels stand in a trigger of their own: `trigger api_latency { rollback when … }`"),
     ("hold", None, "levels stand in a trigger of their own: `trigger api_latency { hold when … }`"),
@@ -180,6 +285,7 @@ const TRIGGER: &[Clause] = &[
     ("wait", Some("hold"), "levels are `warn when`, `hold when` and `rollback when`"),
     ("warning", Some("warn"), "levels are `warn when`, `hold when` and `rollback when`"),
     ("notify", Some("warn"), "levels are `warn when`, `hold when` and `rollback when`"),
+    ("roll", None, "`rollback when` is written as one word"),
     ("proceed", None, "a trigger never asks for proceed: that is so where nothing asks for more"),
     ("condition", None, "a condition stands behind its level: `rollback when p95 > 400ms`"),
     ("expr", None, "a condition stands behind its level: `rollback when p95 > 400ms`"),
@@ -301,6 +407,7 @@ const FILE: &[Clause] = &[
     ("case", Some("test"), "what is expected of the rules is a `test`"),
     ("describe", Some("test"), "what is expected of the rules is a `test`"),
     ("it", Some("test"), "what is expected of the rules is a `test`"),
+    ("roll", None, "`rollback when` is written as one word"),
     ("every", None, "how often rules are evaluated says `evaluate every 15s`"),
     ("interval", None, "how often rules are evaluated says `evaluate every 15s`"),
     ("let", None, "rules have no variables: write the value where it is compared"),

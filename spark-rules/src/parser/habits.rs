@@ -88,6 +88,40 @@ impl<'a> Parser<'a> {
             let problem = Diagnostic::error(codes::E0123, last, format!("nothing stands behind `{text}`"));
             return self.refuse(problem.help(format!("write {example}")));
         }
+        let sign_ahead =
+            self.peek().kind == Kind::Symbol && matches!(next, ">" | ">=" | "<" | "<=" | "==" | "!=" | "=");
+        if sign_ahead && opens {
+            let problem =
+                Diagnostic::error(codes::E0123, self.peek_span(), format!("nothing stands before `{next}`"));
+            return self.refuse(problem.help(format!("say what is compared, as in `p95 {next} 300ms`")));
+        }
+        if matches!(next, "$" | "€" | "£" | "%") && self.ahead(1).kind == Kind::Number {
+            let number = self.text_of(self.ahead(1)).to_owned();
+            let (sign, span) = (next, self.pass(2));
+            let message = format!("`{}` is no value: its unit stands behind the number", self.text_in(span));
+            let unit = match sign {
+                "%" => "%",
+                "€" => " EUR",
+                "£" => " GBP",
+                _ => " USD",
+            };
+            let meant = format!("{number}{unit}");
+            let problem = Diagnostic::error(codes::E0106, span, message).help(format!("write `{meant}`"));
+            return self.refuse(match unit {
+                "%" => problem.machine(vec![Edit::replace(span, meant)]),
+                _ => problem.maybe(vec![Edit::replace(span, meant)]),
+            });
+        }
+        if self.peek().kind == Kind::Quoted {
+            let span = self.peek_span();
+            let inner = next.trim_matches('"');
+            let problem = Diagnostic::error(
+                codes::E0120,
+                span,
+                format!("a signal's name stands without quotes, found {next}"),
+            );
+            return self.refuse(problem.help("take the quotes away").maybe(vec![Edit::replace(span, inner)]));
+        }
         if matches!(next, "$" | "@") {
             let problem = Diagnostic::error(codes::E0128, self.peek_span(), "rules have no variables");
             return self.refuse(problem.help("write the value itself, such as `300ms`"));
@@ -101,6 +135,16 @@ impl<'a> Parser<'a> {
         let matcher = matches!(self.text_of(self.ahead(3)), "=" | "==" | "!=" | "=~" | "!~");
         let braces = self.symbol_ahead(1, "{") && self.ahead(2).kind == Kind::Word && matcher;
         let window = self.symbol_ahead(1, "[") && self.ahead(2).kind == Kind::Number;
+        if self.word_ahead(1, "over") && self.ahead(2).kind == Kind::Number && self.word_ahead(3, "of") {
+            let (function, length, signal) =
+                (self.peek_text(), self.text_of(self.ahead(2)), self.text_of(self.ahead(4)));
+            let meant = format!("{function}({signal} over {length})");
+            let span = self.pass(5);
+            let problem =
+                Diagnostic::error(codes::E0121, span, "a function's signal and window stand in parentheses");
+            self.tell(problem.help(format!("write `{meant}`")).maybe(vec![Edit::replace(span, meant)]));
+            return Some(self.expression(ExpressionKind::Wrong, span, 0));
+        }
         if !braces && !window {
             return None;
         }
@@ -127,7 +171,10 @@ impl<'a> Parser<'a> {
     /// Text that should stand in quotes and does not: it is taken up to where it surely ends.
     pub(super) fn unquoted(&mut self, what: &str) -> Option<Text> {
         let start = self.peek_span();
-        if !matches!(self.peek().kind, Kind::Word | Kind::Number) || self.first_on_line() {
+        if !matches!(self.peek().kind, Kind::Word | Kind::Number)
+            || self.first_on_line()
+            || what.contains("file")
+        {
             return None;
         }
         let rest = self.text.get(start.start as usize..).unwrap_or("");
@@ -208,13 +255,33 @@ impl<'a> Parser<'a> {
         let colon = self.symbol_ahead(dash.saturating_add(1), ":");
         let own = ["signal", "trigger", "plan", "test", "edition", "evaluate", "use"].contains(&key);
         let braces = self.at_symbol("{") || self.at_symbol("[");
+        if self.words_ahead(0, &["<", "<", "<"]) || self.words_ahead(0, &["==", "==", "=="]) {
+            let span = self.pass(3);
+            self.tell(
+                Diagnostic::error(codes::E0128, span, "a merge is not finished here")
+                    .help("keep one of both sides, and take the marks away"),
+            );
+            while !self.at_end() && !self.first_on_line() {
+                self.bump();
+            }
+            return true;
+        }
+        if word && self.symbol_ahead(dash.saturating_add(1), "=") && !own {
+            let span = self.peek_span();
+            self.tell(
+                Diagnostic::error(codes::E0128, span, "rules have no variables")
+                    .help("write the value where it is compared"),
+            );
+            self.pass(2);
+            return true;
+        }
         if !braces && !(word && colon && (!own || dash > 0)) {
             return false;
         }
         let span = if braces { self.peek_span() } else { self.span_of(self.ahead(dash)) };
         let problem = match (braces, PROMETHEUS_KEYS.contains(&key)) {
             (true, _) => Diagnostic::error(codes::E0128, span, format!("expected a block, found {}", self.found()))
-                .help("rules are no JSON: a block begins with its word, `trigger api_latency { rollback when … }`"),
+                .help("rules are neither JSON nor TOML: a block begins with its word, `trigger api_latency { rollback when … }`"),
             (false, true) => Diagnostic::error(codes::E0128, span, "this is a rule of Prometheus")
                 .help("`spark import prometheus FILE` makes triggers of it; by hand, write `trigger api_latency { rollback when p95 > 400ms for 5m }`"),
             (false, false) => Diagnostic::error(codes::E0128, span, format!("`{key}:` is YAML, which rules are not"))
@@ -261,10 +328,16 @@ impl<'a> Parser<'a> {
         }
         let word = self.peek_text();
         let number = foreign::NUMBERS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known));
+        if let Some(refused) = self.counted_length() {
+            return refused;
+        }
         let Some((_, digits)) = number.filter(|_| self.peek().kind == Kind::Word) else { return Ok(()) };
         let next = self.text_of(self.ahead(1));
         let unit =
             crate::parser::alias(next).or_else(|| matches!(next, "s" | "m" | "h" | "d").then_some(next));
+        if unit.is_none() && matches!(word, "a" | "an") {
+            return Ok(());
+        }
         let span = self.pass(if unit.is_some() { 2 } else { 1 });
         let meant = format!("{digits}{}", unit.unwrap_or("m"));
         self.refuse(
@@ -274,9 +347,145 @@ impl<'a> Parser<'a> {
         )
     }
 
+    /// `for 3 evaluations`, `for 00:05:00`, `for 1 hour 30 minutes`
+    fn counted_length(&mut self) -> Option<Parse<()>> {
+        if self.peek().kind != Kind::Number {
+            return None;
+        }
+        let next = self.text_of(self.ahead(1));
+        let plain = self.peek_text().bytes().all(|byte| byte.is_ascii_digit());
+        if plain && foreign::COUNTS.contains(&next) {
+            let span = self.pass(2);
+            let message = format!("`{}` is no length of time", self.text_in(span));
+            let problem = Diagnostic::error(codes::E0106, span, message).help(
+                "say how long: four samples that come every `15s` last `45s` from the first to the last",
+            );
+            return Some(self.refuse(problem));
+        }
+        if plain && self.symbol_ahead(1, ":") && self.ahead(2).kind == Kind::Number {
+            let mut count = 3;
+            while self.symbol_ahead(count, ":") && self.ahead(count.saturating_add(1)).kind == Kind::Number {
+                count = count.saturating_add(2);
+            }
+            let span = self.pass(count);
+            let message = format!("`{}` is no length of time", self.text_in(span));
+            let problem =
+                Diagnostic::error(codes::E0106, span, message).help("write it with its units, as in `1h30m`");
+            return Some(self.refuse(problem));
+        }
+        let unit = |by: usize| {
+            let word = self.text_of(self.ahead(by));
+            let known = crate::parser::alias(word).unwrap_or(word);
+            (self.ahead(by).kind == Kind::Word && matches!(known, "d" | "h" | "m" | "min" | "s" | "ms"))
+                .then_some(known)
+        };
+        let (mut count, mut meant) = (0usize, String::new());
+        loop {
+            let joined = usize::from(count > 0 && self.word_ahead(count, "and"));
+            let at = count.saturating_add(joined);
+            let number = self.text_of(self.ahead(at));
+            let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            let Some(unit) = unit(at.saturating_add(1)).filter(|_| digits) else { break };
+            meant.push_str(number);
+            meant.push_str(unit);
+            count = at.saturating_add(2);
+        }
+        if count < 4 {
+            return None;
+        }
+        let span = self.pass(count);
+        let message = format!("`{}` is no length of time: units stick to their numbers", self.text_in(span));
+        let problem = Diagnostic::error(codes::E0106, span, message)
+            .help(format!("write `{meant}`"))
+            .machine(vec![Edit::replace(span, meant)]);
+        Some(self.refuse(problem))
+    }
+
+    /// A word that leads to a number: where it is left out, it is put in; one of `others` is taken as meant.
+    pub(super) fn lead_in(&mut self, word: &'static str, context: &str, others: &[&str]) -> Parse<()> {
+        if self.eat_word(word) {
+            return Ok(());
+        }
+        let message = format!("expected `{word}` {context}, found {}", self.found());
+        let (span, before) = (self.peek_span(), self.last_end());
+        if self.peek().kind == Kind::Number && !self.first_on_line() {
+            self.tell(
+                Diagnostic::error(codes::E0124, span, message)
+                    .help(format!("write `{word}` before it"))
+                    .machine(vec![Edit::insert(before, format!(" {word}"))]),
+            );
+            return Ok(());
+        }
+        if others.contains(&self.peek_text()) && self.ahead(1).kind == Kind::Number {
+            // a comma has no space before it
+            let gap = if span.start == before { " " } else { "" };
+            self.tell(
+                Diagnostic::error(codes::E0105, span, message)
+                    .help(format!("write `{word}`"))
+                    .maybe(vec![Edit::replace(span, format!("{gap}{word}"))]),
+            );
+            self.bump();
+            return Ok(());
+        }
+        let near = !crate::suggest::nearest(self.peek_text(), [word]).is_empty();
+        if !near {
+            let problem = self.unexpected(&format!("`{word}` {context}"));
+            return self.refuse(problem.coded(codes::E0124));
+        }
+        self.expect_word(word, context)
+    }
+
+    /// `twice the baseline`, `10% above baseline`, `last stage`, `five percent`: told, and taken as some value.
+    pub(super) fn worded_value(&mut self) -> Option<Parse<Expression>> {
+        let start = self.peek_span();
+        let word = self.peek_text();
+        let reference = |by: usize| {
+            let by = by.saturating_add(usize::from(self.word_ahead(by, "the") || self.word_ahead(by, "of")));
+            match (self.text_of(self.ahead(by)), self.text_of(self.ahead(by.saturating_add(1)))) {
+                ("baseline", _) => Some(("baseline", by.saturating_add(1))),
+                ("previous" | "last" | "prior" | "earlier", "stage") => {
+                    Some(("previous stage", by.saturating_add(2)))
+                }
+                _ => None,
+            }
+        };
+        let multiple = foreign::MULTIPLES.iter().find(|(known, _)| *known == word).map(|(_, own)| *own);
+        let number = foreign::NUMBERS.iter().find(|(known, _)| *known == word).map(|(_, own)| *own);
+        let unit = crate::parser::alias(self.text_of(self.ahead(1)));
+        let (meant, count) = if let Some((own, (of, count))) = multiple.zip(reference(1)) {
+            (format!("{own} {of}"), count)
+        } else if let Some((of, count)) = reference(0).filter(|(_, count)| *count > 1 && word != "previous") {
+            (of.to_owned(), count)
+        } else if let Some((digits, unit)) = number.zip(unit) {
+            (format!("{digits}{unit}"), 2)
+        } else if self.peek().kind == Kind::Number && word.ends_with('%') {
+            let two = usize::from(self.word_ahead(2, "than"));
+            let sign = match self.text_of(self.ahead(1)) {
+                "above" | "over" | "more" | "higher" => "+",
+                "below" | "under" | "less" | "lower" => "-",
+                _ => return None,
+            };
+            let (of, count) = reference(two.saturating_add(2))?;
+            (format!("{of} {sign} {word}"), count)
+        } else {
+            return None;
+        };
+        let span = self.pass(count);
+        self.tell(
+            Diagnostic::error(codes::E0105, span, format!("`{}` is written otherwise", self.text_in(span)))
+                .help(format!("write `{meant}`"))
+                .maybe(vec![Edit::replace(span, meant)]),
+        );
+        let span = self.since(start);
+        Some(self.expression(ExpressionKind::Wrong, span, 0))
+    }
+
     /// `all signals are healthy`, where `every signal meets its expectation` is meant.
     pub(super) fn every_expectation_otherwise(&mut self) -> bool {
-        let all = self.at_word("all") || self.at_word("every") || self.at_word("each");
+        let verb = self.text_of(self.ahead(2));
+        let near = self.word_ahead(1, "signal")
+            && (verb == "meets" || !crate::suggest::nearest(verb, ["meets"]).is_empty());
+        let all = self.at_word("all") || self.at_word("each") || (self.at_word("every") && !near);
         if !all || self.ahead(1).kind != Kind::Word || self.word_ahead(1, "for") {
             return false;
         }
@@ -290,8 +499,8 @@ impl<'a> Parser<'a> {
         let span = self.since(start);
         let own = "every signal meets its expectation";
         self.tell(
-            Diagnostic::error(codes::E0105, span, format!("expected `{own}`"))
-                .help(format!("write `{own}`"))
+            Diagnostic::error(codes::E0105, span, format!("`{}` is written otherwise", self.text_in(span)))
+                .help(format!("write `{own}`, in the `proceed when` of a plan"))
                 .maybe(vec![Edit::replace(span, own)]),
         );
         true

@@ -258,6 +258,15 @@ impl Parser<'_> {
         if !self.eat_word("by") {
             return Ok(labels);
         }
+        if self.peek().kind == Kind::Word && !super::RESERVED.contains(&self.peek_text()) {
+            let span = self.peek_span();
+            let problem = self.metrics_error(format!("labels stand in parentheses, found {}", self.found()));
+            let meant = format!("({})", self.peek_text());
+            self.tell(problem.help(format!("write `{meant}`")).machine(vec![Edit::replace(span, meant)]));
+            labels.push(self.peek_text().to_owned());
+            self.bump();
+            return Ok(labels);
+        }
         self.expect_symbol("(", "after `by`")?;
         while !self.eat_symbol(")") {
             let token = self.peek();

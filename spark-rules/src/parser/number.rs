@@ -224,6 +224,7 @@ impl Parser<'_> {
         let next = self.text_of(self.ahead(1));
         let per = (word == "per").then(|| PerTime::parse(alias(next).unwrap_or(next))).flatten();
         let capitals = word.to_ascii_uppercase();
+        let cent = word == "per" && next == "cent";
         let after = self.ahead(1);
         // a misspelt clause has something behind it, a currency has not
         let closed =
@@ -235,13 +236,14 @@ impl Parser<'_> {
             && !self.first_on_line()
             && closed;
         let meant = match (per, currency) {
+            _ if cent => format!("{number}%"),
             (Some(per), _) => format!("{number}/{}", per.as_str()),
             (None, true) => format!("{number} {capitals}"),
             (None, false) => return None,
         };
         let value = Quantity::parse(&meant).ok()?;
         self.bump();
-        if per.is_some() {
+        if per.is_some() || cent {
             self.bump();
         }
         let whole = self.since(span);

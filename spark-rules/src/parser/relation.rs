@@ -38,6 +38,10 @@ impl Parser<'_> {
                         .machine(vec![Edit { start: span.start, end, text: String::new() }])
                 }
                 true => problem.help("an expectation leaves its left side out: it is the signal itself"),
+                false if self.peek().kind == Kind::Number => problem
+                    .coded(codes::E0125)
+                    .help("say on which side is good: `<=` or `>=`")
+                    .maybe(vec![Edit::insert(span.start, "<= ")]),
                 false => problem.coded(codes::E0125),
             });
         };
@@ -107,6 +111,15 @@ impl Parser<'_> {
             let written = |place: usize| self.text_of(self.ahead(is.saturating_add(place)));
             !window && words.iter().enumerate().all(|(place, word)| written(place) == *word)
         });
+        if is == 1 && self.ahead(1).kind == Kind::Number {
+            self.bump();
+            self.tell(
+                Diagnostic::error(codes::E0105, start, "`is` is no sign of comparison")
+                    .help("write `==`, or say of which side it is: `>`, `<`")
+                    .maybe(vec![Edit::replace(start, "==")]),
+            );
+            return Some(Relation::Equal);
+        }
         let own = SIGNS.iter().find(|(sign, _)| self.symbol_ahead(is, sign));
         let (relation, words, right) = match (foreign, own) {
             (Some((words, relation)), _) => (*relation, words.len(), false),
@@ -163,6 +176,15 @@ impl Parser<'_> {
         };
         let joined = token.kind == Kind::Word && matches!(self.text_of(token), "AND" | "OR");
         if !ends && !joined && !self.first_on_line() {
+            if let (ExpressionKind::Literal(_), Kind::Word) = (&left.kind, token.kind) {
+                let whole = Span { end: token.end, ..left.span };
+                let meant = format!("{} >= {}", self.text_of(token), text(left.span));
+                let problem =
+                    Diagnostic::error(codes::E0125, whole, format!("`{}` compares nothing", text(whole)));
+                return self.refuse(
+                    problem.help(format!("write `{meant}`")).maybe(vec![Edit::replace(whole, meant)]),
+                );
+            }
             let problem = self.unexpected("a comparison (`>`, `>=`, `<`, `<=`, `==`, `!=` or `between`)");
             return self
                 .refuse(problem.coded(codes::E0125).help(format!("write it as in `{subject} > 300ms`")));

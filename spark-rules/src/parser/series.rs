@@ -40,11 +40,16 @@ impl Parser<'_> {
             let span = self.peek_span();
             let message = format!("expected a trigger or a signal, or `decision`, found {}", self.found());
             self.tell(
-                Diagnostic::error(codes::E0101, span, message)
+                Diagnostic::error(codes::E0134, span, message)
                     .help("write `decision` before it")
                     .machine(vec![Edit::insert(span.start, "decision ")]),
             );
             return self.expect_decision();
+        }
+        if (self.at_word("no") || self.at_word("nothing")) && !self.moment_ahead(2) {
+            let problem =
+                Diagnostic::error(codes::E0133, self.peek_span(), "a test says what is so, not what is not");
+            return self.refuse(problem.help("write `expect decision proceed at 15m`"));
         }
         let name = self.name("a trigger or a signal, or `decision`")?;
         let state = self.one_of(STATES, "a state")?;
@@ -61,6 +66,20 @@ impl Parser<'_> {
         let at = self.moment()?;
         let mut because = Vec::new();
         if self.eat_word("because") {
+            if self.at_word("of") {
+                let (span, end) = (self.peek_span(), self.ahead(1).start);
+                let edit = Edit { start: span.start, end, text: String::new() };
+                self.tell(
+                    Diagnostic::error(
+                        codes::E0105,
+                        span,
+                        "`because` stands before the name alone, found `of`",
+                    )
+                    .help("take it away")
+                    .machine(vec![edit]),
+                );
+                self.bump();
+            }
             because.push(self.name("a trigger's or a signal's name")?);
             while self.eat_symbol(",") || self.eat_word("and") {
                 because.push(self.name("a trigger's or a signal's name")?);
@@ -76,7 +95,21 @@ impl Parser<'_> {
             self.bump();
             return Ok(crate::ast::Name { text: text.to_owned(), span });
         }
-        let problem = self.unexpected(&format!("{what}: {}", listed(words.iter().copied())));
+        self.before_state()?;
+        let span = self.peek_span();
+        let text = if self.peek().kind == Kind::Word { self.peek_text() } else { "" };
+        if words.contains(&text) {
+            self.bump();
+            return Ok(crate::ast::Name { text: text.to_owned(), span });
+        }
+        let problem =
+            self.unexpected(&format!("{what}: {}", listed(words.iter().copied()))).coded(codes::E0133);
+        let foreign = super::foreign::STATES.iter().find(|(word, own)| *word == text && words.contains(own));
+        if let Some((_, own)) = foreign {
+            return self.refuse(
+                problem.help(format!("did you mean `{own}`?")).maybe(vec![Edit::replace(span, *own)]),
+            );
+        }
         self.refuse(match nearest(text, words.iter().copied()).first() {
             Some(best) => {
                 problem.help(format!("did you mean `{best}`?")).machine(vec![Edit::replace(span, *best)])
@@ -88,18 +121,38 @@ impl Parser<'_> {
     /// `at 15m` or `from 15m`
     fn moment(&mut self) -> Parse<Moment> {
         let first = self.at_word("from");
-        if !first && !self.at_word("at") {
-            let problem = self.unexpected("`at` or `from` and a time, such as `at 15m`");
-            return self.refuse(problem);
+        if first {
+            self.bump();
+        } else if self.at_word("at")
+            || matches!(self.ahead(1).kind, Kind::Number)
+            || self.peek().kind == Kind::Number
+        {
+            self.lead_in("at", "and a time", &["after", "by", "@", "in", "within", "on", "for", "until"])?;
+        } else {
+            let problem = self.unexpected("`at` or `from` and a time, such as `at 15m`").coded(codes::E0124);
+            return self.refuse(match self.at_word("because") {
+                true => {
+                    problem.help("`because` stands behind the time: `rollback at 15m because api_latency`")
+                }
+                false => problem.help("say when it must be so: `at 15m`; or since when: `from 15m`"),
+            });
         }
-        self.bump();
         let time = self.length_or_zero("a time from the test's start, such as `15m`")?;
         Ok(Moment { time, first })
     }
 
     /// `at stage 25% of canary from 15m`
     fn at_stage(&mut self) -> Parse<TestClause> {
-        self.expect_word("stage", "after `at`")?;
+        let percent = self.peek_text().ends_with('%');
+        if self.peek().kind == Kind::Number && !percent {
+            let problem =
+                Diagnostic::error(codes::E0105, self.last_span(), "a clause does not begin with its time");
+            self.pass(1);
+            self.eat_word("expect");
+            return self
+                .refuse(problem.help("the time stands at the end: `expect api_latency rollback at 15m`"));
+        }
+        self.lead_in("stage", "after `at`", &[])?;
         let share = self.literal("a stage's share, such as `25%`")?;
         let plan = match self.eat_word("of") {
             true => Some(self.name("a plan's name")?),
@@ -114,6 +167,7 @@ impl Parser<'_> {
 
     fn given(&mut self) -> Parse<TestClause> {
         let signal = self.name("a signal's name")?;
+        self.before_value(&signal.text)?;
         let mut baseline = self.on_track()?;
         let mut steps = vec![self.step()?];
         while self.at_symbol(",") || self.at_word("then") {
@@ -147,6 +201,13 @@ impl Parser<'_> {
                 self.bump();
                 self.word_step(word, &mut length)?
             }
+            None if self.foreign_step().is_some() => {
+                let (written, own) = (self.found(), self.foreign_step().unwrap_or(""));
+                let problem = Diagnostic::error(codes::E0105, start, format!("{written} is written `{own}`"));
+                self.tell(problem.help(format!("write `{own}`")).machine(vec![Edit::replace(start, own)]));
+                self.bump();
+                self.word_step(own, &mut length)?
+            }
             None => {
                 let value = self.literal(
                     "a value, `from … to … over …`, `rises …`, `nothing`, `NaN`, `restart` or `error`",
@@ -174,6 +235,59 @@ impl Parser<'_> {
         })
     }
 
+    /// What is meant by a word that opens no step here.
+    fn foreign_step(&self) -> Option<&'static str> {
+        let steps = super::foreign::STEPS.iter();
+        steps.clone().find(|(word, _)| self.at_word(word)).map(|(_, own)| *own)
+    }
+
+    /// `given p95 = 200ms`, `given p95 is 200ms`: told and passed.
+    fn before_value(&mut self, signal: &str) -> Parse<()> {
+        let word = ["=", ":", "is", "at", "of", "=="].into_iter().find(|word| self.words_ahead(0, &[word]));
+        let Some(word) = word else { return Ok(()) };
+        let (span, gap) = (self.peek_span(), self.last_end());
+        let edit = Edit { start: gap.min(span.start), end: span.end, text: String::new() };
+        self.tell(
+            Diagnostic::error(codes::E0105, span, format!("`{word}` after `{signal}` is not needed"))
+                .help("take it away")
+                .machine(vec![edit]),
+        );
+        self.bump();
+        Ok(())
+    }
+
+    /// `expect api_latency is rollback`: what stands before a state, told and passed.
+    fn before_state(&mut self) -> Parse<()> {
+        let passed: &[&[&str]] = &[
+            &["should", "be"],
+            &["to", "be"],
+            &["is"],
+            &["be"],
+            &["becomes"],
+            &["goes"],
+            &["shows"],
+            &["=="],
+            &["="],
+            &[":"],
+        ];
+        if let Some(words) = passed.iter().find(|words| self.words_ahead(0, words)) {
+            let gap = self.last_end();
+            let span = self.pass(words.len());
+            let edit = Edit { start: gap.min(span.start), end: span.end, text: String::new() };
+            let message = format!("`{}` before a state is not needed", self.text_in(span));
+            self.tell(
+                Diagnostic::error(codes::E0105, span, message).help("take it away").machine(vec![edit]),
+            );
+        }
+        if self.at_word("not") || self.at_word("no") {
+            let problem =
+                Diagnostic::error(codes::E0133, self.peek_span(), "a test says what is so, not what is not");
+            return self
+                .refuse(problem.help("name the state that it has instead: `expect api_latency ok at 15m`"));
+        }
+        Ok(())
+    }
+
     fn word_step(&mut self, word: &str, length: &mut Option<crate::ast::Length>) -> Parse<StepKind> {
         Ok(match word {
             "from" => {
@@ -181,7 +295,7 @@ impl Parser<'_> {
                 self.expect_word("to", "in `from … to … over …`")?;
                 let to = self.literal("the value to arrive at")?;
                 if !self.eat_word("for") {
-                    self.expect_word("over", "in `from … to … over …`")?;
+                    self.lead_in("over", "in `from … to … over …`", &["in", "within", "during"])?;
                 }
                 *length = Some(self.length("a length of time, such as `5m`")?);
                 StepKind::Ramp { from, to }
@@ -207,7 +321,17 @@ impl Parser<'_> {
     fn step_rest(&mut self, step: &mut Step) -> Parse<()> {
         loop {
             let span = self.peek_span();
-            if self.at_word("for") || self.at_word("every") {
+            let lasting = ["until", "lasting", "during"].iter().any(|word| self.at_word(word));
+            if lasting && self.ahead(1).kind == Kind::Number {
+                let message = format!("a step lasts `for` a length of time, found {}", self.found());
+                let problem = Diagnostic::error(codes::E0105, span, message).help("write `for`");
+                self.tell(problem.maybe(vec![Edit::replace(span, "for")]));
+                self.bump();
+                step.length = Some(self.length("a length of time, such as `10m`")?);
+            } else if self.peek().kind == Kind::Number && !self.first_on_line() && step.length.is_none() {
+                self.lead_in("for", "before how long a step lasts", &[])?;
+                step.length = Some(self.length("a length of time, such as `10m`")?);
+            } else if self.at_word("for") || self.at_word("every") {
                 let every = self.at_word("every");
                 let word = self.peek_text();
                 self.bump();

@@ -23,11 +23,13 @@ impl Parser<'_> {
             Kind::Number => {
                 let text = self.text_of(token);
                 let message = format!("`{text}` is no name: {what} starts with a letter or `_`");
-                self.refuse(Diagnostic::error(codes::E0120, span, message))
+                self.refuse(
+                    Diagnostic::error(codes::E0120, span, message).help("begin with a letter, as in `p95`"),
+                )
             }
             _ => {
                 let problem = self.unexpected(what);
-                self.refuse(problem)
+                self.refuse(problem.coded(codes::E0134))
             }
         }
     }
@@ -47,6 +49,16 @@ impl Parser<'_> {
                 .maybe(vec![Edit::replace(whole.0, meant.clone())]);
             self.tell(problem);
             return Ok(Name { text: meant, span: whole.0 });
+        }
+        let opener = self.token_at(self.at.saturating_sub(2));
+        let declared = matches!(self.text_of(opener), "signal" | "trigger" | "plan");
+        if declared && self.peek().kind == Kind::Word && self.symbol_ahead(1, "{") && !self.first_on_line() {
+            let span = Span { end: self.bump().end, ..span };
+            let meant = self.text_in(span).split_whitespace().collect::<Vec<_>>().join("_");
+            let message = format!("`{}` is no name: a name is one word", self.text_in(span));
+            let problem = Diagnostic::error(codes::E0120, span, message).help(format!("write `{meant}`"));
+            self.tell(problem.maybe(vec![Edit::replace(span, meant.clone())]));
+            return Ok(Name { text: meant, span });
         }
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !plain || text.len() > NAME_BYTES_MAX {

@@ -56,7 +56,7 @@ impl Parser<'_> {
         Ok(literal)
     }
 
-    fn quoted_value(&self) -> Option<String> {
+    pub(super) fn quoted_value(&self) -> Option<String> {
         let token = self.peek();
         let quoted = matches!(token.kind, Kind::Quoted | Kind::OddQuoted);
         let inner = self.text_of(token).trim_matches(['"', '“', '”', '„', '\'', '`', '‘', '’']).trim();
@@ -106,7 +106,7 @@ impl Parser<'_> {
                 length.span,
                 "a length of time here must be longer than zero",
             );
-            return self.refuse(problem);
+            return self.refuse(problem.help(format!("write {what}")));
         }
         Ok(length)
     }
@@ -155,7 +155,7 @@ impl Parser<'_> {
 
     /// `for: 5m`
     fn after_key_colon(&mut self) {
-        if self.at_symbol(":") {
+        if self.at_symbol(":") || self.at_symbol("=") {
             let before = self.token_at(self.at.saturating_sub(1));
             let key = self.text_of(before);
             self.after_key(key);

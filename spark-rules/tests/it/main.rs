@@ -9,13 +9,15 @@
 )]
 
 mod cases;
-mod export;
 mod explain;
+mod export;
 mod format;
 mod limits;
 mod load;
 mod manual;
+mod mistakes;
 mod pages;
 mod promtool;
 mod properties;
+mod random;
 mod scaling;
