@@ -11,8 +11,7 @@ use spark_core::{Operator, Quantity, Relation, Severity, SourceSpan as Span, Tim
 pub(crate) struct File {
     pub(crate) number: u32,
     pub(crate) items: Vec<Item>,
-    /// Spans of comments, in order. Read by the formatter.
-    #[expect(dead_code, reason = "kept for the formatter, which prints comments where they stood")]
+    /// Spans of comments, in order. Read by the formatter, and for what they allow.
     pub(crate) comments: Vec<Span>,
     /// Names of blocks that could not be read: they may be used, and are not told as unknown.
     pub(crate) doubtful: Vec<String>,

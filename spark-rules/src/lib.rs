@@ -30,10 +30,12 @@ mod compile;
 mod diagnostic;
 mod files;
 mod include;
+mod interval;
+mod lint;
 mod parser;
 mod suggest;
 
-use spark_core::{Policy, SourceSpan};
+use spark_core::{Policy, SourceSpan, Timestamp};
 
 use check::Problems;
 pub use codes::Code;
@@ -54,6 +56,36 @@ pub struct Loaded {
     pub files: Files,
     /// Their `test` blocks.
     pub tests: Vec<test::TestCase>,
+    /// What their comments silence.
+    allows: lint::Allows,
+}
+
+impl Loaded {
+    /// Takes away the warnings and the advice that the rules' own comments allow at an instant, as in
+    /// `# allow W0304 until 2027-03-01 because …`, and adds warnings of allows past their end, and of those that silence
+    /// nothing. Until it is called, all is told: only the caller knows what day it is.
+    ///
+    /// ```
+    /// let text = "edition 2026
+    /// signal errors { is ratio  from push }
+    /// # allow W0302 until 2027-03-01 because the metric is in per mille until the next release
+    /// trigger t { hold when errors > 150% }
+    /// ";
+    /// let load = || spark_rules::load("r.rules", text, &mut |_| Err("no other file".to_owned())).unwrap();
+    /// let silenced = |day: &str| {
+    ///     let mut loaded = load();
+    ///     loaded.silence(spark_core::Timestamp::parse(day).unwrap());
+    ///     loaded.warnings.iter().map(|warning| warning.code.id).collect::<Vec<_>>()
+    /// };
+    /// assert_eq!(load().warnings[0].code.id, "W0302");
+    /// assert!(silenced("2027-03-01T23:59:59Z").is_empty());
+    /// assert_eq!(silenced("2027-03-02T00:00:00Z"), ["W0322", "W0302"]);
+    /// ```
+    pub fn silence(&mut self, now: Timestamp) {
+        let allows = std::mem::take(&mut self.allows);
+        let complete = self.warnings.len().max(self.advice.len()) <= limits::DIAGNOSTICS_MAX;
+        allows.silence(&mut [&mut self.warnings, &mut self.advice], now, complete);
+    }
 }
 
 /// Rules with mistakes.
@@ -63,6 +95,20 @@ pub struct Failed {
     pub diagnostics: Vec<Diagnostic>,
     /// The text they were read from.
     pub files: Files,
+    /// What their comments silence.
+    allows: lint::Allows,
+}
+
+impl Failed {
+    /// Text that could not be looked at for what it allows.
+    pub(crate) fn unread(diagnostics: Vec<Diagnostic>, files: Files) -> Self {
+        Self { diagnostics, files, allows: lint::Allows::default() }
+    }
+
+    /// As [`Loaded::silence`]. Allows that silence nothing are not told of: with mistakes, not every lint was run.
+    pub fn silence(&mut self, now: Timestamp) {
+        std::mem::take(&mut self.allows).silence(&mut [&mut self.diagnostics], now, false);
+    }
 }
 
 impl std::fmt::Display for Failed {
@@ -92,17 +138,18 @@ pub fn load(
     let mut read = |path: &str| read(path);
     let (files, trees) = Inclusion::gather(root, text, &mut read, &mut problems);
     let checked = check::check(&files, &trees, &mut problems);
+    let allows = lint::read_allows(&files, &trees, &mut problems);
     if problems.any_error() {
-        return Err(Failed { diagnostics: told(problems).0, files });
+        return Err(Failed { diagnostics: told(problems).0, files, allows });
     }
     match compile::compile(checked.parts) {
         Ok(policy) => {
             let (warnings, advice) = told(problems);
-            Ok(Loaded { policy, warnings, advice, files, tests: checked.tests })
+            Ok(Loaded { policy, warnings, advice, files, tests: checked.tests, allows })
         }
         Err(diagnostic) => {
             problems.tell(diagnostic);
-            Err(Failed { diagnostics: told(problems).0, files })
+            Err(Failed { diagnostics: told(problems).0, files, allows })
         }
     }
 }
@@ -143,7 +190,7 @@ fn utf8<'b>(root: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Failed>> {
     let message = format!("the file is not UTF-8: the byte 0x{byte:02x} cannot stand here");
     let diagnostic = Diagnostic::error(codes::E0110, SourceSpan { file, start, end }, message)
         .help("save the file as UTF-8");
-    Err(Box::new(Failed { diagnostics: vec![*diagnostic], files }))
+    Err(Box::new(Failed::unread(vec![*diagnostic], files)))
 }
 
 /// The bytes of an included file as text, for the `read` of [`load`].

@@ -1,5 +1,5 @@
-//! The tree → the parts of a policy. Split by concern: names, units, conditions, signals, triggers, stages, tests,
-//! warnings. What is wrong is told once: an unknown name has the type "wrong", which goes with everything.
+//! The tree → the parts of a policy. Split by concern: names, units, conditions, signals, triggers, stages, tests.
+//! What is wrong is told once: an unknown name has the type "wrong", which goes with everything.
 
 mod alone;
 mod conditions;
@@ -8,7 +8,6 @@ mod metrics;
 mod names;
 mod problems;
 mod rates;
-mod scales;
 mod settings;
 mod signals;
 mod stages;
@@ -16,7 +15,6 @@ mod tests;
 mod texts;
 mod triggers;
 pub(crate) mod units;
-mod warnings;
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,6 +22,7 @@ use spark_core::{PerTime, PolicyParts, SourceSpan as Span, TimeSpan, Unit};
 
 use crate::ast;
 use crate::files::Files;
+use crate::lint;
 use crate::test::TestCase;
 pub(crate) use alone::{Declared, Surroundings};
 pub(crate) use names::line_name;
@@ -100,11 +99,26 @@ pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems)
         blocks.triggers.iter().map(|(name, trigger)| checker.trigger(name, trigger)).collect();
     let plans: Vec<_> = blocks.plans.iter().map(|plan| checker.plan(plan)).collect();
     checker.refuse_circles(&triggers, &blocks);
-    let tests = blocks.tests.iter().map(|test| checker.test(test, &plans)).collect();
+    let tests: Vec<TestCase> = blocks.tests.iter().map(|test| checker.test(test, &plans)).collect();
     let parts = PolicyParts { every, signals, triggers, plans };
-    warnings::warn(files, &parts, &blocks, checker.problems);
-    scales::warn(files, &blocks, checker.problems);
+    lint::run(files, &parts, &blocks.beside(&parts, &tests), checker.problems);
     Checked { parts, tests }
+}
+
+impl<'t> Blocks<'t> {
+    /// Each block beside what it means.
+    fn beside<'p>(&self, parts: &'p PolicyParts, tests: &'p [TestCase]) -> lint::Blocks<'p>
+    where
+        't: 'p,
+    {
+        let triggers = self.triggers.iter().map(|(_, tree)| *tree);
+        lint::Blocks {
+            signals: self.signals.iter().copied().zip(&parts.signals).collect(),
+            triggers: triggers.zip(&parts.triggers).collect(),
+            plans: self.plans.iter().copied().zip(&parts.plans).collect(),
+            tests: self.tests.iter().copied().zip(tests).collect(),
+        }
+    }
 }
 
 impl<'t> Checker<'t> {

@@ -51,6 +51,14 @@ impl Problems {
         }
     }
 
+    /// Where mistakes stand, in order.
+    pub(crate) fn error_places(&self) -> Vec<SourceSpan> {
+        let mut places: Vec<SourceSpan> =
+            self.found.iter().filter(|found| found.is_error()).map(|found| found.span).collect();
+        places.sort_unstable();
+        places
+    }
+
     pub(crate) fn any_error(&self) -> bool {
         self.errors > 0
     }

@@ -119,7 +119,7 @@ fn parsed(name: &str, text: &str) -> Result<File, FormatError> {
     let failed = |diagnostics, shown| {
         let mut files = Files::default();
         files.add(name, shown);
-        Err(FormatError::Mistakes(Box::new(Failed { diagnostics, files })))
+        Err(FormatError::Mistakes(Box::new(Failed::unread(diagnostics, files))))
     };
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("the rules have more than {} MiB", TEXT_BYTES_MAX / (1024 * 1024));

@@ -10,6 +10,13 @@ fn codes(text: &str) -> Vec<&'static str> {
     told("l.rules", text.as_bytes()).0.iter().map(|d| d.code.id).collect()
 }
 
+/// The mistakes alone: what is repeated only to be long is warned of.
+fn mistakes(text: &str) -> Vec<&'static str> {
+    let mut found = codes(text);
+    found.retain(|code| code.starts_with('E'));
+    found
+}
+
 fn nested(open: &str, close: &str, times: usize) -> String {
     format!("{HEAD}trigger t {{ hold when {}p95 > 1s{} }}", open.repeat(times), close.repeat(times))
 }
@@ -40,7 +47,7 @@ fn chains() {
     let chain = |joint: &str, part: &str, times: usize| {
         format!("{HEAD}trigger t {{ hold when {} > 1s }}", vec![part; times].join(joint))
     };
-    assert_eq!(codes(&chain(" > 1s and ", "p95", 10_000)), [""; 0]);
+    assert_eq!(mistakes(&chain(" > 1s and ", "p95", 10_000)), [""; 0]);
     assert_eq!(codes(&chain(" + ", "p95", 50)), [""; 0]);
     assert_eq!(codes(&chain(" + ", "p95", 10_000)), ["E0109"]);
     let metrics =
@@ -55,7 +62,7 @@ fn the_core_takes_what_is_allowed() {
     for _ in 0..NESTING_MAX / 4 {
         condition = format!("(not ({condition} and p95 > 1s))");
     }
-    assert_eq!(codes(&format!("{HEAD}trigger t {{ hold when {condition} }}")), [""; 0]);
+    assert_eq!(mistakes(&format!("{HEAD}trigger t {{ hold when {condition} }}")), [""; 0]);
     let sum = vec!["p95"; 90].join(" + ");
     assert_eq!(codes(&format!("{HEAD}trigger t {{ hold when {sum} > 1s and (p95 > 1s for 3m) }}")), [""; 0]);
 }
