@@ -174,6 +174,11 @@ impl Checker<'_> {
         let named = signal.and_then(|id| self.signal_names.get(id.index()).copied()).unwrap_or("");
         let subject = compare.left.as_ref().map_or(named, |left| self.written(left.span)).to_owned();
         let written = self.written(at.span).to_owned();
+        let reads = match (left.literal, &compare.left) {
+            (Some(_), _) => self.first_signal(at),
+            (None, Some(left)) => self.first_signal(left),
+            (None, None) => signal,
+        };
         let diagnostic = match (right.literal, left.literal, &compare.left) {
             (Some(literal), _, _) => self.wrong_literal(&subject, left.kind, &written, literal, at),
             (None, Some(literal), Some(wrong)) => {
@@ -188,12 +193,7 @@ impl Checker<'_> {
                     right.kind.named()
                 );
                 let diagnostic = Diagnostic::error(codes::E0203, at.span, message);
-                let diagnostic = match &compare.left {
-                    Some(left_side) => {
-                        diagnostic.also(left_side.span, format!("this is {}", left.kind.named()))
-                    }
-                    None => diagnostic,
-                };
+                let diagnostic = self.declared_here(diagnostic, self.first_signal(at));
                 diagnostic.label(format!("expected {}", left.kind.named())).help(format!(
                     "compare it with {}, such as `{}`",
                     left.kind.named(),
@@ -201,6 +201,7 @@ impl Checker<'_> {
                 ))
             }
         };
+        let diagnostic = self.declared_here(diagnostic, reads);
         self.problems.tell(diagnostic);
         None
     }
@@ -229,7 +230,8 @@ impl Checker<'_> {
                 .label(format!("expected {}", wanted.named()));
             return match meant_as(written, literal.value, wanted) {
                 Some((meant, true)) => {
-                    diagnostic.help(format!("write `{meant}`")).machine(vec![Edit::replace(at.span, meant)])
+                    let help = format!("write `{meant}`, which is what `{written}` says");
+                    diagnostic.help(help).machine(vec![Edit::replace(at.span, meant)])
                 }
                 Some((meant, false)) => diagnostic
                     .help(either(written, literal.value, &meant))
@@ -257,8 +259,15 @@ impl Checker<'_> {
 fn either(written: &str, value: Decimal, meant: &str) -> String {
     let seconds = Quantity::new(value, Unit::of(Dimension::Duration));
     let long = meant.ends_with("ms") && value >= Decimal::from(60u32);
+    if meant.ends_with('%') {
+        let whole = Quantity::new(value, Unit::of(Dimension::Ratio));
+        return format!("did you mean `{meant}`? (as a share, {written} would be {whole})");
+    }
     match long {
         true => format!("did you mean `{meant}`? (`{written}s` is {seconds})"),
+        false if meant.ends_with('s') && !meant.ends_with("ms") && value < Decimal::ONE => {
+            format!("did you mean `{meant}`, which is {seconds}?")
+        }
         false => format!("did you mean `{meant}`?"),
     }
 }

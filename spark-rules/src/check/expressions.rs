@@ -290,6 +290,12 @@ impl Checker<'_> {
         if left.span != whole.span {
             diagnostic = diagnostic.also(left.span, format!("this is {}", a.named()));
             diagnostic = diagnostic.also(right.span, format!("this is {}", b.named()));
+            for (side, other) in [(left, right), (right, left)] {
+                let signal = self.first_signal(side);
+                if side.span == left.span || signal != self.first_signal(other) {
+                    diagnostic = self.declared_here(diagnostic, signal);
+                }
+            }
         }
         self.problems.tell(diagnostic);
         Type::Wrong
@@ -344,6 +350,7 @@ impl Checker<'_> {
                 );
                 let near = matches!(window, WindowFunction::Rate | WindowFunction::Increase);
                 let diagnostic = Diagnostic::error(codes::E0207, function.span, message).help(why);
+                let diagnostic = self.declared_here(diagnostic, Some(first));
                 self.problems.tell(match near {
                     true => diagnostic.maybe(vec![Edit::replace(function.span, "avg")]),
                     false => diagnostic,

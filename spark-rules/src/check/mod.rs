@@ -78,6 +78,8 @@ struct Checker<'t> {
     doubtful: Option<HashSet<&'t str>>,
     /// Whether a plan could not be read, so that its stages are not all known.
     plans_broken: bool,
+    /// Where each signal says what it is.
+    signal_types: Vec<Option<Span>>,
     /// Names for suggestions.
     signal_names: Vec<&'t str>,
     trigger_names: Vec<String>,
@@ -140,6 +142,7 @@ impl<'t> Checker<'t> {
             signals: Vec::new(),
             doubtful: (!blind).then(|| trees.flat_map(|tree| &tree.doubtful).map(String::as_str).collect()),
             plans_broken: false,
+            signal_types: Vec::new(),
             signal_names: Vec::new(),
             trigger_names: Vec::new(),
         }

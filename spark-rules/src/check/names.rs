@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use spark_core::{SignalId, SourceSpan as Span, TriggerId};
 
 use super::{Blocks, Checker, Named};
-use crate::ast::{File, Item, Name};
+use crate::ast::{Expression, ExpressionKind, File, Item, Name, SignalClause};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::parser::reference_near;
@@ -64,6 +64,10 @@ impl<'t> Checker<'t> {
             let named = Named::Signal(u32::try_from(place).unwrap_or(u32::MAX));
             self.enter(&signal.name.text, signal.name.span, named);
             self.signal_names.push(&signal.name.text);
+            self.signal_types.push(signal.clauses.iter().find_map(|clause| match &clause.kind {
+                SignalClause::Is(name) => Some(name.span),
+                _ => None,
+            }));
         }
         for (place, (name, trigger)) in blocks.triggers.iter().enumerate() {
             let named = Named::Trigger(u32::try_from(place).unwrap_or(u32::MAX));
@@ -110,6 +114,35 @@ impl<'t> Checker<'t> {
                 .also(place, "the other one")
                 .help("give one of them another name: both appear as reasons of a decision"),
             ),
+        }
+    }
+
+    /// The diagnostic with the place that says what the signal is: "`errors` is declared a ratio here".
+    pub(super) fn declared_here(&self, told: Box<Diagnostic>, signal: Option<SignalId>) -> Box<Diagnostic> {
+        let place = signal.map(SignalId::index);
+        let name = place.and_then(|place| self.signal_names.get(place).copied());
+        let span = place.and_then(|place| self.signal_types.get(place).copied().flatten());
+        let Some((name, span)) = name.zip(span) else { return told };
+        let kind = self.texts.text(span);
+        let kind = if matches!(kind, "bytes" | "money") { kind.to_owned() } else { format!("a {kind}") };
+        told.also(span, format!("`{name}` is declared {kind} here"))
+    }
+
+    /// The signal that an expression reads first.
+    pub(super) fn first_signal(&self, expression: &Expression) -> Option<SignalId> {
+        let named = |name: &str| match self.names.get(name) {
+            Some((Named::Signal(id), _)) => Some(SignalId(*id)),
+            _ => None,
+        };
+        match &expression.kind {
+            ExpressionKind::Name(name) => named(name),
+            ExpressionKind::Call(call) => call.of.first().and_then(|name| named(&name.text)),
+            ExpressionKind::Group(inner) | ExpressionKind::Negate(inner) => self.first_signal(inner),
+            ExpressionKind::Times(times) => self.first_signal(&times.1),
+            ExpressionKind::Binary(_, left, right) => {
+                self.first_signal(left).or_else(|| self.first_signal(right))
+            }
+            _ => None,
         }
     }
 

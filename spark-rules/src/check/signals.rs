@@ -307,7 +307,7 @@ impl Checker<'_> {
             (other, _) => (codes::E0203, format!("is {}", other.named())),
         };
         let message = format!("`{subject}` is {}, `{written}` {tail}", wanted.named());
-        let problem = Diagnostic::error(code, literal.span, message);
+        let problem = self.declared_here(Diagnostic::error(code, literal.span, message), Some(signal));
         let meant = (found == Type::Plain)
             .then(|| super::units::meant_as(&written, literal.value.value, wanted))
             .flatten();

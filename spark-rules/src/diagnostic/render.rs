@@ -10,6 +10,10 @@ use crate::files::Files;
 /// Width of the terminal that is assumed for shortening long lines.
 const WIDTH: usize = 140;
 
+/// How far from the mistake, in bytes, a place that belongs to it is shown apart: what lies between is read by the
+/// renderer, once for each mistake, so that a thousand of them in a large file would take minutes.
+const FAR_BYTES: u32 = 32 * 1024;
+
 impl Files {
     /// The diagnostic as text for people, without colour: file, line, column, the line itself, what to do.
     pub fn render(&self, diagnostic: &Diagnostic) -> String {
@@ -33,7 +37,9 @@ impl Files {
             vec![(diagnostic.span, diagnostic.label.as_deref().unwrap_or(""), AnnotationKind::Primary)];
         let mut others = Vec::new();
         for (span, label) in &diagnostic.secondary {
-            match span.file == diagnostic.span.file {
+            let near =
+                span.file == diagnostic.span.file && span.start.abs_diff(diagnostic.span.start) < FAR_BYTES;
+            match near {
                 true => own.push((*span, label, AnnotationKind::Context)),
                 false => others.push((*span, label.as_str(), AnnotationKind::Context)),
             }
