@@ -27,6 +27,27 @@ impl Grid {
         self.rows.is_empty()
     }
 
+    /// The table as markup; `marked` is a row that stands out.
+    pub(super) fn html(&self, marked: Option<usize>) -> String {
+        let class = |place: usize| self.head.get(place).is_some_and(|(_, right)| *right);
+        let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
+            let cell = |(place, cell): (usize, &str)| {
+                let class = if class(place) { " class=\"n\"" } else { "" };
+                format!("<{tag}{class}>{}</{tag}>", super::html::escaped(cell))
+            };
+            cells.enumerate().map(cell).collect()
+        };
+        let head = cells("th", &mut self.head.iter().map(|(head, _)| head.as_str()));
+        let row = |(place, row): (usize, &Vec<String>)| {
+            let class = if marked == Some(place) { " class=\"present\"" } else { "" };
+            format!("<tr{class}>{}</tr>\n", cells("td", &mut row.iter().map(String::as_str)))
+        };
+        let rows: String = self.rows.iter().enumerate().map(row).collect();
+        format!(
+            "<div class=\"card scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+        )
+    }
+
     pub(super) fn print(&self, console: &mut Console) {
         let widths: Vec<usize> = self
             .head

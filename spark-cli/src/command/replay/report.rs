@@ -13,6 +13,8 @@ use crate::table::{headline, short};
 
 /// Times at one level that are shown without `-v`.
 const SPELLS_SHOWN: usize = 10;
+/// Times at one level that are shown in a page.
+pub(super) const SPELLS_IN_PAGE: usize = 50;
 /// Strips of triggers that are shown without `-v`.
 const STRIPS_SHOWN: usize = 12;
 /// What stands where there is nothing.
@@ -26,10 +28,20 @@ pub(super) fn print(console: &mut Console, rules: &Rules, backtest: &Backtest) {
     console.line("");
     console.line(shares(story));
     strips(console, story);
-    fired(console, story);
-    missed(console, story);
-    unknown(console, story);
-    expected(console, rules, story);
+    let most = if console.verbose() { usize::MAX } else { SPELLS_SHOWN };
+    let (fired, left_out) = fired(story, most);
+    console.line("");
+    match fired.is_empty() {
+        true => console.line(strong("nothing would have fired")),
+        false => fired.print(console),
+    }
+    left_out.iter().for_each(|words| console.line(words));
+    for grid in [missed(story), unknown(story), expected(rules, story)] {
+        if !grid.is_empty() {
+            console.line("");
+            grid.print(console);
+        }
+    }
 }
 
 /// What a replay was made of.
@@ -92,8 +104,8 @@ fn strips(console: &mut Console, story: &Story) {
     }
 }
 
-fn fired(console: &mut Console, story: &Story) {
-    let most = if console.verbose() { usize::MAX } else { SPELLS_SHOWN };
+/// What fired, at most so many times of each level; and what is left out, in words.
+pub(super) fn fired(story: &Story, most: usize) -> (Grid, Vec<String>) {
     let mut grid = Grid::new([
         "fired",
         "level",
@@ -135,26 +147,18 @@ fn fired(console: &mut Console, story: &Story) {
             }
         }
     }
-    console.line("");
-    match grid.is_empty() {
-        true => console.line(strong("nothing would have fired")),
-        false => grid.print(console),
-    }
-    left_out.iter().for_each(|words| console.line(words));
+    (grid, left_out)
 }
 
 /// How near each level came that never was reached.
-fn missed(console: &mut Console, story: &Story) {
+pub(super) fn missed(story: &Story) -> Grid {
     let mut grid = Grid::new(["did not fire", "level", "nearest miss"]);
     for trigger in &story.triggers {
         for level in trigger.levels.iter().filter(|level| level.fires == 0) {
             grid.row([trigger.name.clone(), level.severity.as_str().to_owned(), miss(level)]);
         }
     }
-    if !grid.is_empty() {
-        console.line("");
-        grid.print(console);
-    }
+    grid
 }
 
 /// How near a level came, in words.
@@ -186,7 +190,8 @@ pub(super) fn near(close: Close) -> String {
     )
 }
 
-fn unknown(console: &mut Console, story: &Story) {
+/// Why triggers were unknown, and for how long.
+pub(super) fn unknown(story: &Story) -> Grid {
     let mut grid = Grid::new(["unknown", ">time", ">evaluations", "because"]);
     for trigger in &story.triggers {
         for unknown in &trigger.unknown {
@@ -198,16 +203,11 @@ fn unknown(console: &mut Console, story: &Story) {
             ]);
         }
     }
-    if !grid.is_empty() {
-        console.line("");
-        grid.print(console);
-    }
+    grid
 }
 
-fn expected(console: &mut Console, rules: &Rules, story: &Story) {
-    if story.expectations.is_empty() {
-        return;
-    }
+/// How expectations were met.
+pub(super) fn expected(rules: &Rules, story: &Story) -> Grid {
     let mut grid = Grid::new([
         "expected",
         ">unmet",
@@ -235,8 +235,7 @@ fn expected(console: &mut Console, rules: &Rules, story: &Story) {
             rule,
         ]);
     }
-    console.line("");
-    grid.print(console);
+    grid
 }
 
 pub(super) fn quantity(quantity: Quantity) -> String {

@@ -109,6 +109,15 @@ fn line(what_if: &WhatIf, variant: &Variant, told: Option<&VariantStory>) -> Str
 
 /// Prints the variants below each other.
 pub(super) fn print(console: &mut Console, what_if: &WhatIf, backtest: &Backtest) {
+    let (grid, notes) = table(what_if, backtest);
+    console.line("");
+    grid.print(console);
+    notes.iter().for_each(|words| console.line(format!("  {words}")));
+    strips(console, what_if, backtest);
+}
+
+/// A row for each variant, and what is to be said of them beside it.
+pub(super) fn table(what_if: &WhatIf, backtest: &Backtest) -> (Grid, Vec<String>) {
     let paths: Vec<&str> = what_if.sweeps.iter().map(|sweep| sweep.knob.path.as_str()).collect();
     let head = paths.iter().map(|path| format!(">{path}"));
     let rest =
@@ -127,10 +136,7 @@ pub(super) fn print(console: &mut Console, what_if: &WhatIf, backtest: &Backtest
         notes.extend(variant.policy.as_ref().err().map(|words| format!("{name}: {words}")));
         notes.extend(variant.warnings.iter().map(|words| format!("{name}: {words}")));
     }
-    console.line("");
-    grid.print(console);
-    notes.iter().for_each(|words| console.line(format!("  {words}")));
-    strips(console, what_if, backtest);
+    (grid, notes)
 }
 
 fn strips(console: &mut Console, what_if: &WhatIf, backtest: &Backtest) {
@@ -152,7 +158,7 @@ fn strips(console: &mut Console, what_if: &WhatIf, backtest: &Backtest) {
 }
 
 /// The cells of a row behind its values.
-pub(super) fn cells(what_if: &WhatIf, told: &VariantStory) -> Vec<String> {
+fn cells(what_if: &WhatIf, told: &VariantStory) -> Vec<String> {
     let targets: Vec<TargetStory> =
         what_if.tried().into_iter().filter_map(|tried| tried.of(&told.story)).collect();
     let fires = targets.iter().fold(0u64, |sum, target| sum.saturating_add(target.fires));
