@@ -101,7 +101,7 @@ impl Type {
 }
 
 /// The type that both sides of a comparison or a sum have; none where they cannot meet.
-pub(super) fn unify(a: Type, b: Type) -> Option<Type> {
+pub(crate) fn unify(a: Type, b: Type) -> Option<Type> {
     let counts = |unit: Unit| unit == Unit::of(Dimension::Count) || unit == Unit::of(Dimension::Number);
     match (a, b) {
         (Type::Wrong, other) | (other, Type::Wrong) => Some(other),

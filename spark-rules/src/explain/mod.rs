@@ -27,6 +27,7 @@ use spark_core::{Plan, Policy, Signal, SignalId, SourceSpan, Trigger, TriggerId}
 use crate::ast::{File, Item};
 use crate::files::Files;
 use crate::parser;
+use crate::suggest::nearest;
 pub use read::{Misread, read};
 use write::Writer;
 
@@ -101,6 +102,14 @@ pub fn signal(policy: &Policy, files: Option<&Files>, id: SignalId) -> String {
 /// A plan in a sentence; empty where the policy has no plan of that name.
 pub fn plan(policy: &Policy, files: Option<&Files>, name: &str) -> String {
     policy.plan(name).map_or_else(String::new, |part| about_plan(policy, files, part).text)
+}
+
+/// The names of triggers, plans and signals that are nearest to one that none has, at most three.
+pub fn near<'a>(policy: &'a Policy, name: &str) -> Vec<&'a str> {
+    let triggers = policy.triggers().iter().map(|part| part.name.as_str());
+    let plans = policy.plans().iter().map(|part| part.name.as_str());
+    let signals = policy.signals().iter().map(|part| part.name.as_str());
+    nearest(name, triggers.chain(plans).chain(signals))
 }
 
 fn about_trigger(policy: &Policy, files: Option<&Files>, part: &Trigger) -> Sentence {

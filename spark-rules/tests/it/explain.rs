@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use serde_json::Value;
 use spark_core::{Policy, PolicyParts};
 use spark_rules::explain::{read, sentences};
 use spark_rules::{Files, Loaded};
 
 use crate::cases::case_files;
+use crate::random::Dice;
 
 /// Rules from a file, with those that it uses.
 fn loaded(path: &Path) -> Loaded {
@@ -20,7 +22,7 @@ fn loaded(path: &Path) -> Loaded {
 
 fn from_text(text: &str) -> Loaded {
     spark_rules::load("read.rules", text, &mut |_| Err("none".to_owned()))
-        .unwrap_or_else(|failed| panic!("{:#?}\n{text}", failed.diagnostics))
+        .unwrap_or_else(|failed| panic!("{failed}\n{text}"))
 }
 
 /// All that a policy says, its places in the text aside.
@@ -85,4 +87,46 @@ fn forms() {
     let lines: Vec<String> =
         sentences(&loaded.policy, Some(&loaded.files)).into_iter().map(|sentence| sentence.text).collect();
     insta::assert_snapshot!("explain_forms", lines.join("\n\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// The sentences of any rules give the rules back, from their text and from the policy alone.
+    #[test]
+    fn any_rules_come_back(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let text = Dice::new(&bytes).rules();
+        check_both(&from_text(&text));
+    }
+
+    /// The reader refuses what is no sentence, and neither panics nor hangs.
+    #[test]
+    fn any_text_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200), at in 0usize..2_000, put in any::<String>()) {
+        let loaded = from_text(&Dice::new(&bytes).rules());
+        for sentence in sentences(&loaded.policy, Some(&loaded.files)) {
+            let text = sentence.text;
+            let at = (at % text.len()..).find(|place| text.is_char_boundary(*place)).unwrap();
+            let broken = format!("{}{put}{}", &text[..at], &text[at..]);
+            if let Err(error) = read(&broken) {
+                assert!(broken.is_char_boundary(error.at), "{error:?}");
+            }
+            let _ = read(&text[at..]);
+            assert!(read(&text[..at]).is_err(), "{}", &text[..at]);
+        }
+    }
+}
+
+/// Nesting is as deep as rules may be, and deeper text is refused before the stack is used up.
+#[test]
+fn nesting() {
+    let deep = |depth: usize| format!("{}p95 > 1s{}", "not (".repeat(depth), ")".repeat(depth));
+    let loaded = from_text(&format!(
+        "edition 2026 signal p95 {{ is duration from push }} trigger a {{ hold when {} }}",
+        deep(32)
+    ));
+    check_both(&loaded);
+    let sentence = format!("`a` warns when {}", "(".repeat(1_000_000));
+    assert!(read(&sentence).unwrap_err().expected.contains("128"), "{}", read(&sentence).unwrap_err());
+    let sentence = format!("`a` warns when {}", "the negative of ".repeat(1_000_000));
+    assert!(read(&sentence).is_err());
 }

@@ -7,7 +7,7 @@ use crate::explain::words::TYPES;
 impl Reader<'_> {
     pub(super) fn sentence(&mut self) -> Read<String> {
         if self.eat("The rules are evaluated every ") {
-            let every = self.literal()?;
+            let every = self.length()?;
             self.expect(".")?;
             return Ok(format!("evaluate every {every}"));
         }
@@ -65,7 +65,7 @@ impl Reader<'_> {
         }
         if self.eat("while unknown it holds") {
             let after = match self.eat(", and rolls back after ") {
-                true => Some(self.literal()?),
+                true => Some(self.length()?),
                 false => None,
             };
             return Ok(Some(unknown(after)));
@@ -85,7 +85,7 @@ impl Reader<'_> {
         };
         let mut clauses = vec![format!("is {word}"), format!("from {}", self.source()?)];
         self.expect("; each sample is believed for ")?;
-        clauses.push(format!("stale after {}", self.literal()?));
+        clauses.push(format!("stale after {}", self.length()?));
         if self.eat("; it is expected to be ") {
             clauses.push(format!("expect {}", self.test()?));
             self.expect(" (the release holds while it is not)")?;
@@ -98,7 +98,7 @@ impl Reader<'_> {
         let source = if self.eat("computed from the metrics ") {
             let expression = self.fenced()?;
             match self.eat(" over the last ") {
-                true => format!("metrics {expression} over {}", self.literal()?),
+                true => format!("metrics {expression} over {}", self.length()?),
                 false => format!("metrics {expression}"),
             }
         } else if self.eat("asked of Prometheus as ") {
@@ -120,11 +120,11 @@ impl Reader<'_> {
         let mut clauses = Vec::new();
         let share = self.literal()?;
         self.expect(" of the traffic to the new version for ")?;
-        clauses.push(format!("stage {share} for {}", self.literal()?));
+        clauses.push(format!("stage {share} for {}", self.length()?));
         while self.eat(", then ") {
             let share = self.literal()?;
             self.expect(" for ")?;
-            clauses.push(format!("stage {share} for {}", self.literal()?));
+            clauses.push(format!("stage {share} for {}", self.length()?));
         }
         self.expect("; a stage is left once its time is served and the decision is proceed")?;
         if self.eat(", provided that ") {

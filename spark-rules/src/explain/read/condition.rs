@@ -25,7 +25,7 @@ impl Reader<'_> {
             value => return Ok(value),
         };
         if self.eat(", and then, within ") {
-            let within = self.literal()?;
+            let within = self.length()?;
             self.expect(", ")?;
             let then = self.truth_part()?;
             return Ok(Operand::Truth(Truth::sequence(first, then, within)));
@@ -97,7 +97,7 @@ impl Reader<'_> {
 
     fn held(&mut self, inner: Truth) -> Read<Truth> {
         self.expect(" for ")?;
-        let length = self.literal()?;
+        let length = self.length()?;
         self.expect(" of evidence")?;
         Ok(Truth::held(inner, length))
     }

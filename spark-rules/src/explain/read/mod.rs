@@ -6,7 +6,7 @@ mod value;
 
 use std::fmt;
 
-use spark_core::{Currency, Quantity};
+use spark_core::{Currency, Dimension, Quantity, Unit};
 
 /// Deepest nesting of parentheses in a sentence. Trees of rules are at most 100 high, and each of their nodes opens at most
 /// one; a thread's stack holds far more than 128 of the reader's frames.
@@ -154,6 +154,17 @@ impl<'a> Reader<'a> {
         let whole = count.saturating_mul(2).saturating_add(space.len().saturating_mul(2)).saturating_add(end);
         self.at = self.at.saturating_add(whole);
         Ok(inner.get(..end).unwrap_or(""))
+    }
+
+    /// A length of time, as rules write it.
+    fn length(&mut self) -> Read<&'a str> {
+        let start = self.at;
+        let text = self.literal()?;
+        if Quantity::parse(text).is_ok_and(|read| read.unit == Unit::of(Dimension::Duration)) {
+            return Ok(text);
+        }
+        self.at = start;
+        self.wrong("a length of time")
     }
 
     /// A value with its unit, as rules write it.

@@ -21,8 +21,10 @@ impl Reader<'_> {
             let found = OPERATORS.iter().find(|(words, _)| self.eat(&format!(" {words} ")));
             let Some((_, operator)) = found else { return Ok(Operand::Value(left)) };
             let right = self.single()?;
-            // a share that is added to a reference is relative to it: rules write no more than the share
-            self.eat(" of that");
+            // a share that is added to a reference is relative to it, and no other is: rules write no more than the share
+            if self.eat(" of that") != left.makes_relative(operator.as_str(), &right) {
+                return self.wrong("`of that` behind a share of a reference, and nowhere else");
+            }
             left = Value::binary(operator.as_str(), left, right);
         }
     }
@@ -94,6 +96,6 @@ impl Reader<'_> {
             names.push(self.name()?);
         }
         self.expect(" over the last ")?;
-        Ok(Value::single(format!("{function}({} over {})", names.join(", "), self.literal()?)))
+        Ok(Value::single(format!("{function}({} over {})", names.join(", "), self.length()?)))
     }
 }

@@ -125,12 +125,12 @@ fn type_word(signal: &Signal) -> &'static str {
 /// makes them.
 fn source_unit(signal: &Signal) -> Option<String> {
     let Unit { dimension, per_time } = signal.unit;
-    let units: &[&str] = match dimension {
+    let units: &[&str] = match &dimension {
         Dimension::Number | Dimension::Count => &[""],
         Dimension::Ratio => &["", "%"],
         Dimension::Duration => &["s", "us", "ms", "m", "h", "d", "ns"],
         Dimension::Bytes => &["B", "KiB", "MiB", "GiB", "TiB", "KB", "MB", "GB", "TB"],
-        Dimension::Money(currency) => &[&currency.as_str().to_owned()],
+        Dimension::Money(currency) => &[currency.as_str()],
     };
     let times = [PerTime::Second, PerTime::Minute, PerTime::Hour, PerTime::Day];
     let scale =

@@ -101,49 +101,61 @@ enum Kind {
 pub(in crate::explain) struct Value {
     pub(in crate::explain) text: String,
     kind: Kind,
+    /// Whether it reads `baseline` or `previous stage`.
+    refers: bool,
 }
 
 impl Value {
     /// A signal's name, or a function of a window.
     pub(in crate::explain) fn single(text: impl Into<String>) -> Self {
-        Self { text: text.into(), kind: Kind::Single }
+        Self { text: text.into(), kind: Kind::Single, refers: false }
     }
 
     pub(in crate::explain) fn literal(text: impl Into<String>) -> Self {
-        Self { text: text.into(), kind: Kind::Literal }
+        Self { text: text.into(), kind: Kind::Literal, refers: false }
     }
 
     pub(in crate::explain) fn reference(text: &str) -> Self {
-        Self { text: text.to_owned(), kind: Kind::Reference }
+        Self { text: text.to_owned(), kind: Kind::Reference, refers: true }
     }
 
     pub(in crate::explain) fn negate(inner: Self) -> Self {
+        let refers = inner.refers;
         let text = match inner.kind {
             Kind::Single | Kind::Reference => inner.text,
             _ => inner.grouped(),
         };
-        Self { text: format!("-{text}"), kind: Kind::Prefixed }
+        Self { text: format!("-{text}"), kind: Kind::Prefixed, refers }
     }
 
     /// `3x baseline`
     pub(in crate::explain) fn times(number: &str, of: Self) -> Self {
+        let refers = of.refers;
         let text = match of.kind {
             Kind::Reference => of.text,
             _ => of.grouped(),
         };
-        Self { text: format!("{number}x {text}"), kind: Kind::Prefixed }
+        Self { text: format!("{number}x {text}"), kind: Kind::Prefixed, refers }
     }
 
     /// `sign` is one of `+ - * /`.
     pub(in crate::explain) fn binary(sign: &str, left: Self, right: Self) -> Self {
         let sum = matches!(sign, "+" | "-");
+        let refers = left.refers || right.refers;
         let left = if !sum && left.kind == Kind::Sum { left.grouped() } else { left.text };
         let right = match right.kind {
             Kind::Sum => right.grouped(),
             Kind::Product if !sum => right.grouped(),
             _ => right.text,
         };
-        Self { text: format!("{left} {sign} {right}"), kind: if sum { Kind::Sum } else { Kind::Product } }
+        let kind = if sum { Kind::Sum } else { Kind::Product };
+        Self { text: format!("{left} {sign} {right}"), kind, refers }
+    }
+
+    /// Whether a share that is added to it is relative to it: `baseline + 10%`.
+    pub(in crate::explain) fn makes_relative(&self, sign: &str, share: &Self) -> bool {
+        let added = matches!(sign, "+" | "-");
+        added && self.refers && share.kind == Kind::Literal && share.text.ends_with('%')
     }
 
     fn grouped(self) -> String {

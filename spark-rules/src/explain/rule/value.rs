@@ -7,38 +7,29 @@ use spark_core::{
 };
 
 use super::Value;
-use crate::check::units::{Type, calculated, of, per_time, windowed};
+use crate::check::units::{Type, calculated, of, per_time, unify, windowed};
 
 /// One comparison of a policy.
 pub(super) struct Comparing<'a> {
     policy: &'a Policy,
     comparison: &'a Comparison,
-    /// The type of its left side, which references have.
-    left: Type,
 }
 
 impl<'a> Comparing<'a> {
-    pub(super) fn new(policy: &'a Policy, comparison: &'a Comparison) -> Self {
-        let mut comparing = Self { policy, comparison, left: Type::Of(comparison.unit) };
-        comparing.left = match comparing.kind(&comparison.left) {
-            Type::Plain | Type::Wrong => Type::Of(comparison.unit),
-            known => known,
-        };
-        comparing
+    pub(super) const fn new(policy: &'a Policy, comparison: &'a Comparison) -> Self {
+        Self { policy, comparison }
     }
 
     pub(super) fn left(&self) -> String {
-        self.value(&self.comparison.left, self.comparison.unit).text
+        self.value(&self.comparison.left, Type::Of(self.comparison.unit)).text
     }
 
     /// `> 400ms`, `between 1ms and 5s`
     pub(super) fn test(&self) -> String {
-        let unit = self.comparison.unit;
+        let side = |side: &Expression| self.value(side, Type::Of(self.comparison.unit)).text;
         match &self.comparison.test {
-            Test::Is(relation, right) => format!("{} {}", relation.as_str(), self.value(right, unit).text),
-            Test::Between(low, high) => {
-                format!("between {} and {}", self.value(low, unit).text, self.value(high, unit).text)
-            }
+            Test::Is(relation, right) => format!("{} {}", relation.as_str(), side(right)),
+            Test::Between(low, high) => format!("between {} and {}", side(low), side(high)),
         }
     }
 
@@ -46,33 +37,73 @@ impl<'a> Comparing<'a> {
         self.policy.signal(id).map_or("", |signal| &signal.name)
     }
 
-    /// The type of an expression; a literal says nothing of its own.
-    fn kind(&self, expression: &Expression) -> Type {
+    /// The types that an expression may have, the likelier first: a literal may have any.
+    fn types(&self, expression: &Expression) -> Vec<Type> {
         let signal = |id: SignalId| self.policy.signal(id).map(|signal| signal.unit);
         match expression {
-            Expression::Signal(id) => signal(*id).map_or(Type::Wrong, Type::Of),
-            Expression::Literal(_) => Type::Plain,
+            Expression::Signal(id) => signal(*id).map(Type::Of).into_iter().collect(),
+            Expression::Literal(_) => self.literals(),
             Expression::Window { function, signal: id, .. } => {
-                signal(*id).and_then(|unit| windowed(*function, unit).ok()).unwrap_or(Type::Wrong)
+                signal(*id).and_then(|unit| windowed(*function, unit).ok()).into_iter().collect()
             }
-            Expression::Correlation { .. } => of(Dimension::Number),
-            Expression::Baseline | Expression::PreviousStage => self.left,
+            Expression::Correlation { .. } => vec![of(Dimension::Number)],
+            Expression::Baseline | Expression::PreviousStage => vec![Type::Of(self.comparison.unit)],
             Expression::Arithmetic { operator, left, right } => {
-                let (left, right) = (self.kind(left), self.kind(right));
-                match operator {
-                    Operator::Add | Operator::Subtract if left == Type::Plain => right,
-                    Operator::Add | Operator::Subtract => left,
-                    _ => calculated(*operator, left, right).unwrap_or(Type::Wrong),
+                let mut found = Vec::new();
+                for (_, _, made) in self.calculations(*operator, left, right) {
+                    if !found.contains(&made) {
+                        found.push(made);
+                    }
                 }
+                found
             }
         }
     }
 
-    /// The text of a value that is wanted in a unit.
-    fn value(&self, expression: &Expression, wanted: Unit) -> Value {
+    /// The types that a literal of this comparison may have.
+    fn literals(&self) -> Vec<Type> {
+        let mut found = vec![Type::Plain, of(Dimension::Duration)];
+        let mut add = |unit: Unit| {
+            for kind in [Type::Of(unit), of(unit.dimension), per_time(unit.dimension)] {
+                if !found.contains(&kind) && kind != of(Dimension::Number) {
+                    found.push(kind);
+                }
+            }
+        };
+        add(self.comparison.unit);
+        self.comparison.signals(&mut |id| {
+            if let Some(signal) = self.policy.signal(id) {
+                add(signal.unit);
+            }
+        });
+        found
+    }
+
+    /// The types that both operands may have, and what is made of them.
+    fn calculations(
+        &self,
+        operator: Operator,
+        left: &Expression,
+        right: &Expression,
+    ) -> Vec<(Type, Type, Type)> {
+        let rights = self.types(right);
+        let mut found = Vec::new();
+        for a in self.types(left) {
+            for b in &rights {
+                found.extend(calculated(operator, a, *b).map(|made| (a, *b, made)));
+            }
+        }
+        found
+    }
+
+    /// The text of a value that is wanted as a type.
+    fn value(&self, expression: &Expression, wanted: Type) -> Value {
         match expression {
             Expression::Signal(id) => Value::single(self.name(*id)),
-            Expression::Literal(value) => Value::literal(literal(*value, wanted, self.comparison.per)),
+            Expression::Literal(value) => {
+                let unit = if wanted == Type::Plain { Unit::of(Dimension::Number) } else { wanted.unit() };
+                Value::literal(literal(*value, unit, self.comparison.per))
+            }
             Expression::Window { function, signal, over } => {
                 Value::single(format!("{function}({} over {over})", self.name(*signal)))
             }
@@ -87,56 +118,13 @@ impl<'a> Comparing<'a> {
                 Value::negate(self.value(right, wanted))
             }
             Expression::Arithmetic { operator, left, right } => {
-                let (a, b) = self.operands(*operator, left, right, wanted);
+                let all = self.calculations(*operator, left, right);
+                let found = all.into_iter().find(|(_, _, made)| unify(*made, wanted).is_some());
+                let (a, b, _) = found.unwrap_or((wanted, wanted, wanted));
                 Value::binary(operator.as_str(), self.value(left, a), self.value(right, b))
             }
         }
     }
-
-    /// The units that the operands are wanted in.
-    fn operands(
-        &self,
-        operator: Operator,
-        left: &Expression,
-        right: &Expression,
-        wanted: Unit,
-    ) -> (Unit, Unit) {
-        if matches!(operator, Operator::Add | Operator::Subtract) {
-            return (wanted, wanted);
-        }
-        let (a, b) = (self.kind(left), self.kind(right));
-        let other = |kind: Type, open: bool| {
-            // the other operand's unit says the literal's
-            let fits = |unit: &Unit| {
-                let own = Type::of_literal(&Quantity::new(Decimal::ONE, *unit));
-                let made =
-                    if open { calculated(operator, own, kind) } else { calculated(operator, kind, own) };
-                made.is_some_and(|made| made == Type::Of(wanted) || made == Type::Quotient && scales(wanted))
-            };
-            candidates(wanted, kind).into_iter().find(fits).unwrap_or(Unit::of(Dimension::Number))
-        };
-        match (a, b) {
-            (Type::Plain, Type::Plain) => (wanted, Unit::of(Dimension::Number)),
-            (Type::Plain, b) => (other(b, true), b.unit()),
-            (a, Type::Plain) => (a.unit(), other(a, false)),
-            (a, b) => (a.unit(), b.unit()),
-        }
-    }
-}
-
-/// Whether values of the unit scale others.
-fn scales(unit: Unit) -> bool {
-    !unit.per_time && matches!(unit.dimension, Dimension::Number | Dimension::Ratio)
-}
-
-/// Units that a literal beside a value of that type may have, the likelier first.
-fn candidates(wanted: Unit, kind: Type) -> Vec<Unit> {
-    let mut units = vec![Unit::of(Dimension::Number), Unit::of(Dimension::Duration), wanted];
-    units.extend([wanted, kind.unit()].into_iter().flat_map(|unit| match per_time(unit.dimension) {
-        Type::Of(rate) => vec![Unit::of(unit.dimension), rate],
-        _ => Vec::new(),
-    }));
-    units
 }
 
 /// A literal that reads back as the value: in its usual form, else in one that keeps every digit.
