@@ -147,11 +147,6 @@ pub fn all() -> &'static [Code] {
     ALL
 }
 
-/// The ids of the codes that are nearest to one that is not there, at most three.
-pub fn near(id: &str) -> Vec<&'static str> {
-    crate::suggest::nearest(id, ALL.iter().map(|code| code.id))
-}
-
 /// A code by its id, in any case.
 pub fn find(id: &str) -> Option<Code> {
     ALL.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))
