@@ -27,6 +27,8 @@ pub struct Progress {
     pub held: TimeSpan,
     /// The `for` that it would have needed.
     pub needed: TimeSpan,
+    /// The farthest point of that run of truth.
+    pub peak: Option<Close>,
 }
 
 /// A time at a level.
@@ -63,8 +65,6 @@ pub struct LevelStory {
     pub longest: Option<Progress>,
     /// The run of truth that did not lead there yet: its farthest point.
     pub(super) rising: Option<Close>,
-    /// The farthest point of a run that ended without firing.
-    pub(super) missed: Option<Close>,
 }
 
 impl LevelStory {
@@ -77,7 +77,6 @@ impl LevelStory {
             nearest: None,
             longest: None,
             rising: None,
-            missed: None,
         }
     }
 
@@ -87,15 +86,6 @@ impl LevelStory {
         peaks.reduce(
             |best, next| if next.measured.margin.value < best.measured.margin.value { next } else { best },
         )
-    }
-
-    /// The farthest point of a run of truth that ended, or still lasts, without firing.
-    pub fn nearest_peak(&self) -> Option<Measured> {
-        let points = [self.missed, self.rising.filter(|_| self.fires == 0)];
-        let farthest = points.into_iter().flatten().reduce(|best, next| {
-            if next.measured.margin.value < best.measured.margin.value { next } else { best }
-        });
-        farthest.map(|close| close.measured)
     }
 
     /// The first instant at the level.

@@ -218,12 +218,7 @@ fn follow(
     // the run of truth that leads to the level belongs to its peak
     match bare {
         Some(Truth::True) => level.rising = farther(level.rising, close),
-        Some(Truth::False) => {
-            if !was_there && !is_there {
-                level.missed = farther(level.missed, level.rising);
-            }
-            level.rising = None;
-        }
+        Some(Truth::False) => level.rising = None,
         _ => {}
     }
     if is_there {
@@ -258,7 +253,7 @@ fn follow(
         Some(Closeness { truth: Truth::False, bare: Truth::True, held: Some((held, needed)), .. })
             if level.longest.is_none_or(|longest| held > longest.held) =>
         {
-            level.longest = Some(Progress { at, held, needed });
+            level.longest = Some(Progress { at, held, needed, peak: level.rising });
         }
         _ => {}
     }

@@ -3,7 +3,7 @@
 
 use rust_decimal::Decimal;
 use spark_core::{Measured, Quantity, State, TimeSpan, Verdict};
-use spark_runtime::replay::{Backtest, Close, LevelStory, Story, Summary};
+use spark_runtime::replay::{Backtest, Close, LevelStory, Progress, Story, Summary};
 
 use super::grid::Grid;
 use super::strip;
@@ -115,7 +115,7 @@ pub(super) fn fired(story: &Story, most: usize) -> (Grid, Vec<String>) {
         ">peak",
         ">threshold",
         ">beyond by",
-        ">at least by",
+        ">down to",
     ]);
     let mut left_out = Vec::new();
     for trigger in &story.triggers {
@@ -164,17 +164,20 @@ pub(super) fn missed(story: &Story) -> Grid {
 /// How near a level came, in words.
 pub(super) fn miss(level: &LevelStory) -> String {
     if let Some(longest) = level.longest {
-        return format!(
-            "true for {} of {} at {}{}",
-            span(longest.held),
-            span(longest.needed),
-            longest.at,
-            level.nearest_peak().map(|peak| format!(", up to {}", quantity(peak.value))).unwrap_or_default()
-        );
+        let peak = longest.peak.map(|close| format!(", at most {}", quantity(close.measured.value)));
+        return format!("{} at {}{}", held(longest), longest.at, peak.unwrap_or_default());
     }
     match level.nearest {
         Some(close) => near(close),
         None => "it was never known".to_owned(),
+    }
+}
+
+/// How long a condition was true that was not for long enough.
+pub(super) fn held(longest: Progress) -> String {
+    match longest.held.is_zero() {
+        true => format!("true at one instant, and not for {}", span(longest.needed)),
+        false => format!("true for {} of {}", span(longest.held), span(longest.needed)),
     }
 }
 

@@ -6,7 +6,7 @@ use spark_rules::sweep::Variant;
 use spark_runtime::replay::{Backtest, TargetStory, VariantStory};
 
 use super::grid::Grid;
-use super::report::{NONE, beyond, near, span};
+use super::report::{NONE, beyond, held, near, span};
 use super::strip;
 use super::what_if::WhatIf;
 use crate::console::{Console, faint};
@@ -183,7 +183,7 @@ fn cells(what_if: &WhatIf, told: &VariantStory) -> Vec<String> {
 /// How far beyond its threshold it was, or how near it came.
 fn closest(target: &TargetStory) -> String {
     match (target.fires, target.longest, target.closest) {
-        (0, Some(longest), _) => format!("true for {} of {}", span(longest.held), span(longest.needed)),
+        (0, Some(longest), _) => held(longest),
         (0, None, Some(close)) => near(close),
         (_, _, Some(close)) => format!("{} beyond", beyond(Some(close))),
         _ => NONE.to_owned(),

@@ -18,8 +18,8 @@ const PLOT: f64 = 136.0;
 /// A limit farther off than this many times the samples' largest value is named at the edge, not drawn: it would press
 /// all that was measured into a line.
 const LIMIT_REACH: f64 = 8.0;
-/// Least distance between two names of limits.
-const NAMES_APART: f64 = 14.0;
+/// Least distance between the values of two limits.
+const NAMES_APART: f64 = 12.0;
 
 /// The scale of a chart.
 struct Scale {
@@ -53,14 +53,19 @@ pub(super) fn row(rules: &Rules, signal: &Signal, pictures: &[&Picture], time: T
         (Some(low), Some(high)) => format!("{} to {}", value_text(signal, low), value_text(signal, high)),
         _ => "no sample".to_owned(),
     };
+    let limits = limits(rules, signal);
+    let (chart, off) = chart(signal, pictures, &limits, (low, high), time);
+    let legend: String = limits
+        .iter()
+        .filter(|limit| !off.iter().any(|other| std::ptr::eq(*other, *limit)))
+        .map(legend)
+        .collect();
     let name = format!(
-        "<div class=\"name\">{}<small>{}</small><small>{}</small></div>",
+        "<div class=\"name\">{}<small>{}</small><small>{}</small><ul>{legend}</ul></div>",
         escape::text(&signal.name),
         escape::text(title),
         escape::text(&extent)
     );
-    let limits = limits(rules, signal);
-    let (chart, off) = chart(signal, pictures, &limits, (low, high), time);
     let off = match off.is_empty() {
         true => String::new(),
         false => {
@@ -69,6 +74,15 @@ pub(super) fn row(rules: &Rules, signal: &Signal, pictures: &[&Picture], time: T
         }
     };
     format!("<div class=\"row chart\">{name}<div>{chart}{off}</div></div>\n")
+}
+
+/// A limit beside its chart: its line, and as rules write it.
+fn legend(limit: &Limit) -> String {
+    format!(
+        "<li><svg width=\"18\" height=\"8\" aria-hidden=\"true\"><line class=\"limit {}\" x1=\"0\" x2=\"18\" y1=\"4\" y2=\"4\"/></svg><span>{}</span></li>",
+        limit.class,
+        escape::text(&limit.words)
+    )
 }
 
 fn chart<'l>(
@@ -95,7 +109,9 @@ fn chart<'l>(
     let scale = Scale { low: least, high: most + (most - least) * 0.06 };
     let label = format!("{} over time", escape::text(&signal.name));
     let mut svg = format!("<svg class=\"plot\" height=\"{HEIGHT}\" role=\"img\" aria-label=\"{label}\">");
-    grid(&mut svg, signal, &scale, time);
+    grid(&mut svg, time);
+    let (lines, words) = values(signal, &scale);
+    svg.push_str(&lines);
     for picture in pictures.iter().take(1) {
         for (from, to) in &picture.gaps {
             let (x, end) = (time.percent(*from), time.percent(*to));
@@ -116,7 +132,8 @@ fn chart<'l>(
         ));
     }
     svg.push_str("</svg>");
-    names(&mut svg, &drawn, &scale);
+    svg.push_str(&words);
+    names(&mut svg, signal, &drawn, &scale);
     svg.push_str(&format!(
         "<line class=\"cross\" x1=\"0\" x2=\"0\" y1=\"{TOP}\" y2=\"{}\"/></svg>",
         TOP + PLOT
@@ -124,8 +141,8 @@ fn chart<'l>(
     (svg, off)
 }
 
-/// The lines of values and times.
-fn grid(svg: &mut String, signal: &Signal, scale: &Scale, time: Time) {
+/// The lines of times.
+fn grid(svg: &mut String, time: Time) {
     let base = TOP + PLOT;
     for (x, words) in time.marks() {
         let anchor = if x > 96.0 {
@@ -140,16 +157,27 @@ fn grid(svg: &mut String, signal: &Signal, scale: &Scale, time: Time) {
             base + 17.0
         ));
     }
-    for value in ticks(signal.unit, scale.low, scale.high) {
+}
+
+/// The lines of round values, and what they are; above the samples, so that these do not cover the words.
+fn values(signal: &Signal, scale: &Scale) -> (String, String) {
+    // round is what reads round: per minute, where the rules say so
+    let per = if signal.unit.per_time { f64::from(signal.per.seconds()) } else { 1.0 };
+    let (mut lines, mut words) = (String::new(), String::new());
+    for shown in ticks(signal.unit, scale.low * per, scale.high * per) {
+        let value = shown / per;
         let y = scale.y(value);
-        let words =
-            spark_core::decimal::from_float(value).map(|value| value_text(signal, value)).unwrap_or_default();
-        svg.push_str(&format!(
-            "<line class=\"gridline\" x1=\"0\" x2=\"100%\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"value\" x=\"2\" y=\"{:.1}\">{}</text>",
+        lines.push_str(&format!(
+            "<line class=\"gridline\" x1=\"0\" x2=\"100%\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
+        ));
+        let text = spark_core::decimal::from_float(value).map(|value| value_text(signal, value));
+        words.push_str(&format!(
+            "<text class=\"value\" x=\"2\" y=\"{:.1}\">{}</text>",
             y - 3.0,
-            escape::text(&words)
+            escape::text(&text.unwrap_or_default())
         ));
     }
+    (lines, words)
 }
 
 /// Round values between two, about three of them.
@@ -204,18 +232,25 @@ fn path(picture: &Picture, scale: &Scale, time: Time) -> String {
     path
 }
 
-/// The limits as lines with their names, which give way to each other.
-fn names(svg: &mut String, limits: &[&Limit], scale: &Scale) {
+/// The limits as lines with their values, which give way to each other.
+fn names(svg: &mut String, signal: &Signal, limits: &[&Limit], scale: &Scale) {
     let mut sorted: Vec<(&Limit, f64)> =
         limits.iter().map(|limit| (*limit, scale.y(float(limit.value)))).collect();
     sorted.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut free = TOP - 4.0;
+    let mut named: Option<(Decimal, f64)> = None;
     for (limit, y) in sorted {
-        let at = (y - 4.0).max(free);
-        free = at + NAMES_APART;
-        let (class, words) = (limit.class, escape::text(&limit.words));
+        let class = limit.class;
         svg.push_str(&format!(
-            "<line class=\"limit {class}\" x1=\"0\" x2=\"100%\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"limit-name {class}\" x=\"100%\" y=\"{at:.1}\" text-anchor=\"end\">{words}</text>"
+            "<line class=\"limit {class}\" x1=\"0\" x2=\"100%\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
+        ));
+        if named.is_some_and(|(value, _)| value == limit.value) {
+            continue;
+        }
+        let at = (y - 3.0).max(named.map_or(TOP - 4.0, |(_, last)| last + NAMES_APART));
+        named = Some((limit.value, at));
+        let words = escape::text(&value_text(signal, limit.value));
+        svg.push_str(&format!(
+            "<text class=\"limit-name {class}\" x=\"100%\" y=\"{at:.1}\" text-anchor=\"end\">{words}</text>"
         ));
     }
 }
