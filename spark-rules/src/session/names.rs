@@ -188,8 +188,11 @@ pub(super) fn one_liners(document: &Document) -> impl Iterator<Item = (u32, Rang
     })
 }
 
+/// Is shown a name: what it stands for, where, and whether it is declared there.
+type SeeName<'a> = dyn FnMut(Means, &str, Range<usize>, bool) + 'a;
+
 /// Shows every name of a part with its place. Where a clause could not be read, words that may be names are shown too.
-fn each_name(document: &Document, part: &Part, see: &mut dyn FnMut(Means, &str, Range<usize>, bool)) {
+fn each_name(document: &Document, part: &Part, see: &mut SeeName<'_>) {
     let mut known: Vec<Span> = Vec::new();
     walk(&part.tree, &mut |met| {
         let (means, name, span, declares) = match met {

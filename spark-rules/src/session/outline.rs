@@ -165,7 +165,8 @@ impl Session {
     /// What encloses a byte, from the smallest to the whole file.
     pub fn enclosing(&self, path: &str, byte: usize) -> Vec<Range<usize>> {
         let Some(document) = self.documents.get(path) else { return Vec::new() };
-        let mut found = vec![0..document.text.len()];
+        let whole = 0..document.text.len();
+        let mut found = Vec::from([whole]);
         if let Some(part) = document.part_at(byte) {
             walk(&part.tree, &mut |met| {
                 let span = match met {

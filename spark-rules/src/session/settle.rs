@@ -71,6 +71,11 @@ impl Settled {
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
+
+    /// The rules, where they can run.
+    pub fn loaded(&self) -> Option<&Arc<Loaded>> {
+        self.good.as_ref()
+    }
 }
 
 impl Session {
