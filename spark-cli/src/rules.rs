@@ -8,6 +8,7 @@ use std::sync::Arc;
 use spark_core::{Policy, SourceSpan};
 use spark_rules::{Diagnostic, DiagnosticSeverity, Failed, Files, Loaded};
 use spark_runtime::journal::RuleText;
+use spark_runtime::runner::{Clock, SystemClock};
 
 use crate::console::{Console, say};
 use crate::exit::{Exit, Failure};
@@ -73,7 +74,7 @@ impl Rules {
     }
 }
 
-/// Loads rules: the policy, or what is wrong with it.
+/// Loads rules: the policy, or what is wrong with it, without what their comments allow today.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -81,7 +82,13 @@ pub(crate) fn load(path: &Path) -> Result<Result<Loaded, Failed>, Failure> {
     let bytes = read(path).map_err(|words| Failure::could_not_run(format!("cannot read {words}")))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut included = |name: &str| include(&folder, name);
-    Ok(spark_rules::load_bytes(&path.display().to_string(), &bytes, &mut included))
+    let mut loaded = spark_rules::load_bytes(&path.display().to_string(), &bytes, &mut included);
+    let now = SystemClock.now();
+    match &mut loaded {
+        Ok(loaded) => loaded.silence(now),
+        Err(failed) => failed.silence(now),
+    }
+    Ok(loaded)
 }
 
 /// Reads a file, no more of it than a rule file may have and one byte: the loader says what is too long.
@@ -98,14 +105,14 @@ pub(crate) fn read_from(source: impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 /// Reads a file that rules `use`, which stays below their folder whatever links stand there.
-fn include(folder: &Path, name: &str) -> Result<String, String> {
+pub(crate) fn include(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
     let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
     let real = |path: &Path| path.canonicalize().map_err(|error| format!("`{}`: {error}", path.display()));
     let (root, path) = (real(&folder)?, real(&folder.join(name))?);
     if !path.starts_with(&root) {
         return Err(format!("`{name}` leads out of the folder of the rules"));
     }
-    spark_rules::text_of(read(&path)?)
+    read(&path)
 }
 
 /// A diagnostic for people, with the text that it speaks of.

@@ -12,8 +12,8 @@ use crate::files::Files;
 use crate::limits::{FILES_MAX, TEXT_BYTES_MAX};
 use crate::parser;
 
-/// Brings the text of a file by its path relative to the root file's folder.
-pub(crate) type Read<'r> = dyn FnMut(&str) -> Result<String, String> + 'r;
+/// Brings the bytes of a file by its path relative to the root file's folder.
+pub(crate) type Read<'r> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'r;
 
 /// All files that a root leads to, read and parsed once each, in the order in which they were met.
 pub(crate) struct Inclusion<'r> {
@@ -33,7 +33,7 @@ impl<'r> Inclusion<'r> {
     /// Reads the root and everything that it leads to.
     pub(crate) fn gather(
         root: &str,
-        text: &str,
+        bytes: &[u8],
         read: &'r mut Read<'r>,
         problems: &mut Problems,
     ) -> (Files, Vec<File>) {
@@ -48,12 +48,12 @@ impl<'r> Inclusion<'r> {
             way: vec![name.to_owned()],
             read,
         };
-        inclusion.add(root, text, None, problems);
+        inclusion.add(root, bytes, None, problems);
         (inclusion.files, inclusion.trees)
     }
 
-    fn add(&mut self, shown: &str, text: &str, from: Option<Span>, problems: &mut Problems) {
-        self.bytes = self.bytes.saturating_add(text.len());
+    fn add(&mut self, shown: &str, bytes: &[u8], from: Option<Span>, problems: &mut Problems) {
+        self.bytes = self.bytes.saturating_add(bytes.len());
         if self.bytes > TEXT_BYTES_MAX {
             let number = if from.is_none() { self.files.add(shown, "") } else { 0 };
             let span = from.unwrap_or(Span { file: number, start: 0, end: 0 });
@@ -63,6 +63,10 @@ impl<'r> Inclusion<'r> {
             );
             return;
         }
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => return self.tell_bytes(shown, bytes, error.valid_up_to(), from, problems),
+        };
         let number = self.files.add(shown, text);
         let (tree, found, untold) = parser::parse(number, text);
         problems.extend(found);
@@ -73,6 +77,26 @@ impl<'r> Inclusion<'r> {
             self.trees.get(place).into_iter().flat_map(|tree| &tree.items).filter_map(path_of).collect();
         for path in uses {
             self.include(&path, problems);
+        }
+    }
+
+    /// Tells of a byte that is not UTF-8, in the file that it stands in; of that file nothing else is known.
+    fn tell_bytes(
+        &mut self,
+        shown: &str,
+        bytes: &[u8],
+        at: usize,
+        from: Option<Span>,
+        problems: &mut Problems,
+    ) {
+        let file = self.files.add(shown, &String::from_utf8_lossy(bytes));
+        let problem = not_utf8(file, bytes, at);
+        problems.tell(match from {
+            Some(span) => problem.also(span, "included here"),
+            None => problem,
+        });
+        for tree in &mut self.trees {
+            tree.blind = true;
         }
     }
 
@@ -105,10 +129,10 @@ impl<'r> Inclusion<'r> {
             );
         }
         match (self.read)(&target) {
-            Ok(text) => {
+            Ok(bytes) => {
                 let shown = format!("{}{target}", self.folder);
                 self.way.push(target);
-                self.add(&shown, &text, Some(path.span), problems);
+                self.add(&shown, &bytes, Some(path.span), problems);
                 self.way.pop();
             }
             Err(words) => {
@@ -131,6 +155,15 @@ impl<'r> Inclusion<'r> {
             tree.blind = true;
         }
     }
+}
+
+/// A byte that is not UTF-8, in a file whose shown text has replacement characters.
+pub(crate) fn not_utf8(file: u32, bytes: &[u8], at: usize) -> Box<Diagnostic> {
+    let start = u32::try_from(at).unwrap_or(u32::MAX);
+    let end = start.saturating_add(u32::try_from(char::REPLACEMENT_CHARACTER.len_utf8()).unwrap_or(0));
+    let byte = bytes.get(at).copied().unwrap_or(0);
+    let message = format!("the file is not UTF-8: the byte 0x{byte:02x} cannot stand here");
+    Diagnostic::error(codes::E0110, Span { file, start, end }, message).help("save the file as UTF-8")
 }
 
 fn path_of(item: &Item) -> Option<Text> {

@@ -18,6 +18,7 @@ pub mod codes;
 pub mod explain;
 pub mod export;
 pub mod format;
+pub mod import;
 pub mod limits;
 pub mod mutate;
 pub mod session;
@@ -32,16 +33,18 @@ mod files;
 mod include;
 mod interval;
 mod lint;
+mod mend;
 mod parser;
 mod suggest;
 
-use spark_core::{Policy, SourceSpan, Timestamp};
+use spark_core::{Policy, Timestamp};
 
 use check::Problems;
 pub use codes::Code;
 pub use diagnostic::{Applicability, Diagnostic, DiagnosticSeverity, Edit, Fix, apply, diagnostics_json};
 pub use files::{Files, Position};
 use include::Inclusion;
+pub use mend::{Mended, mend};
 
 /// Rules that can run.
 #[derive(Debug)]
@@ -95,6 +98,8 @@ pub struct Failed {
     pub diagnostics: Vec<Diagnostic>,
     /// The text they were read from.
     pub files: Files,
+    /// How many mistakes there are, those that are not told too.
+    errors: usize,
     /// What their comments silence.
     allows: lint::Allows,
 }
@@ -102,7 +107,13 @@ pub struct Failed {
 impl Failed {
     /// Text that could not be looked at for what it allows.
     pub(crate) fn unread(diagnostics: Vec<Diagnostic>, files: Files) -> Self {
-        Self { diagnostics, files, allows: lint::Allows::default() }
+        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        Self { diagnostics, files, errors, allows: lint::Allows::default() }
+    }
+
+    /// How many mistakes there are: also those beyond the [most that are told](limits::DIAGNOSTICS_MAX).
+    pub const fn errors(&self) -> usize {
+        self.errors
     }
 
     /// As [`Loaded::silence`]. Allows that silence nothing are not told of: with mistakes, not every lint was run.
@@ -113,7 +124,7 @@ impl Failed {
 
 impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        let errors = self.errors;
         let first = self.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
         write!(f, "the rules have {errors} mistake{}", if errors == 1 { "" } else { "s" })?;
         first.map_or(Ok(()), |first| write!(f, ": {}", first.message))
@@ -134,13 +145,27 @@ pub fn load(
     text: &str,
     read: &mut dyn FnMut(&str) -> Result<String, String>,
 ) -> Result<Loaded, Failed> {
+    load_bytes(root, text.as_bytes(), &mut |path| read(path).map(String::into_bytes))
+}
+
+/// As [`load`], from the bytes of files.
+///
+/// # Errors
+/// As [`load`], and for text that is not UTF-8, in this or an included file, with the line and column of its first wrong
+/// byte.
+pub fn load_bytes(
+    root: &str,
+    bytes: &[u8],
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Loaded, Failed> {
     let mut problems = Problems::new();
     let mut read = |path: &str| read(path);
-    let (files, trees) = Inclusion::gather(root, text, &mut read, &mut problems);
+    let (files, trees) = Inclusion::gather(root, bytes, &mut read, &mut problems);
     let checked = check::check(&files, &trees, &mut problems);
     let allows = lint::read_allows(&files, &trees, &mut problems);
     if problems.any_error() {
-        return Err(Failed { diagnostics: told(problems).0, files, allows });
+        let errors = problems.errors();
+        return Err(Failed { diagnostics: told(problems).0, files, errors, allows });
     }
     match compile::compile(checked.parts) {
         Ok(policy) => {
@@ -149,7 +174,8 @@ pub fn load(
         }
         Err(diagnostic) => {
             problems.tell(diagnostic);
-            Err(Failed { diagnostics: told(problems).0, files, allows })
+            let errors = problems.errors();
+            Err(Failed { diagnostics: told(problems).0, files, errors, allows })
         }
     }
 }
@@ -159,51 +185,12 @@ fn told(problems: Problems) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
     problems.sorted().into_iter().partition(|diagnostic| !diagnostic.is_advice())
 }
 
-/// As [`load`], from the bytes of a file.
-///
-/// # Errors
-/// As [`load`], and for text that is not UTF-8, with the line and column of its first wrong byte.
-pub fn load_bytes(
-    root: &str,
-    bytes: &[u8],
-    read: &mut dyn FnMut(&str) -> Result<String, String>,
-) -> Result<Loaded, Failed> {
-    match utf8(root, bytes) {
-        Ok(text) => load(root, text, read),
-        Err(failed) => Err(*failed),
-    }
-}
-
 /// The bytes of a file as text.
 fn utf8<'b>(root: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Failed>> {
-    let error = match std::str::from_utf8(bytes) {
-        Ok(text) => return Ok(text),
-        Err(error) => error,
-    };
-    let mut files = Files::default();
-    let text = String::from_utf8_lossy(bytes);
-    let file = files.add(root, &text);
-    let start = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
-    // what stands there in the shown text is the replacement character
-    let end = start.saturating_add(u32::try_from(char::REPLACEMENT_CHARACTER.len_utf8()).unwrap_or(0));
-    let byte = bytes.get(error.valid_up_to()).copied().unwrap_or(0);
-    let message = format!("the file is not UTF-8: the byte 0x{byte:02x} cannot stand here");
-    let diagnostic = Diagnostic::error(codes::E0110, SourceSpan { file, start, end }, message)
-        .help("save the file as UTF-8");
-    Err(Box::new(Failed::unread(vec![*diagnostic], files)))
-}
-
-/// The bytes of an included file as text, for the `read` of [`load`].
-///
-/// # Errors
-/// The bytes are not UTF-8; the words name the line and the column (in characters) of the first wrong byte.
-pub fn text_of(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let before = error.as_bytes().get(..valid).unwrap_or(&[]);
-        let text = String::from_utf8_lossy(before);
-        let line = text.matches('\n').count().saturating_add(1);
-        let column = text.rsplit('\n').next().unwrap_or("").chars().count().saturating_add(1);
-        format!("it is not UTF-8 at line {line}, column {column}")
+    std::str::from_utf8(bytes).map_err(|error| {
+        let mut files = Files::default();
+        let file = files.add(root, &String::from_utf8_lossy(bytes));
+        let diagnostic = include::not_utf8(file, bytes, error.valid_up_to());
+        Box::new(Failed::unread(vec![*diagnostic], files))
     })
 }

@@ -59,6 +59,11 @@ impl Problems {
         places
     }
 
+    /// How many mistakes there are, those that are not told too.
+    pub(crate) const fn errors(&self) -> usize {
+        self.errors
+    }
+
     pub(crate) fn any_error(&self) -> bool {
         self.errors > 0
     }

@@ -6,7 +6,7 @@ use spark_rules::{Applicability, Diagnostic, Files};
 
 /// The diagnostics of a text, and the files that they are in.
 pub(crate) fn told(name: &str, bytes: &[u8]) -> (Vec<Diagnostic>, Files) {
-    let mut none = |path: &str| Err(format!("{path} is not there"));
+    let mut none = |path: &str| Err::<Vec<u8>, _>(format!("{path} is not there"));
     match spark_rules::load_bytes(name, bytes, &mut none) {
         Ok(loaded) => (loaded.warnings, loaded.files),
         Err(failed) => (failed.diagnostics, failed.files),

@@ -116,13 +116,18 @@ fn mistakes_of_all_files() {
 /// Text that is not UTF-8 is refused with the line and the column, in characters, of its first wrong byte.
 #[test]
 fn not_utf8() {
-    let failed = load_bytes("b.rules", b"edition 2026\n# \xc3\xa9 \xff x\n", &mut no_file).unwrap_err();
+    let wrong = b"edition 2026\n# \xc3\xa9 \xff x\n";
+    let mut nothing = |_: &str| Err("there is no other file".to_owned());
+    let failed = load_bytes("b.rules", wrong, &mut nothing).unwrap_err();
     let at = failed.files.position(failed.diagnostics[0].span);
     assert_eq!((at.line, at.column, failed.diagnostics[0].code.id), (2, 5, "E0110"));
-    assert_eq!(
-        spark_rules::text_of(b"a\n\xc3\xa9\xff".to_vec()),
-        Err("it is not UTF-8 at line 2, column 2".to_owned())
-    );
+    let mut included = |_: &str| Ok(wrong.to_vec());
+    let root = b"edition 2026\nuse \"b.rules\"\ntrigger t { hold when elsewhere > 5 }\n";
+    let failed = load_bytes("rules/r.rules", root, &mut included).unwrap_err();
+    let (told, files) = (&failed.diagnostics[0], &failed.files);
+    let at = files.position(told.span);
+    assert_eq!((files.name(told.span.file), at.line, at.column), ("rules/b.rules", 2, 5));
+    assert_eq!((told.code.id, failed.errors(), failed.diagnostics.len()), ("E0110", 1, 1));
 }
 
 /// The JSON of diagnostics has the contract's keys; columns count characters, from 1.

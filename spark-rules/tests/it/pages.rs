@@ -143,7 +143,7 @@ fn beyond_a_page(id: &str) -> String {
             format!("edition 2026\n{signals}").into_bytes()
         }
     };
-    let mut none = |_: &str| Err("there is no other file".to_owned());
+    let mut none = |_: &str| Err::<Vec<u8>, _>("there is no other file".to_owned());
     let (told, advice, files) = match spark_rules::load_bytes("many.rules", &bytes, &mut none) {
         Ok(loaded) => (loaded.warnings, loaded.advice, loaded.files),
         Err(failed) => (failed.diagnostics, Vec::new(), failed.files),
