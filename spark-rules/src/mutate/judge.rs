@@ -85,7 +85,7 @@ fn fate(loaded: &Loaded, mutant: &Mutant) -> Fate {
         Ok(policy) => policy,
         Err(words) => return Fate::Refused(words),
     };
-    if let Some(why) = same(&loaded.policy, &policy) {
+    if let Some(why) = same(loaded, &policy) {
         return Fate::Equivalent(why);
     }
     let tests = relevant(loaded, &policy, &mutant.block);

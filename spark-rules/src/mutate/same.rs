@@ -2,9 +2,54 @@
 
 use spark_core::{Condition, Policy, PolicyParts, SourceSpan};
 
-/// Why two policies decide alike at every instant; none where they may differ.
-pub(super) fn same(before: &Policy, after: &Policy) -> Option<String> {
-    (bare(before) == bare(after)).then(|| "it says the same".to_owned())
+use crate::Loaded;
+use crate::interval::{Proof, Ranges, equivalent};
+
+/// Why a changed policy decides as the rules do at every instant; none where it may differ.
+pub(super) fn same(loaded: &Loaded, after: &Policy) -> Option<String> {
+    let before = &loaded.policy;
+    let (old, mut new) = (bare(before), bare(after));
+    if old == new {
+        return Some("it says the same".to_owned());
+    }
+    let ranges = Ranges::of(before.signals(), before.triggers(), before.plans(), &loaded.tests);
+    let conditions = pairs(&old, &new);
+    let proven = conditions.into_iter().map(|(a, b)| a == b || equivalent(a, b, &ranges) == Proof::Proven);
+    if !proven.collect::<Vec<_>>().into_iter().all(|proven| proven) {
+        return None;
+    }
+    // and nothing else differs: the same with the conditions of before
+    take_conditions(&old, &mut new);
+    (old == new).then(|| "nothing that its signals can be tells them apart".to_owned())
+}
+
+/// The conditions of two policies that stand in the same place, as far as both have one there.
+fn pairs<'a>(old: &'a PolicyParts, new: &'a PolicyParts) -> Vec<(&'a Condition, &'a Condition)> {
+    let mut found = Vec::new();
+    for (old, new) in old.signals.iter().zip(&new.signals) {
+        found.extend(old.expectation.iter().zip(&new.expectation));
+    }
+    for (old, new) in old.triggers.iter().zip(&new.triggers) {
+        let levels = old.levels.iter().zip(&new.levels);
+        found.extend(levels.map(|(old, new)| (&old.condition, &new.condition)));
+        found.extend(old.clear.iter().zip(&new.clear));
+        found.extend(old.given.iter().zip(&new.given));
+    }
+    found
+}
+
+/// Replaces each condition by the one that stands in its place in `old`.
+fn take_conditions(old: &PolicyParts, new: &mut PolicyParts) {
+    for (old, new) in old.signals.iter().zip(&mut new.signals) {
+        old.expectation.iter().zip(&mut new.expectation).for_each(|(old, new)| new.clone_from(old));
+    }
+    for (old, new) in old.triggers.iter().zip(&mut new.triggers) {
+        for (old, new) in old.levels.iter().zip(&mut new.levels) {
+            new.condition.clone_from(&old.condition);
+        }
+        old.clear.iter().zip(&mut new.clear).for_each(|(old, new)| new.clone_from(old));
+        old.given.iter().zip(&mut new.given).for_each(|(old, new)| new.clone_from(old));
+    }
 }
 
 /// What a policy says, wherever it stands in the text.

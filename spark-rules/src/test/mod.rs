@@ -27,6 +27,8 @@ pub mod coverage;
 mod case;
 pub(crate) mod kept;
 mod outcome;
+#[cfg(test)]
+mod restarts;
 pub(crate) mod run;
 mod series;
 mod text;

@@ -37,8 +37,8 @@ pub enum Broken {
     ExpectsNothing,
     /// It would take that many evaluations.
     TooManyEvaluations(u64),
-    /// It has too many samples.
-    TooManySamples,
+    /// It would take about that many samples.
+    TooManySamples(u64),
     /// The engine's saved state could not be restored, for this reason.
     NotRestored(String),
     /// The policy without what is left out is none.
@@ -56,9 +56,9 @@ impl fmt::Display for Broken {
                 "it takes {wanted} evaluations, and a test has at most {TEST_EVALUATIONS_MAX}: expect something \
                  earlier, or evaluate less often"
             ),
-            Self::TooManySamples => write!(
+            Self::TooManySamples(wanted) => write!(
                 f,
-                "it has more than {TEST_SAMPLES_MAX} samples, the most of one test: look at its `every`"
+                "it takes {wanted} samples, and a test has at most {TEST_SAMPLES_MAX}: look at its `every`"
             ),
             Self::NotRestored(words) => {
                 write!(f, "the engine could not be restored after `restart`: {words}")

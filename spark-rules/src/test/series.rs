@@ -76,6 +76,29 @@ impl<'a> Events<'a> {
         given.steps.iter().try_fold(TimeSpan::ZERO, |end, step| Some(end.plus(length(step, every)?)))
     }
 
+    /// How many samples a series has up to `end`, or somewhat more.
+    pub(super) fn count(given: &Given, every: TimeSpan, end: TimeSpan) -> u64 {
+        let (mut start, mut count) = (TimeSpan::ZERO, 0u64);
+        for step in &given.steps {
+            if start > end {
+                break;
+            }
+            let length = length(step, every).unwrap_or(TimeSpan::MAX);
+            let samples = match step.series {
+                Series::Nothing | Series::Restart => 0,
+                _ if step.once => 1,
+                _ => {
+                    let lasts = length.min(end.minus(start)).nanos();
+                    let samples = lasts.checked_div(between_samples(step, every).nanos()).unwrap_or(0);
+                    u64::try_from(samples).unwrap_or(0).saturating_add(1)
+                }
+            };
+            count = count.saturating_add(samples);
+            start = start.plus(length);
+        }
+        count
+    }
+
     /// Goes to the next step.
     fn leave(&mut self, length: TimeSpan) {
         self.start = self.start.plus(length);

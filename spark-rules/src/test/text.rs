@@ -11,6 +11,8 @@ use crate::Loaded;
 const DIGITS: u32 = 9;
 /// Most runs that are named: the rest says that it flaps, which a few show.
 const RUNS_NAMED: usize = 3;
+/// Most reasons of a decision that stand in a table: the columns after it have to stay in sight.
+const REASONS_NAMED: usize = 3;
 
 /// A failed test for people: where it stands, and for each expectation that does not hold what was expected, what was, and
 /// what stood around it. Plain text, without colour.
@@ -25,7 +27,8 @@ pub fn failure_text(loaded: &Loaded, case: &TestCase, outcome: &Outcome) -> Stri
         for line in found_text(loaded, expected, check).lines() {
             text.push_str(&format!("  {line}\n"));
         }
-        if let Some(timeline) = &check.timeline {
+        let nothing_to_see = matches!(check.shown, Shown::LeftOut | Shown::NoExpectation);
+        if let Some(timeline) = check.timeline.as_ref().filter(|_| !nothing_to_see) {
             text.push('\n');
             text.push_str(&table(timeline));
         }
@@ -52,7 +55,7 @@ pub fn found_text(loaded: &Loaded, expected: &Expected, check: &Check) -> String
                     "`{}` was {state} before: `from` means so at {at}, and not at the instant before",
                     name(subject)
                 ),
-                _ => format!("`{}` was {} at {at}", name(subject), shown_words(shown)),
+                _ => format!("at {at} `{}` was {}", name(subject), shown_words(shown)),
             };
             let possible = matches!(state, State::Ok | State::Hold | State::Unknown);
             if matches!(subject, Subject::Expectation(_)) && !possible {
@@ -61,7 +64,7 @@ pub fn found_text(loaded: &Loaded, expected: &Expected, check: &Check) -> String
             words
         }
         (Expected::Decision { verdict, because, .. }, Shown::Decision(found, reasons)) => {
-            let mut words = format!("the decision was {} at {at}", shown_words(&check.shown));
+            let mut words = format!("at {at} the decision was {}", shown_words(&check.shown));
             let missing: Vec<String> = because
                 .iter()
                 .map(name)
@@ -139,12 +142,13 @@ fn place(loaded: &Loaded, span: spark_core::SourceSpan) -> String {
 /// A table of instants, the one that differs marked.
 fn table(timeline: &Timeline) -> String {
     let subject = timeline.subject.as_deref();
-    let mut rows: Vec<Vec<String>> = vec![match subject {
-        Some(subject) => {
-            ["at", subject, "value", "margin", "decision", "unknown because"].map(str::to_owned).to_vec()
-        }
-        None => ["at", "decision"].map(str::to_owned).to_vec(),
-    }];
+    let mut heading = vec!["at"];
+    heading.extend(subject.into_iter().flat_map(|subject| [subject, "value", "margin"]));
+    heading.push("decision");
+    if timeline.rows.iter().any(|row| row.cause.is_some()) {
+        heading.push("unknown because");
+    }
+    let mut rows: Vec<Vec<String>> = vec![heading.into_iter().map(str::to_owned).collect()];
     rows.extend(timeline.rows.iter().map(|row| cells(row, subject.is_some())));
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
@@ -164,7 +168,12 @@ fn table(timeline: &Timeline) -> String {
 }
 
 fn cells(row: &Row, with_subject: bool) -> Vec<String> {
-    let decision = decision_words(row.verdict, &row.because);
+    let named: Vec<String> = row.because.iter().take(REASONS_NAMED).cloned().collect();
+    let mut decision = decision_words(row.verdict, &named);
+    let others = row.because.len().saturating_sub(named.len());
+    if others > 0 {
+        decision.push_str(&format!(" and {others} more"));
+    }
     if !with_subject {
         return vec![row.at.to_string(), decision];
     }

@@ -30,7 +30,7 @@ pub(super) fn add(policy: &Policy, kept: &Kept, case: &TestCase, checks: &mut [C
         .iter()
         .zip(&case.expected)
         .map(|(check, expected)| {
-            let subject = (!check.holds).then(|| subject(policy, kept, expected, check))?;
+            let subject = (!check.holds).then(|| subject(policy, kept, case, expected, check))?;
             Some(Timeline { subject, rows: Vec::new(), reached: Vec::new(), until: end })
         })
         .collect();
@@ -70,18 +70,24 @@ fn end(policy: &Policy, case: &TestCase, checks: &[Check]) -> TimeSpan {
     instant_of(wanted.min(most), every)
 }
 
-/// Whom a timeline is about: the one that was expected; of a decision a reason that is missing, else one that is there.
-fn subject(policy: &Policy, kept: &Kept, expected: &Expected, check: &Check) -> Option<String> {
+/// Whom a timeline is about: the one that was expected; of a decision a reason that is missing, else one that is there, else
+/// whom the test speaks of.
+fn subject(
+    policy: &Policy,
+    kept: &Kept,
+    case: &TestCase,
+    expected: &Expected,
+    check: &Check,
+) -> Option<String> {
     let name = |subject: &Subject| {
         kept.has(*subject).then(|| name_of(policy, *subject)).flatten().map(str::to_owned)
     };
     match (expected, &check.shown) {
         (Expected::Decision { because, .. }, Shown::Decision(_, reasons)) => {
             let names = || because.iter().filter_map(name);
-            names()
-                .find(|name| !reasons.contains(name))
-                .or_else(|| reasons.first().cloned())
-                .or(names().next())
+            let others = || case.expected.iter().flat_map(Expected::subjects).find_map(name);
+            let missing = names().find(|name| !reasons.contains(name));
+            missing.or_else(|| reasons.first().cloned()).or_else(|| names().next()).or_else(others)
         }
         (Expected::State { subject, .. }, _) => name(subject),
         (Expected::Decision { .. }, _) => None,

@@ -53,6 +53,11 @@ pub(crate) fn walk(
 ) -> Result<Taken, Broken> {
     let every = kept.policy.every();
     let evaluations = evaluations(end, every)?;
+    let samples = case.given.iter().map(|given| Events::count(given, every, end));
+    let samples = samples.fold(0, u64::saturating_add);
+    if samples > TEST_SAMPLES_MAX {
+        return Err(Broken::TooManySamples(samples));
+    }
     let mut stages = case.stages.clone();
     stages.sort_by_key(|stage| stage.from);
     let mut entered = 0usize;
@@ -65,7 +70,7 @@ pub(crate) fn walk(
     let mut at = TimeSpan::ZERO;
     for _ in 0..evaluations {
         let instant = Timestamp::EPOCH.plus(at);
-        let restarted = walk.feed(instant)?;
+        let restarted = walk.feed(instant);
         match restarts {
             Restarts::AsWritten if !restarted => {}
             _ => walk.restart()?,
@@ -115,7 +120,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Brings the engine every sample that an evaluation at `instant` sees; whether there was a restart among them.
-    fn feed(&mut self, instant: Timestamp) -> Result<bool, Broken> {
+    fn feed(&mut self, instant: Timestamp) -> bool {
         let mut restarted = false;
         for events in &mut self.series {
             while let Some(event) = events.next_if(|event| event.at() <= instant) {
@@ -124,15 +129,12 @@ impl Walk<'_> {
                         // a series has one sample for an instant, in order: each is kept
                         let _ = self.engine.observe(&sample);
                         self.taken.samples = self.taken.samples.saturating_add(1);
-                        if self.taken.samples > TEST_SAMPLES_MAX {
-                            return Err(Broken::TooManySamples);
-                        }
                     }
                     Event::Restart(_) => restarted = true,
                 }
             }
         }
-        Ok(restarted)
+        restarted
     }
 
     /// Saves the engine to text and restores it, as when Spark itself is started again.

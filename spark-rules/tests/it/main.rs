@@ -21,3 +21,4 @@ mod promtool;
 mod properties;
 mod random;
 mod scaling;
+mod testing;

@@ -5,6 +5,7 @@ use spark_core::{Comparison, Condition, SourceSpan, Trigger};
 use super::unreachable::why_not;
 use super::{Block, Key, Point, Value};
 use crate::Loaded;
+use crate::interval::Ranges;
 
 /// Every point of rules, unseen.
 pub fn points(loaded: &Loaded) -> Vec<Point> {
@@ -13,8 +14,9 @@ pub fn points(loaded: &Loaded) -> Vec<Point> {
 
 /// Every point with what it looks at.
 pub(super) fn keyed(loaded: &Loaded) -> Vec<(Key, Point)> {
-    let mut points = Points { loaded, found: Vec::new() };
     let policy = &loaded.policy;
+    let ranges = Ranges::of(policy.signals(), policy.triggers(), policy.plans(), &loaded.tests);
+    let mut points = Points { loaded, ranges, found: Vec::new() };
     for signal in policy.signals() {
         if let Some(condition) = &signal.expectation {
             let block = Block::Signal(signal.name.clone());
@@ -36,6 +38,7 @@ pub(super) fn keyed(loaded: &Loaded) -> Vec<(Key, Point)> {
 
 struct Points<'a> {
     loaded: &'a Loaded,
+    ranges: Ranges,
     found: Vec<(Key, Point)>,
 }
 
@@ -57,7 +60,7 @@ impl Points<'_> {
             let what = format!("`{words}` {}", value.as_str());
             self.add(block, Key::Comparison(comparison.span, value), value.as_str(), what, comparison.span);
             if let Some((_, point)) = self.found.last_mut() {
-                point.excluded = why_not(&self.loaded.policy, comparison, value, given);
+                point.excluded = why_not(&self.loaded.policy, &self.ranges, comparison, value, given);
             }
         }
     }

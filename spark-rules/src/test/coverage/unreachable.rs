@@ -3,17 +3,27 @@
 use spark_core::{Comparison, Condition, Expression, Policy};
 
 use super::Value;
+use crate::interval::{Ranges, truth_of};
 
 /// Why a comparison cannot be that; none where it may. `given` is what must be true for the comparison to be asked.
 pub(super) fn why_not(
     policy: &Policy,
+    ranges: &Ranges,
     comparison: &Comparison,
     value: Value,
     given: Option<&Condition>,
 ) -> Option<String> {
     match value {
         Value::Unknown => known_by(policy, comparison, given?),
-        Value::True | Value::False => None,
+        Value::True | Value::False => {
+            let condition = Condition::Compare(Box::new(comparison.clone()));
+            let can = truth_of(&condition, ranges);
+            let (can, word) = match value {
+                Value::True => (can.yes, "never"),
+                _ => (can.no, "always"),
+            };
+            (!can).then(|| format!("what its signals are makes it {word} true"))
+        }
     }
 }
 
