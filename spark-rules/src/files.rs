@@ -95,6 +95,8 @@ impl Files {
         let last = file.lines.partition_point(|start| *start <= span.end.saturating_sub(1).max(span.start));
         let length = u32::try_from(file.text.len()).unwrap_or(u32::MAX);
         let end = file.lines.get(last).map_or(length, |next| next.saturating_sub(1));
+        let lines = file.text.get(start as usize..end as usize).unwrap_or("");
+        let end = end.saturating_sub(u32::from(lines.ends_with('\r')));
         (start, end.max(start))
     }
 

@@ -41,7 +41,9 @@ use spark_core::{Policy, Timestamp};
 
 use check::Problems;
 pub use codes::Code;
-pub use diagnostic::{Applicability, Diagnostic, DiagnosticSeverity, Edit, Fix, apply, diagnostics_json};
+pub use diagnostic::{
+    Applicability, Diagnostic, DiagnosticSeverity, Edit, Fix, apply, diagnostics_json, diagnostics_sarif,
+};
 pub use files::{Files, Position};
 use include::Inclusion;
 pub use mend::{Mended, mend};
@@ -192,5 +194,20 @@ fn utf8<'b>(root: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Failed>> {
         let file = files.add(root, &String::from_utf8_lossy(bytes));
         let diagnostic = include::not_utf8(file, bytes, error.valid_up_to());
         Box::new(Failed::unread(vec![*diagnostic], files))
+    })
+}
+
+/// The bytes of a file as text.
+///
+/// # Errors
+/// The bytes are not UTF-8; the words name the line and the column (in characters) of the first wrong byte.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..valid).unwrap_or(&[]);
+        let text = String::from_utf8_lossy(before);
+        let line = text.matches('\n').count().saturating_add(1);
+        let column = text.rsplit('\n').next().unwrap_or("").chars().count().saturating_add(1);
+        format!("it is not UTF-8 at line {line}, column {column}")
     })
 }

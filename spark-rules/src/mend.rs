@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use spark_core::Timestamp;
+
 use crate::diagnostic::{Applicability, Diagnostic, Edit, apply};
 use crate::files::Files;
 use crate::load_bytes;
@@ -32,7 +34,8 @@ struct Sure<'d> {
 }
 
 /// Carries out the fixes that [surely](Applicability::Machine) say what was meant, in the root and in the files that it
-/// includes, until there are no more; with `advice`, those of advice too.
+/// includes, until there are no more; with `advice`, those of advice too. What comments allow at the instant `now` is left
+/// alone.
 ///
 /// What comes back are the files that changed. Never are there more mistakes in the end than before: fixes that together
 /// would make more are tried one by one, and what makes it worse is left out. Line ends stay what they are, and so does a
@@ -42,8 +45,9 @@ pub fn mend(
     bytes: &[u8],
     read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     advice: bool,
+    now: Option<Timestamp>,
 ) -> Vec<Mended> {
-    let mut policy = Policy { root, bytes, read, changed: BTreeMap::new() };
+    let mut policy = Policy { root, bytes, read, now, changed: BTreeMap::new() };
     for _ in 0..ROUNDS_MAX {
         if !policy.round(advice) {
             break;
@@ -57,6 +61,8 @@ struct Policy<'r> {
     root: &'r str,
     bytes: &'r [u8],
     read: &'r mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    /// When it is: what the rules' comments allow then is left alone.
+    now: Option<Timestamp>,
     changed: BTreeMap<String, Mended>,
 }
 
@@ -76,11 +82,17 @@ impl Policy<'_> {
             None => own(path),
         };
         match load_bytes(self.root, bytes, &mut read) {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                if let Some(now) = self.now {
+                    loaded.silence(now);
+                }
                 let told = loaded.warnings.into_iter().chain(loaded.advice).collect();
                 (told, loaded.files, 0)
             }
-            Err(failed) => {
+            Err(mut failed) => {
+                if let Some(now) = self.now {
+                    failed.silence(now);
+                }
                 let errors = failed.errors();
                 (failed.diagnostics, failed.files, errors)
             }

@@ -1,24 +1,25 @@
 //! `spark check`: parses and checks rules.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
-use spark_rules::{Applicability, Diagnostic, Edit, Files};
+use spark_rules::{Diagnostic, Files};
+use spark_runtime::runner::{Clock, SystemClock};
 
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::{paths, rules};
 
-/// Most rounds of fixing: a mended mistake may uncover another, and most take one.
-const FIX_ROUNDS_MAX: usize = 10;
+/// Most findings that are shown in full in text: nobody reads more at once, and often one slip is behind most of them.
+/// JSON and SARIF have all.
+const SHOWN_MAX: usize = 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   spark check release.rules
-  spark check rules/ --deny-warnings --format json")]
+  spark check rules/ --deny-warnings --format json
+  spark check rules/ --fix --advice")]
 pub(crate) struct CheckArgs {
     /// Rule files; a directory means every .rules below it
     #[arg(required = true, value_name = "PATH")]
@@ -63,7 +64,7 @@ pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failu
     let mut findings = Vec::new();
     for path in paths {
         if args.fix {
-            fix(console, &path)?;
+            fix(console, &path, args.advice)?;
         }
         findings.push(check(path, args.advice)?);
     }
@@ -75,7 +76,10 @@ pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failu
             let parts = findings.iter().map(|finding| (&finding.files, finding.diagnostics.as_slice()));
             console.line(spark_rules::diagnostics_json(parts));
         }
-        Format::Sarif => console.line(sarif(&findings)),
+        Format::Sarif => {
+            let parts = findings.iter().map(|finding| (&finding.files, finding.diagnostics.as_slice()));
+            console.line(spark_rules::diagnostics_sarif(env!("CARGO_PKG_VERSION"), parts));
+        }
     }
     let mut all = findings.iter().flat_map(|finding| &finding.diagnostics);
     let bad = all.any(|diagnostic| diagnostic.is_error() || (args.deny_warnings && !diagnostic.is_advice()));
@@ -120,11 +124,17 @@ fn drop_repeated(findings: &mut [Finding]) {
 }
 
 fn text(console: &mut Console, findings: &[Finding], count: usize) {
-    for finding in findings {
-        for diagnostic in &finding.diagnostics {
-            console.line(rules::render(&finding.files, diagnostic).trim_end());
-            console.line("");
-        }
+    let all =
+        || findings.iter().flat_map(|finding| finding.diagnostics.iter().map(move |told| (finding, told)));
+    for (finding, diagnostic) in all().take(SHOWN_MAX) {
+        console.line(rules::render(&finding.files, diagnostic).trim_end());
+        console.line("");
+    }
+    let more: Vec<Diagnostic> = all().skip(SHOWN_MAX).map(|(_, told)| told.clone()).collect();
+    if !more.is_empty() {
+        let words = rules::count(&more);
+        console.line(format!("and {} more: {}", more.len(), words.trim_start_matches("has ")));
+        console.line("");
     }
     if console.quiet() {
         return;
@@ -133,91 +143,45 @@ fn text(console: &mut Console, findings: &[Finding], count: usize) {
         1 => "1 file".to_owned(),
         many => format!("{many} files"),
     };
-    let all: Vec<Diagnostic> = findings.iter().flat_map(|finding| finding.diagnostics.clone()).collect();
-    console.line(match all.is_empty() {
+    let told: Vec<Diagnostic> = all().map(|(_, told)| told.clone()).collect();
+    console.line(match told.is_empty() {
         true => format!("{files} checked: all is well"),
-        false => format!("{files} checked: {}", rules::count(&all).trim_start_matches("has ")),
+        false => format!("{files} checked: {}", rules::count(&told).trim_start_matches("has ")),
     });
     match findings.iter().map(|finding| finding.untold).sum() {
         0 => {}
         1usize => console.line("1 piece of advice: `--advice` shows it"),
         many => console.line(format!("{many} pieces of advice: `--advice` shows them")),
     }
+    if let Some(first) = told.first() {
+        console.line(format!("`spark explain {}` says more of a code", first.code.id));
+    }
 }
 
-/// Applies the sure fixes of one file until there are no more.
-fn fix(console: &Console, path: &Path) -> Result<(), Failure> {
-    let mut applied: usize = 0;
-    for _ in 0..FIX_ROUNDS_MAX {
-        let finding = check(path.to_owned(), false)?;
-        let mut edits: Vec<&Edit> = Vec::new();
-        for diagnostic in finding.diagnostics.iter().filter(|diagnostic| diagnostic.span.file == 0) {
-            let sure = diagnostic.fix.iter().filter(|fix| fix.applicability == Applicability::Machine);
-            for fix in sure {
-                // all of a fix or nothing of it, and none that touches another's text
-                let free =
-                    |edit: &Edit| edits.iter().all(|other| edit.start > other.end || edit.end < other.start);
-                if fix.edits.iter().all(free) {
-                    edits.extend(&fix.edits);
-                    applied = applied.saturating_add(1);
-                }
-            }
+/// Applies the sure fixes of a file and of those that it uses, and says what was fixed.
+fn fix(console: &Console, path: &Path, advice: bool) -> Result<(), Failure> {
+    let bytes = rules::read(path).map_err(|words| Failure::could_not_run(format!("cannot read {words}")))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut included = |name: &str| rules::include(folder, name);
+    let now = SystemClock.now();
+    for mended in spark_rules::mend(&path.display().to_string(), &bytes, &mut included, advice, Some(now)) {
+        let place = mended.path.map_or_else(|| path.to_owned(), |name| folder.join(name));
+        super::fmt::replace(&place, mended.text.as_bytes()).map_err(|error| {
+            Failure::could_not_run(format!("cannot write `{}`: {error}", place.display()))
+        })?;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for code in &mended.fixed {
+            let count = counts.entry(code).or_default();
+            *count = count.saturating_add(1);
         }
-        if edits.is_empty() {
-            break;
-        }
-        edits.sort_by_key(|edit| edit.start);
-        let text = edited(finding.files.source(0), &edits);
-        fs::write(path, text)
-            .map_err(|error| Failure::could_not_run(format!("cannot write `{}`: {error}", path.display())))?;
-    }
-    if applied > 0 {
-        console.note(format!("{}: {applied} fixed", path.display()));
+        let words: Vec<String> = counts
+            .iter()
+            .map(|(code, count)| match count {
+                1 => (*code).to_owned(),
+                many => format!("{many} × {code}"),
+            })
+            .collect();
+        console.note(format!("{}: {} fixed ({})", place.display(), mended.fixed.len(), words.join(", ")));
     }
     Ok(())
-}
-
-fn edited(source: &str, edits: &[&Edit]) -> String {
-    let mut text = String::with_capacity(source.len());
-    let mut from = 0usize;
-    for edit in edits {
-        text.push_str(source.get(from..edit.start as usize).unwrap_or(""));
-        text.push_str(&edit.text);
-        from = edit.end as usize;
-    }
-    text.push_str(source.get(from..).unwrap_or(""));
-    text
-}
-
-/// The findings in SARIF 2.1.0.
-fn sarif(findings: &[Finding]) -> String {
-    let results: Vec<serde_json::Value> = findings
-        .iter()
-        .flat_map(|finding| finding.diagnostics.iter().map(|diagnostic| (&finding.files, diagnostic)))
-        .map(|(files, diagnostic)| {
-            let (start, end) = (files.position(diagnostic.span), files.end_position(diagnostic.span));
-            json!({
-                "ruleId": diagnostic.code.id,
-                "level": if diagnostic.is_advice() { "note" } else { diagnostic.severity.as_str() },
-                "message": { "text": diagnostic.message },
-                "locations": [{ "physicalLocation": {
-                    "artifactLocation": { "uri": files.name(diagnostic.span.file) },
-                    "region": {
-                        "startLine": start.line, "startColumn": start.column,
-                        "endLine": end.line, "endColumn": end.column,
-                    },
-                }}],
-            })
-        })
-        .collect();
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": { "name": "spark", "version": env!("CARGO_PKG_VERSION") } },
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    })
-    .to_string()
 }

@@ -166,14 +166,14 @@ fn difference(console: &mut Console, before: &[u8], after: &str) {
 }
 
 /// Puts a new text in a file's place, whole or not at all, with the same permissions. A link stays one.
-fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let path = path.canonicalize()?;
     let permissions = fs::metadata(&path)?.permissions();
     if permissions.readonly() {
         return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it is read-only"));
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".spark-fmt-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".spark-").tempfile_in(folder)?;
     file.write_all(text)?;
     file.as_file().set_permissions(permissions)?;
     file.as_file().sync_all()?;

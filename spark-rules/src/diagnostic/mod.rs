@@ -3,11 +3,13 @@
 mod edit;
 mod json;
 mod render;
+mod sarif;
 
 use spark_core::SourceSpan;
 
 pub use edit::apply;
 pub use json::diagnostics_json;
+pub use sarif::diagnostics_sarif;
 
 use crate::codes::Code;
 
