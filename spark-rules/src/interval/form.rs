@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use spark_core::{Comparison, Condition, Expression, Operator, Relation, Test};
 
+use super::CanBe;
 use super::equivalent::in_step;
 use super::range::{Range, Ranges, constant, turned};
 use super::set::Set;
@@ -84,6 +85,20 @@ impl Form {
         found
     }
 
+    /// Whether each of its unknowns stands in it once.
+    pub(super) fn compares_once(&self) -> bool {
+        match self {
+            Self::In(..) | Self::Known(_) | Self::Free(_) => true,
+            Self::Not(inner) => inner.compares_once(),
+            Self::All(_) | Self::Any(_) => {
+                let mut found = Vec::new();
+                self.gather_unknowns(&mut found);
+                found.sort_unstable();
+                found.windows(2).all(|pair| pair.first() != pair.last())
+            }
+        }
+    }
+
     fn gather_unknowns(&self, found: &mut Vec<usize>) {
         match self {
             Self::In(unknown, _) => found.push(*unknown),
@@ -139,6 +154,14 @@ impl<'c> Space<'c> {
     /// Of each unknown: the values that it may have.
     pub(super) fn bases(&self) -> Vec<Set> {
         self.unknowns.iter().map(|unknown| unknown.base.clone()).collect()
+    }
+
+    /// Whether an unknown may have a value of a set, and one outside of it.
+    pub(super) fn can_be_in(&self, unknown: usize, set: &Set) -> CanBe {
+        match self.unknowns.get(unknown).filter(|unknown| !unknown.blurred) {
+            Some(unknown) => CanBe { yes: unknown.base.meets(set), no: unknown.base.meets(&set.not()) },
+            None => CanBe { yes: true, no: true },
+        }
     }
 
     pub(super) fn is_blurred(&self, unknown: usize) -> bool {

@@ -4,6 +4,8 @@
 //! to lie where [`Ranges`] has them. Missing evidence is thought of: "cannot be false" means never false, but unknown
 //! where evidence is missing.
 
+#[cfg(test)]
+mod against_engine;
 mod equivalent;
 mod form;
 mod range;
@@ -31,7 +33,33 @@ pub(crate) struct CanBe {
 impl CanBe {
     /// What a formula of a space may be.
     pub(crate) fn of(space: &Space<'_>, form: &Form) -> Self {
-        Self { yes: space.can(&[(form, Want::True)]), no: space.can(&[(form, Want::False)]) }
+        // where nothing is compared twice, the parts do not depend on each other
+        match form.compares_once() {
+            true => Self::by_parts(space, form),
+            false => Self { yes: space.can(&[(form, Want::True)]), no: space.can(&[(form, Want::False)]) },
+        }
+    }
+
+    fn by_parts(space: &Space<'_>, form: &Form) -> Self {
+        let each =
+            |parts: &[Form]| -> Vec<Self> { parts.iter().map(|part| Self::by_parts(space, part)).collect() };
+        match form {
+            Form::Known(known) => Self { yes: *known, no: !*known },
+            Form::Free(_) => Self { yes: true, no: true },
+            Form::In(unknown, set) => space.can_be_in(*unknown, set),
+            Form::Not(inner) => {
+                let inner = Self::by_parts(space, inner);
+                Self { yes: inner.no, no: inner.yes }
+            }
+            Form::All(parts) => {
+                let parts = each(parts);
+                Self { yes: parts.iter().all(|part| part.yes), no: parts.iter().any(|part| part.no) }
+            }
+            Form::Any(parts) => {
+                let parts = each(parts);
+                Self { yes: parts.iter().any(|part| part.yes), no: parts.iter().all(|part| part.no) }
+            }
+        }
     }
 }
 

@@ -77,6 +77,12 @@ impl Set {
         self.pieces.is_empty() && !self.origin
     }
 
+    /// Whether anything belongs to both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let touches = |a: &(Cut, Cut)| other.pieces.iter().any(|b| a.0.max(b.0) < a.1.min(b.1));
+        (self.origin && other.origin) || self.pieces.iter().any(touches)
+    }
+
     /// What belongs to both.
     pub(super) fn and(&self, other: &Self) -> Self {
         let mut pieces = Vec::new();

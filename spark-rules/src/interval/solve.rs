@@ -63,7 +63,9 @@ impl Space<'_> {
         let narrow = Narrow { space: self, valueless };
         let simple = |form: &Form| matches!(form, Form::In(..) | Form::Known(_) | Form::Free(_));
         let (first, then): (Vec<_>, Vec<_>) = asked.iter().partition(|(form, _)| simple(form));
-        first.into_iter().chain(then).all(|(form, want)| narrow.by(&mut state, form, want))
+        let mut once = || first.iter().chain(&then).all(|(form, want)| narrow.by(&mut state, form, *want));
+        // what a later one leaves may decide a choice of an earlier one
+        once() && (then.len() < 2 || once())
     }
 
     /// As [`can_where`](Self::can_where), with free parts that may be unknown too.

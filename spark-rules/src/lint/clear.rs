@@ -6,7 +6,7 @@ use super::Linter;
 use super::truth::span_of;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::interval::{Form, Reading, Space, Want};
+use crate::interval::{CanBe, Form, Reading, Space, Want};
 
 /// Most ways to a level, and to its clear, that are held against each other.
 const WAYS_MAX: usize = 16;
@@ -63,12 +63,15 @@ fn ways<'c>(condition: &'c Condition, space: &mut Space<'c>) -> Vec<Way<'c>> {
 /// level is meant so.
 fn overlap(space: &Space<'_>, clear: &Way<'_>, level: &Way<'_>) -> bool {
     let within = |a: &Way<'_>, b: &Way<'_>| a.unknowns.iter().all(|unknown| b.unknowns.contains(unknown));
-    let both_told = space.can(&[(&clear.form, Want::False)]) && space.can(&[(&level.form, Want::False)]);
-    let known = clear.form.is_plain() && level.form.is_plain() && !space.is_doubtful(&clear.unknowns);
-    !clear.unknowns.is_empty()
-        && !level.unknowns.is_empty()
-        && (within(clear, level) || within(level, clear))
-        && both_told
-        && known
+    let plain = |way: &Way<'_>| way.form.is_plain() && !way.unknowns.is_empty();
+    let told = |way: &Way<'_>| CanBe::of(space, &way.form).no;
+    (within(clear, level) || within(level, clear))
+        && plain(clear)
+        && plain(level)
+        && !space.is_doubtful(&clear.unknowns)
+        && !space.is_doubtful(&level.unknowns)
         && space.can(&[(&clear.form, Want::True), (&level.form, Want::True)])
+        // what is always true is told of as that
+        && told(clear)
+        && told(level)
 }

@@ -102,6 +102,10 @@ impl Linter<'_> {
         let (Some((longest, span)), Some((_, shortest))) = (self.facts.longest, self.facts.shortest) else {
             return;
         };
+        // where every stage is too short, it is the `for` that is too long
+        if plan.stages.iter().all(|stage| stage.duration < longest) {
+            return;
+        }
         for stage in plan.stages.iter().filter(|stage| stage.duration < longest && stage.span != shortest) {
             let written = self.written(stage.span);
             let message = format!("`{written}` is shorter than the longest `for`, {longest}");

@@ -132,7 +132,12 @@ impl<'c> Judge<'_, '_, 'c> {
     }
 
     fn look(&mut self, condition: &'c Condition, role: Role) {
-        match self.can(condition) {
+        let can = self.can(condition);
+        self.look_at(condition, can, role);
+    }
+
+    fn look_at(&mut self, condition: &'c Condition, can: CanBe, role: Role) {
+        match can {
             CanBe { yes: false, no: true } => self.never(condition, role),
             CanBe { yes: true, no: false } => self.always(condition, role),
             CanBe { yes: false, no: false } => {}
@@ -157,7 +162,7 @@ impl<'c> Judge<'_, '_, 'c> {
     fn look_at_part(&mut self, condition: &'c Condition, role: Role) {
         match self.can(condition) {
             CanBe { yes: false, no: true } => self.never(condition, Role::Part),
-            _ => self.look(condition, role),
+            can => self.look_at(condition, can, role),
         }
     }
 

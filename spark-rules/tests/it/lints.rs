@@ -1,0 +1,72 @@
+//! Warnings and advice: what is told, and above all what is not.
+
+use spark_core::Timestamp;
+
+/// The day on which rules are looked at.
+pub(crate) fn today() -> Timestamp {
+    Timestamp::parse("2026-06-01T00:00:00Z").unwrap()
+}
+
+const HEAD: &str = "edition 2026
+evaluate every 15s
+signal p95 { is duration  from push }
+signal p50 { is duration  from push }
+signal errors { is ratio  from push }
+signal pool { is ratio  from push }
+signal requests { is counter  from push }
+signal conns { is count  from push }
+signal rss { is bytes  from push }
+signal fee { is money  from push in USDT }
+signal x { is number  from push }
+signal drops { is rate  from push }
+signal lag { is duration  from metrics p95(lag_seconds) over 1m }
+signal share { is ratio  from metrics rate(bad_total) / rate(all_total) over 1m }
+signal change { is ratio  from metrics (rate(a_total) - rate(b_total)) / rate(b_total) over 1m }
+signal growth { is rate  from metrics slope(rss_bytes) over 5m in B/s }
+signal gauge { is duration  from metrics offset_seconds }
+";
+
+/// Codes of warnings that a text tells, in their order.
+fn told(text: &str) -> Vec<&'static str> {
+    match spark_rules::load("l.rules", text, &mut |_| Err("no other file".to_owned())) {
+        Ok(mut loaded) => {
+            loaded.silence(today());
+            loaded.warnings.iter().map(|warning| warning.code.id).collect()
+        }
+        Err(failed) => panic!("{failed}: {text}"),
+    }
+}
+
+fn cases(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"))
+}
+
+/// What is or may be meant is told nothing of.
+#[test]
+fn quiet() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for case in cases(include_str!("../cases/lints/quiet.txt")) {
+        count += 1;
+        let told = told(&format!("{HEAD}{}\n", case.replace("\\n", "\n")));
+        if !told.is_empty() {
+            wrong.push(format!("{told:?}: {case}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 60, "{count}");
+}
+
+/// What can hardly be meant is told of, under its code and no other.
+#[test]
+fn loud() {
+    let mut wrong = Vec::new();
+    for case in cases(include_str!("../cases/lints/loud.txt")) {
+        let (codes, case) = case.split_once(' ').unwrap();
+        let told = told(&format!("{HEAD}{}\n", case.replace("\\n", "\n")));
+        if told.join(",") != codes {
+            wrong.push(format!("{codes}, found {told:?}: {case}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
