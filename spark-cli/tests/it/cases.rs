@@ -275,6 +275,49 @@ fn fix() {
     assert_eq!(fs::read_to_string(dir.path().join("r.rules")).unwrap(), rules.replace("&&", "and"));
 }
 
+/// Fixes reach the files that the named one uses; line ends, a byte order mark and permissions stay, and it is said what
+/// was fixed.
+#[test]
+fn fix_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    let root = "\u{FEFF}edition 2026\r\nuse \"sub/a.rules\"\r\ntrigger t { hold when errors => 0.05 }\r\n";
+    fs::write(dir.path().join("r.rules"), root).unwrap();
+    fs::write(dir.path().join("sub/a.rules"), "edition 2026\nsignal errors { is ratio  from push; }\n")
+        .unwrap();
+    let fixed = run(dir.path(), "spark check r.rules --fix");
+    assert_eq!(fixed.status.code(), Some(0));
+    let said = text(&fixed.stderr);
+    assert!(
+        said.contains("r.rules: 2 fixed (E0105, E0204)") && said.contains("sub/a.rules: 1 fixed (E0105)"),
+        "{said}"
+    );
+    let now = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(now("r.rules"), root.replace("=> 0.05", ">= 5%"));
+    assert_eq!(now("sub/a.rules"), "edition 2026\nsignal errors { is ratio  from push }\n");
+}
+
+/// In text, twenty findings are shown and the rest is counted; JSON and SARIF have all of them.
+#[test]
+fn many_findings() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = format!("edition 2026\n{}", "hold when nobody > 5%\n".repeat(30));
+    fs::write(dir.path().join("r.rules"), rules).unwrap();
+    let shown = printed(dir.path(), "spark check r.rules", 12);
+    assert_eq!(shown.matches("error[E0201]").count(), 20);
+    assert!(
+        shown.contains("\nand 10 more: 10 errors\n") && shown.contains("1 file checked: 30 errors\n"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("`spark explain E0201` says more of a code\n"), "{shown}");
+    let json = printed(dir.path(), "spark check r.rules --format json", 12);
+    assert_eq!(json.matches("\"E0201\"").count(), 30);
+    let sarif: serde_json::Value =
+        serde_json::from_str(&printed(dir.path(), "spark check r.rules --format sarif", 12)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 30);
+    assert_eq!(sarif["runs"][0]["tool"]["driver"]["rules"][0]["id"], "E0201");
+}
+
 /// A directory means every `.rules` below it; what an included file has wrong is told once, under its own name.
 #[test]
 fn directories() {

@@ -212,6 +212,13 @@ impl Parser<'_> {
             return self
                 .refuse(problem.help("write `stage`").machine(vec![Edit::insert(span.start, "stage ")]));
         }
+        if self.at_symbol(".") && self.text_of(self.ahead(1)).starts_with('.') {
+            let problem = Diagnostic::error(codes::E0105, span, "`..` is no sign of rules");
+            return self.refuse(problem.help(match shape.what {
+                "a test" => "values that rise evenly are written `from 200ms to 400ms over 5m`",
+                _ => "a range is written `between 200ms and 400ms`",
+            }));
+        }
         if [";", ",", ".", "->"].iter().any(|sign| self.at_symbol(sign)) {
             let next = self.ahead(1);
             let ends = next.kind == Kind::End
@@ -290,10 +297,13 @@ impl Parser<'_> {
         let sign = [":", "="].into_iter().find(|sign| self.at_symbol(sign));
         if let Some(sign) = sign {
             let span = self.peek_span();
+            // `for=5m` would become one word
+            let stuck = span.start == self.last_end() && self.ahead(1).start == span.end;
+            let gap = if stuck && self.ahead(1).kind != Kind::Symbol { " " } else { "" };
             self.tell(
                 Diagnostic::error(codes::E0105, span, format!("`{sign}` after `{key}` is not needed"))
                     .help("take it away")
-                    .machine(vec![Edit::replace(span, "")]),
+                    .machine(vec![Edit::replace(span, gap)]),
             );
             self.bump();
         }

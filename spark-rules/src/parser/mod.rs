@@ -37,7 +37,7 @@ struct Skip;
 type Parse<T> = Result<T, Skip>;
 
 /// Words that have a meaning where a name may stand, so that no name can be one.
-const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "and", "or", "not", "for", "then", "within", "between", "over", "when", "baseline", "warn", "hold",
     "rollback", "clear", "given", "unless", "unknown", "runbook", "owner", "expect", "proceed", "is", "from",
     "stale", "stage", "edition", "evaluate", "use", "signal", "trigger", "plan", "test",

@@ -75,3 +75,41 @@ fn mistakes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 150, "{count}");
 }
+
+/// A sure fix mends: after `check --fix` nothing is left that a sure fix is offered for, and there are fewer mistakes.
+#[test]
+fn sure_fixes_mend_mistakes() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/mistakes");
+    let mut none = |path: &str| Err(format!("{path} is not there"));
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for stem in ["condition", "length", "trigger", "signal", "plan", "test", "file"] {
+        let cases = std::fs::read_to_string(folder.join(format!("{stem}.txt"))).unwrap();
+        for line in cases.lines() {
+            let case = line.strip_prefix("2: ").unwrap_or(line);
+            let text = set_in(stem, case);
+            let (before, _) = crate::cases::told("m.rules", text.as_bytes());
+            let sure = |told: &&spark_rules::Diagnostic| {
+                told.fix.as_ref().is_some_and(|fix| fix.applicability == spark_rules::Applicability::Machine)
+            };
+            if !before.iter().any(|told| sure(&told)) {
+                continue;
+            }
+            let mended = spark_rules::mend("m.rules", text.as_bytes(), &mut none, false, None);
+            let Some(mended) = mended.first() else {
+                wrong.push(format!("{stem}: `{line}` is not mended"));
+                continue;
+            };
+            let (after, files) = crate::cases::told("m.rules", mended.text.as_bytes());
+            if after.iter().any(|told| sure(&told))
+                || after.iter().any(|told| told.is_error()) && before.iter().all(|told| sure(&told))
+            {
+                let left: String = after.iter().map(|told| files.render(told)).collect();
+                wrong.push(format!("{stem}: `{line}` becomes\n{left}"));
+            }
+            count += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 120, "{count}");
+}

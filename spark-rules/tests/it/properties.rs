@@ -36,6 +36,21 @@ fn check(text: &str) {
     assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
 }
 
+fn never_worse(text: &str) {
+    let mut none = |path: &str| Err::<Vec<u8>, _>(format!("{path} is not there"));
+    let mut errors = |text: &str| match spark_rules::load_bytes("p.rules", text.as_bytes(), &mut none) {
+        Ok(_) => 0,
+        Err(failed) => failed.errors(),
+    };
+    let before = errors(text);
+    let mut none = |path: &str| Err(format!("{path} is not there"));
+    let mended = spark_rules::mend("p.rules", text.as_bytes(), &mut none, false, None);
+    let Some(mended) = mended.first() else { return };
+    assert!(errors(&mended.text) <= before, "{text}\n=>\n{}", mended.text);
+    assert!(!mended.fixed.is_empty());
+    assert_eq!(mended.text.contains("\r\n"), text.contains("\r\n"), "{text:?}");
+}
+
 /// Words of the language in any order.
 fn words() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
@@ -121,6 +136,35 @@ fn words() -> impl Strategy<Value = String> {
         "on",
         "correlation",
         "proceed",
+        "if",
+        "all",
+        "signals",
+        "twice",
+        "five",
+        "minutes",
+        "per",
+        "cent",
+        "last",
+        "above",
+        "is",
+        "greater",
+        "than",
+        "least",
+        "alert:",
+        "expr",
+        ":",
+        "=",
+        "->",
+        "$",
+        "@",
+        ";",
+        ".",
+        "1:",
+        "a{b=\"c\"}[5m]",
+        "until",
+        "samples",
+        "3",
+        "TIMES",
     ]);
     prop::collection::vec(word, 0..60).prop_map(|words| words.join(" "))
 }
@@ -155,5 +199,16 @@ proptest! {
         let start = (at.min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
         let end = (start.saturating_add(length).min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
         check(&format!("{}{put}{}", &text[..start], &text[end..]));
+    }
+
+    /// Sure fixes never make it worse: afterwards there are no more mistakes than before, and nothing sure is left.
+    #[test]
+    fn mending_never_worsens(at in 0usize..3_000, length in 0usize..60, put in words(), windows in any::<bool>()) {
+        let text = contract();
+        let start = (at.min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
+        let end = (start.saturating_add(length).min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
+        let text = format!("{}{put}{}", &text[..start], &text[end..]);
+        never_worse(&if windows { text.replace('\n', "\r\n") } else { text });
+        never_worse(&put);
     }
 }
