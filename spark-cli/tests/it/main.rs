@@ -12,3 +12,4 @@ mod demo;
 mod live;
 mod prometheus;
 mod readme;
+mod testing;
