@@ -163,7 +163,7 @@ impl Parser<'_> {
             format!("no function is called `{}`", function.text),
         );
         let all = format!("functions of a window are {}", listed(FUNCTIONS.iter().copied()));
-        if let Some(help) = super::habits::promql(&function.text) {
+        if let Some(help) = super::worded::promql(&function.text) {
             return self.refuse(problem.help(help));
         }
         if let Some((_, own)) = FOREIGN.iter().find(|(word, _)| *word == function.text) {

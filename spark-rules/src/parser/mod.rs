@@ -16,6 +16,7 @@ mod relation;
 mod series;
 mod text;
 mod value;
+mod worded;
 mod words;
 
 use spark_core::SourceSpan as Span;
