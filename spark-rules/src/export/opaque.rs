@@ -208,7 +208,7 @@ fn tokens(query: &str) -> Result<Vec<Token>, String> {
     while let Some((start, c)) = chars.next() {
         let mut end = start.saturating_add(c.len_utf8());
         let kind = match c {
-            c if c.is_whitespace() => continue,
+            c if c.is_ascii_whitespace() => continue,
             '#' => {
                 return Err("it has a comment, which would end the rule's expression".to_owned());
             }
