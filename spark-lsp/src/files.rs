@@ -75,7 +75,12 @@ pub(crate) fn text(file: &Path) -> Result<String, String> {
         return Err(format!("`{}` is no file", file.display()));
     }
     File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(failed)?;
-    spark_rules::text_of(bytes)
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..valid).unwrap_or(&[]);
+        let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
+        format!("`{}`: it is not UTF-8 at line {line}", file.display())
+    })
 }
 
 /// Reads the rule files below a folder, so that it is known which file is a part of which.

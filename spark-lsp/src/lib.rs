@@ -8,6 +8,7 @@ mod actions;
 mod answers;
 mod convert;
 mod files;
+mod handshake;
 mod server;
 mod transport;
 mod worker;

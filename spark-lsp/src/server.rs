@@ -16,10 +16,11 @@ use spark_rules::limits::DIAGNOSTICS_MAX;
 use spark_rules::session::{Encoding, Session, Settled};
 
 use crate::Ending;
-use crate::actions::{self, Failure, RUN_TEST};
+use crate::actions::{self, Failure};
 use crate::answers::{Refused, answer, params};
-use crate::convert::{Converter, PAINTS};
+use crate::convert::Converter;
 use crate::files;
+use crate::handshake::capabilities;
 use crate::transport::{self, Incoming};
 use crate::worker::{self, Job, Ran};
 
@@ -423,33 +424,4 @@ fn listen(mut input: impl BufRead, events: &SyncSender<Event>) {
             return;
         }
     }
-}
-
-fn capabilities(encoding: &str) -> Value {
-    let kinds: Vec<&str> = PAINTS.iter().map(|(_, name)| *name).collect();
-    json!({
-        "positionEncoding": encoding,
-        "textDocumentSync": { "openClose": true, "change": 2 },
-        "completionProvider": { "triggerCharacters": [" ", "(", "\"", "{"] },
-        "hoverProvider": true,
-        "definitionProvider": true,
-        "referencesProvider": true,
-        "documentHighlightProvider": true,
-        "documentSymbolProvider": true,
-        "workspaceSymbolProvider": true,
-        "codeActionProvider": { "codeActionKinds": ["quickfix", "source.fixAll.spark"] },
-        "codeLensProvider": {},
-        "documentFormattingProvider": true,
-        "renameProvider": { "prepareProvider": true },
-        "foldingRangeProvider": true,
-        "selectionRangeProvider": true,
-        "semanticTokensProvider": {
-            "legend": { "tokenTypes": kinds, "tokenModifiers": ["declaration"] },
-            "full": true,
-            "range": true,
-        },
-        "inlayHintProvider": true,
-        "executeCommandProvider": { "commands": [RUN_TEST] },
-        "workspace": { "workspaceFolders": { "supported": true, "changeNotifications": true } },
-    })
 }

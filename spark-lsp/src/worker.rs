@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use lsp_server::RequestId;
+use spark_core::Timestamp;
 use spark_rules::Loaded;
 use spark_rules::session::{Settled, Snapshot};
 use spark_rules::test::{Outcome, run};
@@ -42,11 +44,11 @@ pub(crate) fn start(events: SyncSender<Event>) -> std::io::Result<Sender<Job>> {
             let event = match job {
                 Job::Check(snapshot, stop) => {
                     let root = snapshot.root().to_owned();
-                    let settled = snapshot.check(&stop);
+                    let settled = snapshot.check(now(), &stop);
                     Event::Settled(root, settled.filter(|_| !stop.load(Ordering::Relaxed)).map(Box::new))
                 }
                 Job::Test { id, snapshot, path, title } => {
-                    let settled = snapshot.check(&AtomicBool::new(false));
+                    let settled = snapshot.check(None, &AtomicBool::new(false));
                     let outcome = settled.as_ref().and_then(Settled::loaded).and_then(|loaded| {
                         let place = loaded.tests.iter().position(|test| {
                             test.title == title && loaded.files.name(test.span.file) == path
@@ -63,4 +65,10 @@ pub(crate) fn start(events: SyncSender<Event>) -> std::io::Result<Sender<Job>> {
         }
     })?;
     Ok(sender)
+}
+
+/// What time it is, for comments that allow a warning until a day.
+fn now() -> Option<Timestamp> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_nanos(i64::try_from(since.as_nanos()).ok()?))
 }

@@ -52,7 +52,7 @@ pub(super) fn context(before: &str) -> Context<'_> {
     let (tokens, comments) = split(before);
     let mut at = Context::default();
     let end = u32::try_from(before.len()).unwrap_or(u32::MAX);
-    at.silent = comments.last().is_some_and(|(_, comment)| *comment == end);
+    let in_comment = comments.last().is_some_and(|(_, comment)| *comment == end);
     let text = |place: usize| {
         let token = tokens.get(place);
         token.and_then(|t| before.get(t.start as usize..t.end as usize)).unwrap_or("")
@@ -72,7 +72,7 @@ pub(super) fn context(before: &str) -> Context<'_> {
                 depth = depth.saturating_sub(1);
                 at.selector = false;
                 if depth == 0 {
-                    at = Context { silent: at.silent, ..Context::default() };
+                    at = Context::default();
                 }
             }
             (Kind::Word, _) if depth == 0 => at.outside(word, last),
@@ -87,6 +87,7 @@ pub(super) fn context(before: &str) -> Context<'_> {
             _ => at.words.push(word),
         }
     }
+    at.silent |= in_comment;
     at
 }
 

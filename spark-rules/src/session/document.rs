@@ -235,7 +235,7 @@ impl Part {
             // at the text's end, whatever is appended may belong to it
             reach: if piece.reach >= rest.len() { usize::MAX } else { reach },
             declared: Declared::of(&Own(rest), &piece.tree),
-            read: piece.problems.into_iter().map(Remark::of).collect(),
+            read: Remark::mistakes(piece.problems),
             tree: piece.tree,
             checked: Vec::new(),
             settled: None,

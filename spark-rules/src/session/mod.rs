@@ -22,6 +22,7 @@ mod hints;
 mod hover;
 mod lines;
 mod names;
+mod offer;
 mod outline;
 mod paint;
 mod policy;
@@ -196,8 +197,8 @@ impl Session {
             around.trees.push(&part.tree);
             around.declared.push(&part.declared);
         }
-        for diagnostic in around.check(&Within { session: self, root: members.paths.first() }, &all) {
-            let remark = remark::Remark::of(diagnostic);
+        let within = Within { session: self, root: members.paths.first() };
+        for remark in remark::Remark::mistakes(around.check(&within, &all)) {
             found.entry(remark.span.file).or_default().push(remark);
         }
         self.checked = self.checked.saturating_add(all.len() as u64);

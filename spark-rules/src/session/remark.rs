@@ -20,8 +20,13 @@ pub(super) struct Remark {
 
 impl Remark {
     /// Of a diagnostic that speaks of one part, and whose fix changes that part.
-    pub(super) fn of(diagnostic: Diagnostic) -> Self {
+    fn of(diagnostic: Diagnostic) -> Self {
         Self::moved(diagnostic, &|span| Some(span)).0
+    }
+
+    /// Of what surely is wrong. Warnings wait for the check of the whole: a comment may allow them.
+    pub(super) fn mistakes(found: Vec<Diagnostic>) -> Vec<Self> {
+        found.into_iter().filter(Diagnostic::is_error).map(Self::of).collect()
     }
 
     /// Of a diagnostic whose places `moved` brings into parts. With it comes whether all places were found.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use spark_core::SourceSpan as Span;
+use spark_core::{SourceSpan as Span, Timestamp};
 
 use super::Session;
 use super::document::Document;
@@ -37,8 +37,9 @@ impl Snapshot {
         &self.root
     }
 
-    /// Checks the policy, unless `stop` is set before it begins.
-    pub fn check(self, stop: &AtomicBool) -> Option<Settled> {
+    /// Checks the policy, unless `stop` is set before it begins. Warnings that its comments allow at the instant `now` are
+    /// left out; without one, all are told.
+    pub fn check(self, now: Option<Timestamp>, stop: &AtomicBool) -> Option<Settled> {
         if stop.load(Ordering::Relaxed) {
             return None;
         }
@@ -55,11 +56,19 @@ impl Snapshot {
             }
         };
         let (diagnostics, files, good) = match crate::load(&root, text, &mut read) {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                if let Some(now) = now {
+                    loaded.silence(now);
+                }
                 let diagnostics = loaded.warnings.iter().chain(&loaded.advice).cloned().collect();
                 (diagnostics, loaded.files.clone(), Some(Arc::new(loaded)))
             }
-            Err(failed) => (failed.diagnostics, failed.files, None),
+            Err(mut failed) => {
+                if let Some(now) = now {
+                    failed.silence(now);
+                }
+                (failed.diagnostics, failed.files, None)
+            }
         };
         let versions = texts.into_iter().map(|(path, (version, _))| (path, version)).collect();
         Some(Settled { root, versions, diagnostics, files, good })

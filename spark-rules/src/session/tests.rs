@@ -30,7 +30,7 @@ fn told(session: &Session, path: &str) -> Vec<(String, Range<usize>, String, Opt
 }
 
 fn settle(session: &mut Session, path: &str) {
-    let settled = session.snapshot(path).check(&AtomicBool::new(false)).unwrap();
+    let settled = session.snapshot(path).check(None, &AtomicBool::new(false)).unwrap();
     assert!(session.settle(settled), "nothing was changed since");
 }
 

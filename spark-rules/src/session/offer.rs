@@ -1,0 +1,139 @@
+//! The words that are offered, and where one may follow another.
+
+use super::context::Context;
+
+/// The types, and what they mean.
+pub(super) const TYPES: &[(&str, &str)] = &[
+    ("duration", "seconds, or what `in` says"),
+    ("ratio", "a share, 0% to 100%"),
+    ("count", "how many there are"),
+    ("counter", "how many there were; it only grows"),
+    ("rate", "how many per time"),
+    ("bytes", "an amount of memory or data"),
+    ("money", "an exact amount in a currency"),
+    ("number", "a number without a unit"),
+];
+
+/// The functions of a window.
+pub(super) const FUNCTIONS: &[&str] = &[
+    "avg", "min", "max", "sum", "count", "p50", "p90", "p95", "p99", "stddev", "increase", "rate", "delta",
+    "slope",
+];
+
+/// What may stand outside of blocks: how it is listed, what it means, what is written.
+pub(super) const BLOCKS: &[(&str, &str, &str)] = &[
+    (
+        "signal",
+        "what is measured",
+        "signal ${1:name} {\n  is ${2:duration}\n  from ${3:push}\n  expect ${4:<= 200ms}\n}$0",
+    ),
+    (
+        "trigger",
+        "what holds a release, or rolls it back",
+        "trigger ${1:name} {\n  hold     when ${2:signal > 300ms} for ${3:3m}\n  rollback when ${4:signal > 400ms} for ${5:5m}\n}$0",
+    ),
+    (
+        "plan",
+        "the stages of a rollout",
+        "plan ${1:canary} {\n  stage ${2:5%}   for ${3:15m}\n  stage 100% for ${4:15m}\n  proceed when every signal meets its expectation for ${5:5m}\n}$0",
+    ),
+    (
+        "test",
+        "series that are given, and what is expected",
+        "test \"${1:what it shows}\" {\n  given  ${2:signal} ${3:200ms} for ${4:10m}, then ${5:450ms} for 10m\n  expect ${6:trigger} ${7:rollback} from ${8:15m}\n}$0",
+    ),
+    ("rollback when", "a trigger in one line", "rollback when ${1:signal > 5%} for ${2:5m}$0"),
+    ("hold when", "a trigger in one line", "hold when ${1:signal > 5%} for ${2:5m}$0"),
+    ("edition 2026", "the language's edition, on top of a file", "edition 2026"),
+    ("evaluate every", "the time between evaluations", "evaluate every ${1:15s}"),
+    ("use", "another file of the policy", "use \"${1:file.rules}\""),
+];
+
+/// How a clause is written on.
+pub(super) fn clause(word: &str) -> (&'static str, &'static str, &'static str) {
+    match word {
+        "is" => ("is", "what the signal measures", "is ${1:duration}"),
+        "from" => ("from", "where its numbers come from", "from ${1:push}"),
+        "stale" => ("stale after", "when a sample is too old", "stale after ${1:45s}"),
+        "expect" => ("expect", "what must be so", "expect $0"),
+        "warn" => ("warn when", "tells, and asks for nothing", "warn when $0"),
+        "hold" => ("hold when", "keeps the release where it is", "hold when $0"),
+        "rollback" => ("rollback when", "takes the release back", "rollback when $0"),
+        "clear" => ("clear when", "when a level is left", "clear when $0"),
+        "given" => ("given", "what must be given", "given $0"),
+        "unless" => ("unless", "the trigger that speaks instead", "unless $0"),
+        "unknown" => (
+            "unknown hold",
+            "what is asked for without evidence",
+            "unknown hold, then rollback after ${1:10m}",
+        ),
+        "runbook" => ("runbook", "a link for who is called", "runbook \"$1\""),
+        "owner" => ("owner", "who answers for it", "owner \"$1\""),
+        "stage" => ("stage", "a share of the traffic, for a time", "stage ${1:5%} for ${2:15m}"),
+        "proceed" => (
+            "proceed when",
+            "when a stage may be left",
+            "proceed when ${1:every signal meets its expectation for 5m}",
+        ),
+        _ => ("at stage", "the stage that the test is in", "at stage ${1:5%}"),
+    }
+}
+
+/// Whether a word compares two values.
+pub(super) fn compares(word: &str) -> bool {
+    matches!(word, ">" | ">=" | "<" | "<=" | "==" | "!=")
+}
+
+/// Whether what is written of a clause may be all of it, so that another may begin.
+pub(super) fn clause_may_end(at: &Context<'_>) -> bool {
+    let last = at.last().1;
+    let open = compares(last)
+        || matches!(
+            last,
+            "and"
+                | "or"
+                | "not"
+                | "for"
+                | "over"
+                | "within"
+                | "then"
+                | "between"
+                | "when"
+                | "("
+                | ","
+                | "+"
+                | "-"
+                | "*"
+                | "/"
+                | "is"
+                | "from"
+                | "in"
+                | "stale"
+                | "after"
+                | "unless"
+                | "given"
+                | "expect"
+                | "at"
+                | "stage"
+                | "proceed"
+                | "warn"
+                | "hold"
+                | "rollback"
+                | "clear"
+                | "unknown"
+                | "runbook"
+                | "owner"
+                | "decision"
+                | "because"
+                | "of"
+                | "every"
+                | "evaluate"
+                | "edition"
+                | "use"
+                | "previous"
+        );
+    // a state and `unknown hold` end with words that open a clause elsewhere
+    let ends = at.words.len() > 1 && matches!(last, "hold" | "rollback" | "warn" | "unknown")
+        || last == "stage" && at.last().0 == "previous";
+    !open || ends
+}
