@@ -10,6 +10,7 @@
 mod cases;
 mod demo;
 mod live;
+mod lsp;
 mod prometheus;
 mod readme;
 mod testing;

@@ -23,4 +23,5 @@ mod promtool;
 mod properties;
 mod random;
 mod scaling;
+mod session;
 mod testing;
