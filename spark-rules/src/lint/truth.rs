@@ -71,24 +71,28 @@ impl Linter<'_> {
     }
 
     fn judge(&mut self, condition: &Condition, role: Role) {
-        let mut shares = Vec::new();
-        condition.comparisons(&mut |comparison| {
-            if is_above_whole(comparison) {
-                shares.push(comparison);
+        condition.visit(&mut |part| {
+            if let Condition::Compare(comparison) = part
+                && is_above_whole(comparison)
+            {
+                let can = truth_of(part, &self.facts.ranges);
+                self.tell_share(comparison, can);
             }
         });
-        for comparison in shares {
-            self.tell_share(comparison);
-        }
         condition.comparisons(&mut |comparison| self.above_the_buckets(comparison));
         let facts = self.facts;
         let mut judge = Judge { linter: self, space: Space::new(&facts.ranges) };
         judge.look(condition, role);
     }
 
-    fn tell_share(&mut self, comparison: &Comparison) {
+    fn tell_share(&mut self, comparison: &Comparison, can: CanBe) {
         let text = self.written(comparison.span);
-        let message = format!("`{text}` compares a share with more than 100%");
+        let consequence = match (can.yes, can.no) {
+            (false, true) => ": it can never be true",
+            (true, false) => ": it is always true",
+            _ => "",
+        };
+        let message = format!("`{text}` compares a share with more than 100%{consequence}");
         self.tell(Diagnostic::warning(codes::W0302, comparison.span, message).help("a share is 0% to 100%"));
     }
 }
