@@ -13,4 +13,5 @@ mod live;
 mod lsp;
 mod prometheus;
 mod readme;
+mod tutorial;
 mod testing;
