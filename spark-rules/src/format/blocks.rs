@@ -22,15 +22,26 @@ pub(super) fn entries(pieces: &Pieces<'_>, shapes: &[Shape]) -> Vec<Entry> {
     let mut next = 0;
     for shape in shapes {
         comments(pieces, next..shape.pieces.start, &mut entries);
-        entries.push(Entry {
-            blank: pieces.blank_before(shape.pieces.start),
-            trailing: None,
-            written: item(pieces, shape),
-        });
+        let mut blank = pieces.blank_before(shape.pieces.start);
+        let written = item(pieces, shape);
         next = shape.pieces.end;
+        if let Written::Text(text) = &written
+            && goes_above(pieces, shape.pieces.clone(), text)
+        {
+            let comment = Written::Comment(pieces.text(next).to_owned());
+            entries.push(Entry { blank, trailing: None, written: comment });
+            (blank, next) = (false, next.saturating_add(1));
+        }
+        entries.push(Entry { blank, trailing: None, written });
     }
     comments(pieces, next..pieces.len(), &mut entries);
     entries
+}
+
+/// Whether the comment behind what stood on one line goes above it: that line takes several now, and the comment speaks of
+/// all of them.
+fn goes_above(pieces: &Pieces<'_>, range: Range<usize>, written: &str) -> bool {
+    pieces.is_trailing(range.end) && written.contains('\n') && pieces.on_one_line(range)
 }
 
 /// The comments between items: one behind an item belongs to it.
@@ -132,19 +143,36 @@ fn block(pieces: &Pieces<'_>, shape: &Shape) -> String {
     for clause in &shape.clauses {
         inside_comments(pieces, &mut flow, next..clause.pieces.start, open);
         flow.line(INDENT, next_blank(pieces, clause.pieces.start, open));
-        let key = key_column(shape.nature);
-        let start = opener(pieces, &mut flow, clause, key, INDENT);
-        let indent = flow.column();
-        match shares.filter(|_| pieces.is(clause.pieces.start, "stage")) {
-            Some(widest) => stage(pieces, &mut flow, start..clause.pieces.end, widest),
-            None => flow.lay(start..clause.pieces.end, clause.style, indent, 0),
-        }
         next = clause.pieces.end;
+        let mut alone = Flow::new(pieces);
+        alone.line(INDENT, false);
+        self::clause(pieces, &mut alone, shape.nature, clause, shares);
+        if goes_above(pieces, clause.pieces.clone(), alone.finish().trim_start()) {
+            flow.comment_line(next, INDENT);
+            next = next.saturating_add(1);
+        }
+        self::clause(pieces, &mut flow, shape.nature, clause, shares);
     }
     inside_comments(pieces, &mut flow, next..close, open);
     flow.line(0, false);
     flow.piece(close, INDENT);
     flow.finish()
+}
+
+/// A clause of a block, on the line that begins.
+fn clause(
+    pieces: &Pieces<'_>,
+    flow: &mut Flow<'_, '_>,
+    nature: Nature,
+    clause: &ClauseShape,
+    shares: Option<usize>,
+) {
+    let start = opener(pieces, flow, clause, key_column(nature), INDENT);
+    let (rest, indent) = (start..clause.pieces.end, flow.column());
+    match shares.filter(|_| pieces.is(clause.pieces.start, "stage")) {
+        Some(widest) => stage(pieces, flow, rest, widest),
+        None => flow.lay(rest, clause.style, indent, 0),
+    }
 }
 
 /// Whether a blank line is kept before a piece: not behind the block's brace.

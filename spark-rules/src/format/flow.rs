@@ -86,15 +86,20 @@ impl<'p, 't> Flow<'p, 't> {
     }
 
     fn comment(&mut self, place: usize, indent: usize) {
-        if self.pieces.is_trailing(place) {
-            self.pending = None;
-            self.spaces(STEP);
-        } else {
-            let line = self.pending.take();
-            let indent = line.map_or(indent, |line| line.indent);
-            self.line(indent, line.is_some_and(|line| line.blank));
-            self.begin();
+        if !self.pieces.is_trailing(place) {
+            return self.comment_line(place, indent);
         }
+        self.pending = None;
+        self.spaces(STEP);
+        self.put(self.pieces.text(place));
+        self.line(indent, false);
+    }
+
+    /// Writes a comment on a line of its own.
+    pub(super) fn comment_line(&mut self, place: usize, indent: usize) {
+        let line = self.pending.take();
+        self.line(line.map_or(indent, |line| line.indent), line.is_some_and(|line| line.blank));
+        self.begin();
         self.put(self.pieces.text(place));
         self.line(indent, false);
     }

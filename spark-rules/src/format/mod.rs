@@ -12,7 +12,8 @@
 //! - A condition that is too long is broken before `then`, else before each `or`, else before each `and`, else in its
 //!   parentheses; a series or a list between its parts. Sources and quoted text are never broken.
 //! - A blank line stands on both sides of what takes several lines; a comment right above an item stays with it.
-//! - A comment stays on its own line, or behind what it stood behind, two spaces away.
+//! - A comment stays on its own line, or behind what it stood behind, two spaces away. One behind a line that becomes
+//!   several goes above them, for it speaks of all: an allow covers the same before and after.
 //! - Lines end as the file's first one does, the last one too; a byte order mark goes.
 //!
 //! A one-line trigger is named by its line (`line_12`). Where it moves, references to it in the same file follow, and the
@@ -87,13 +88,15 @@ pub fn format(name: &str, text: &str) -> Result<Formatted, FormatError> {
     let mut after = before.clone();
     for _ in 0..ROUNDS_MAX {
         let edits = names::edits(&tree, name, &before, &after);
-        let meant = apply(text, &edits);
-        let meant_tree = parsed(name, &meant)?;
-        let laid = laid(&meant, &meant_tree);
+        let changed = if edits.is_empty() { None } else { Some(apply(text, &edits)) };
+        let changed_tree = changed.as_ref().map(|changed| parsed(name, changed)).transpose()?;
+        let (meant, meant_tree) =
+            (changed.as_deref().unwrap_or(text), changed_tree.as_ref().unwrap_or(&tree));
+        let laid = laid(meant, meant_tree);
         let laid_tree = parsed(name, &laid).map_err(|error| FormatError::Unproven(error.to_string()))?;
         let lines = names::lines(&laid_tree, &laid);
         if lines == after || edits == names::edits(&tree, name, &before, &lines) {
-            return match proof::difference(&meant, &meant_tree, &laid, &laid_tree) {
+            return match proof::difference(meant, meant_tree, &laid, &laid_tree) {
                 Some(place) => Err(FormatError::Unproven(place)),
                 None => Ok(Formatted { text: ended(text, laid), renamed: names::renamed(&before, &lines) }),
             };

@@ -74,6 +74,11 @@ impl<'t> Pieces<'t> {
         if piece.what == What::Comment { text.trim_end() } else { text }
     }
 
+    /// The texts of all comments, or of all else.
+    pub(super) fn texts(&self, comments: bool) -> impl Iterator<Item = &'t str> {
+        (0..self.len()).filter(move |place| self.is_comment(*place) == comments).map(|place| self.text(place))
+    }
+
     pub(super) fn is_comment(&self, place: usize) -> bool {
         self.list.get(place).is_some_and(|piece| piece.what == What::Comment)
     }
@@ -94,6 +99,11 @@ impl<'t> Pieces<'t> {
             Some(What::Word(Kind::Word | Kind::Symbol))
         );
         plain && self.text(place) == text
+    }
+
+    /// Whether all of a range stands on one line.
+    pub(super) fn on_one_line(&self, range: Range<usize>) -> bool {
+        self.list.get(range).unwrap_or(&[]).iter().skip(1).all(|piece| piece.lines == 0)
     }
 
     /// Whether a blank line stands before a piece.
