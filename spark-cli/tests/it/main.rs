@@ -7,11 +7,12 @@
     reason = "helpers of tests fail as tests do, and clippy knows only the tests themselves"
 )]
 
+mod backtest;
 mod cases;
 mod demo;
 mod live;
 mod lsp;
 mod prometheus;
 mod readme;
-mod tutorial;
 mod testing;
+mod tutorial;

@@ -109,6 +109,7 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
         |event| {
             match event {
                 Event::Summary(_) => summary = Some(event.to_json()),
+                event if args.format == Format::Jsonl => console.line(event.to_json()),
                 event => told.take(console, event),
             }
             // a reader that went away wants no more of it
