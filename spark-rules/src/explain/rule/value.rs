@@ -119,7 +119,9 @@ impl<'a> Comparing<'a> {
             }
             Expression::Arithmetic { operator, left, right } => {
                 let all = self.calculations(*operator, left, right);
-                let found = all.into_iter().find(|(_, _, made)| unify(*made, wanted).is_some());
+                let exact = all.iter().find(|(_, _, made)| *made == wanted).copied();
+                let found =
+                    exact.or_else(|| all.into_iter().find(|(_, _, made)| unify(*made, wanted).is_some()));
                 let (a, b, _) = found.unwrap_or((wanted, wanted, wanted));
                 Value::binary(operator.as_str(), self.value(left, a), self.value(right, b))
             }
