@@ -122,14 +122,13 @@ pub(crate) fn render(files: &Files, diagnostic: &Diagnostic) -> String {
 
 /// How many errors, warnings and pieces of advice there are, in words: `has 2 errors and 1 warning`.
 pub(crate) fn count(diagnostics: &[Diagnostic]) -> String {
-    let some = |severity, one: &str, several: &str| match diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == severity)
-        .count()
-    {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        many => Some(format!("{many} {several}")),
+    let some = |severity, one: &str, several: &str| {
+        let own = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
+        match own.map(Diagnostic::stands_for).sum::<usize>() {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            many => Some(format!("{many} {several}")),
+        }
     };
     let words: Vec<String> = [
         some(DiagnosticSeverity::Error, "error", "errors"),

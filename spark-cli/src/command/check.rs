@@ -133,7 +133,8 @@ fn text(console: &mut Console, findings: &[Finding], count: usize) {
     let more: Vec<Diagnostic> = all().skip(SHOWN_MAX).map(|(_, told)| told.clone()).collect();
     if !more.is_empty() {
         let words = rules::count(&more);
-        console.line(format!("and {} more: {}", more.len(), words.trim_start_matches("has ")));
+        let count: usize = more.iter().map(Diagnostic::stands_for).sum();
+        console.line(format!("and {count} more: {}", words.trim_start_matches("has ")));
         console.line("");
     }
     if console.quiet() {

@@ -256,7 +256,7 @@ impl Checker<'_> {
 }
 
 /// "did you mean", with what the number of a duration would be in seconds, where that is another kind of length.
-fn either(written: &str, value: Decimal, meant: &str) -> String {
+pub(super) fn either(written: &str, value: Decimal, meant: &str) -> String {
     let seconds = Quantity::new(value, Unit::of(Dimension::Duration));
     let long = meant.ends_with("ms") && value >= Decimal::from(60u32);
     if meant.ends_with('%') {

@@ -213,6 +213,11 @@ impl<'t> Checker<'t> {
         }
         let message = format!("no trigger and no signal is called `{}`", name.text);
         let diagnostic = Diagnostic::error(codes::E0201, name.span, message);
+        if name.text == "decision" {
+            let help = "what is decided is `proceed`, `hold` or `rollback`; a trigger's states have its name before them";
+            self.problems.tell(diagnostic.help(help));
+            return None;
+        }
         let mut names: Vec<&str> = self.trigger_names.iter().map(String::as_str).collect();
         names.extend(&self.signal_names);
         let diagnostic = self.problems.suggesting(diagnostic, &name.text, &names, "triggers and signals");

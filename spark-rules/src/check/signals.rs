@@ -145,6 +145,26 @@ impl Checker<'_> {
         if let Some(known) = TYPES.iter().copied().find(|known| *known == name.text) {
             return Some(known);
         }
+        if let Some(known) = TYPES.iter().copied().find(|known| name.text.eq_ignore_ascii_case(known)) {
+            let problem = Diagnostic::error(codes::E0201, name.span, format!("`{}` is no type", name.text));
+            let problem = problem.help(format!("write `{known}`"));
+            self.problems.tell(problem.machine(vec![Edit::replace(name.span, known)]));
+            return None;
+        }
+        let unit = scale_of(&name.text).map(|(_, dimension)| match dimension {
+            Dimension::Duration => "duration",
+            Dimension::Bytes => "bytes",
+            Dimension::Ratio => "ratio",
+            _ => "count",
+        });
+        if let Some(kind) = unit {
+            let message = format!("`{}` is a unit, and no type", name.text);
+            let help =
+                format!("write `is {kind}`, and `in {}` behind the source if its numbers come so", name.text);
+            let problem = Diagnostic::error(codes::E0201, name.span, message).help(help);
+            self.problems.tell(problem.maybe(vec![Edit::replace(name.span, kind)]));
+            return None;
+        }
         let foreign = FOREIGN_TYPES.iter().find(|(word, _)| *word == name.text).map(|(_, own)| *own);
         let near = nearest(&name.text, TYPES.iter().copied());
         let problem = Diagnostic::error(codes::E0201, name.span, format!("`{}` is no type", name.text));
@@ -154,6 +174,11 @@ impl Checker<'_> {
                 .maybe(vec![Edit::replace(name.span, own)]),
             ([only], None) => {
                 problem.help(format!("did you mean `{only}`?")).maybe(vec![Edit::replace(name.span, *only)])
+            }
+            _ if matches!(name.text.as_str(), "histogram" | "summary" | "quantile" | "p95" | "p99") => {
+                problem.help(
+                    "a quantile is what it measures: `is duration  from metrics p95(http_seconds) over 1m`",
+                )
             }
             _ => problem.help(TYPES_HELP),
         });
@@ -316,7 +341,7 @@ impl Checker<'_> {
                 problem.help(format!("write `{meant}`")).machine(vec![Edit::replace(literal.span, meant)])
             }
             Some((meant, false)) => problem
-                .help(format!("did you mean `{meant}`?"))
+                .help(super::conditions::either(&written, literal.value.value, &meant))
                 .maybe(vec![Edit::replace(literal.span, meant)]),
             None => problem.help(format!("write it as in `{}`", wanted.example())),
         });

@@ -5,6 +5,7 @@ use spark_core::{Dimension, Plan, Stage, Unit};
 
 use super::Checker;
 use super::conditions::Place;
+use super::units::{Type, meant_as};
 use crate::ast::{self, Literal, PlanClause};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
@@ -64,15 +65,20 @@ impl Checker<'_> {
         let written = self.written(share.span).to_owned();
         let plain = share.value.unit == Unit::of(Dimension::Number);
         if plain {
-            self.problems.tell(
-                Diagnostic::error(
-                    codes::E0204,
-                    share.span,
-                    format!("a share is written with `%`, found `{written}`"),
-                )
-                .help(format!("did you mean `{written}%`?"))
-                .maybe(vec![Edit::replace(share.span, format!("{written}%"))]),
+            let problem = Diagnostic::error(
+                codes::E0204,
+                share.span,
+                format!("a share is written with `%`, found `{written}`"),
             );
+            let ratio = Type::Of(Unit::of(Dimension::Ratio));
+            self.problems.tell(match meant_as(&written, share.value.value, ratio) {
+                Some((meant, true)) => problem
+                    .help(format!("write `{meant}`, which is what `{written}` says"))
+                    .machine(vec![Edit::replace(share.span, meant)]),
+                _ => problem
+                    .help(format!("did you mean `{written}%`?"))
+                    .maybe(vec![Edit::replace(share.span, format!("{written}%"))]),
+            });
             return None;
         }
         if share.value.unit != Unit::of(Dimension::Ratio) {

@@ -154,6 +154,17 @@ impl Diagnostic {
         self
     }
 
+    /// How many findings it stands for: one, or all those beyond the most that are told.
+    pub fn stands_for(&self) -> usize {
+        match self.code.id {
+            // such a message begins with the number
+            "E0117" | "W0310" | "A0390" => {
+                self.message.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(1)
+            }
+            _ => 1,
+        }
+    }
+
     /// Whether it is told only where somebody asks for advice.
     pub fn is_advice(&self) -> bool {
         self.severity == DiagnosticSeverity::Advice

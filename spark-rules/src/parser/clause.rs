@@ -137,6 +137,24 @@ impl Parser<'_> {
                 );
                 inner
             }
+            Kind::Symbol if matches!(text, "$" | "€" | "£" | "¥") => {
+                let code = match text {
+                    "€" => "EUR",
+                    "£" => "GBP",
+                    "¥" => "JPY",
+                    _ => "USD",
+                };
+                self.tell(
+                    Diagnostic::error(
+                        codes::E0205,
+                        start,
+                        format!("a currency is named by its code, found `{text}`"),
+                    )
+                    .help(format!("write `{code}`"))
+                    .maybe(vec![Edit::replace(start, code)]),
+                );
+                code
+            }
             Kind::Number if text == "1" || text.starts_with("1/") => "",
             _ => {
                 let problem = self.unexpected("a unit, such as `ms`, `%`, `1/s`, `MiB` or `USDT`");
