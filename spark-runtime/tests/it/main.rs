@@ -7,6 +7,7 @@
     reason = "helpers of tests fail as tests do, and clippy knows only the tests themselves"
 )]
 
+mod backtests;
 mod hostile_http;
 mod metrics_vs_prometheus;
 mod policies;
