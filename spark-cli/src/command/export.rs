@@ -40,6 +40,9 @@ struct PrometheusArgs {
     /// Write the test blocks as well, as a test file for promtool, beside the rule file
     #[arg(long, requires = "output")]
     tests: bool,
+    /// Write alerts with an expression and a `for` alone, as by hand; where samples are missing, they forget what Spark holds
+    #[arg(long, conflicts_with = "tests")]
+    plain: bool,
     /// Write what can be said, and list what cannot in the file and on standard error
     #[arg(long)]
     partial: bool,
@@ -86,7 +89,10 @@ fn prometheus(console: &mut Console, args: &PrometheusArgs) -> Result<Exit, Fail
     let common = &args.common;
     let options = options(common)?;
     let loaded = loaded(console, common)?;
-    let exported = export::prometheus(&loaded, &options);
+    let exported = match args.plain {
+        true => export::prometheus_plain(&loaded, &options),
+        false => export::prometheus(&loaded, &options),
+    };
     tell_refused(&exported.refused);
     if !exported.refused.is_empty() && !args.partial {
         let words = "nothing was written: `--partial` writes the rest, and lists what is missing in the file";

@@ -10,6 +10,7 @@
 mod backtest;
 mod cases;
 mod demo;
+mod exchange;
 mod live;
 mod lsp;
 mod prometheus;

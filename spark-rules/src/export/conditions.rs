@@ -391,6 +391,11 @@ fn is_endless(value: Decimal) -> bool {
     value.scale() > ENDLESS_DIGITS || digits > ENDLESS_DIGITS
 }
 
+/// Whether a number is what was written.
+pub(super) fn is_exact(value: Decimal) -> bool {
+    !is_endless(value)
+}
+
 /// What is refused, whatever the signals are.
 fn sayable(comparison: &Comparison) -> Result<(), String> {
     if comparison.reads(&Expression::PreviousStage) {

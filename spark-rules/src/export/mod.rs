@@ -11,6 +11,7 @@ mod conditions;
 mod given;
 mod grafana;
 mod opaque;
+mod plain;
 mod promtool;
 mod record;
 mod sequence;
@@ -112,6 +113,15 @@ pub const EVERY_MAX: TimeSpan = TimeSpan::from_seconds(240);
 pub fn prometheus(loaded: &Loaded, options: &ExportOptions) -> Exported {
     let mut builder = Builder::new(loaded, options);
     builder.everything();
+    builder.exported()
+}
+
+/// Rules as alerts with an expression and a `for` alone, as people write them by hand, where they can be said so.
+///
+/// They fire where Spark shows the level as long as no evidence is missing.
+pub fn prometheus_plain(loaded: &Loaded, options: &ExportOptions) -> Exported {
+    let mut builder = Builder::new(loaded, options);
+    builder.everything_plain();
     builder.exported()
 }
 

@@ -27,7 +27,7 @@ pub(super) fn tests(loaded: &Loaded, builder: &Builder<'_>, rules_name: &str) ->
     let every = loaded.policy.every();
     let mut out = format!(
         "# Written by `spark export prometheus --tests` from {}; run it with `promtool test rules`.\n",
-        comment(loaded.files.name(0))
+        builder.file(0)
     );
     let mut body = String::new();
     let (mut skipped, mut count) = (Vec::new(), 0_usize);
@@ -96,8 +96,7 @@ fn test(builder: &Builder<'_>, case: &TestCase, skipped: &mut Vec<String>) -> Re
 
 impl Builder<'_> {
     fn place(&self, span: spark_core::SourceSpan) -> String {
-        let files = &self.loaded.files;
-        format!("{}:{}", comment(files.name(span.file)), files.position(span).line)
+        format!("{}:{}", self.file(span.file), self.loaded.files.position(span).line)
     }
 
     fn expect(&self, case: &TestCase, expected: &Expected, into: &mut Expectations) -> Result<(), String> {

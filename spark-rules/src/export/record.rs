@@ -14,6 +14,9 @@ use crate::Loaded;
 /// Longest piece of rule text in a comment or an annotation.
 const QUOTE_CHARS: usize = 300;
 
+/// Longest expression on one line, in characters.
+const EXPR_CHARS: usize = 100;
+
 /// One rule of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rule {
@@ -24,6 +27,7 @@ pub(super) enum Rule {
     Alert {
         name: String,
         expr: String,
+        held: Option<spark_core::TimeSpan>,
         labels: Vec<(&'static str, String)>,
         annotations: Vec<(&'static str, String)>,
     },
@@ -53,6 +57,8 @@ pub(super) struct Builder<'a> {
     /// The series of a signal and of a trigger, by their names.
     pub(super) names: BTreeMap<String, String>,
     pub(super) alerts: Taken,
+    /// The triggers that are exported as plain alerts.
+    pub(super) plain: BTreeSet<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -79,6 +85,7 @@ impl<'a> Builder<'a> {
             expectations: BTreeSet::new(),
             names,
             alerts: Taken::default(),
+            plain: BTreeSet::new(),
         }
     }
 
@@ -144,13 +151,20 @@ impl<'a> Builder<'a> {
     /// A piece of the rules with its place.
     pub(super) fn cited(&self, span: SourceSpan) -> String {
         let line = self.loaded.files.position(span).line;
-        format!("{}:{line}  {}", comment(self.loaded.files.name(span.file)), self.quote(span))
+        format!("{}:{line} {}", self.file(span.file), self.quote(span))
+    }
+
+    /// A file's name without its folder: what is written is the same wherever the rules lie.
+    pub(super) fn file(&self, number: u32) -> String {
+        let name = self.loaded.files.name(number);
+        comment(name.rsplit(['/', '\\']).next().unwrap_or(name))
     }
 
     pub(super) fn exported(self) -> Exported {
         let alerts = self.blocks.iter().flat_map(|block| &block.rules);
         let alerts = alerts.filter(|rule| matches!(rule, Rule::Alert { .. })).count();
-        let subjects = self.triggers.len().saturating_add(self.expectations.len());
+        let subjects =
+            self.triggers.len().saturating_add(self.expectations.len()).saturating_add(self.plain.len());
         let rules = self.write();
         let refused = self.refused.into_iter().collect();
         let notes = self.notes.into_iter().map(str::to_owned).collect();
@@ -158,14 +172,16 @@ impl<'a> Builder<'a> {
     }
 
     fn write(&self) -> String {
-        let source = comment(self.loaded.files.name(0));
+        let source = self.file(0);
         let mut out = format!(
-            "# Written by `spark export prometheus` from {source}; for Prometheus 2.42 and later. Change the rules, not this file.\n\
-             #\n\
+            "# Written by `spark export prometheus` from {source}; for Prometheus 2.42 and later. Change the rules, not this file.\n"
+        );
+        if self.plain.is_empty() {
+            out.push_str("#\n\
              # Conditions are recorded as series: 1 true, 0 false, absent unknown. `:held` is the evidence of a `for` in seconds, `:lost` since\n\
              # when it is unknown, `:level` 1 warn, 2 hold, 3 rollback, `:state` -1 unknown, 0 ok, 1 pending, 2 warn, 3 hold, 4 rollback,\n\
-             # `:asks` 1 hold, 2 rollback. The rules stand in the order in which they read each other.\n"
-        );
+             # `:asks` 1 hold, 2 rollback. The rules stand in the order in which they read each other.\n");
+        }
         if !self.notes.is_empty() {
             out.push_str("#\n# To know:\n");
             for note in &self.notes {
@@ -205,10 +221,13 @@ impl<'a> Builder<'a> {
 fn write_rule(out: &mut String, rule: &Rule) {
     match rule {
         Rule::Record { name, expr } => {
-            let _ = writeln!(out, "      - record: {}\n        expr: {}", scalar(name), quoted(expr));
+            let _ = writeln!(out, "      - record: {}\n        expr: {}", scalar(name), expression(expr));
         }
-        Rule::Alert { name, expr, labels, annotations } => {
-            let _ = writeln!(out, "      - alert: {}\n        expr: {}", scalar(name), quoted(expr));
+        Rule::Alert { name, expr, held, labels, annotations } => {
+            let _ = writeln!(out, "      - alert: {}\n        expr: {}", scalar(name), expression(expr));
+            if let Some(held) = held {
+                let _ = writeln!(out, "        for: {}", super::text::duration(*held));
+            }
             for (title, pairs) in [("labels", labels), ("annotations", annotations)] {
                 if pairs.is_empty() {
                     continue;
@@ -220,4 +239,35 @@ fn write_rule(out: &mut String, rule: &Rule) {
             }
         }
     }
+}
+
+/// An expression: a long one stands on several lines, broken before the `or`s of its top.
+fn expression(expr: &str) -> String {
+    let plain = !expr.contains(|c: char| c.is_control()) && !expr.starts_with(' ');
+    if expr.chars().count() <= EXPR_CHARS || !plain {
+        return quoted(expr);
+    }
+    let mut lines = vec![String::new()];
+    let (mut depth, mut quote) = (0_i32, None);
+    for (at, c) in expr.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(' | '{' | '[') => depth = depth.saturating_add(1),
+            (None, ')' | '}' | ']') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+        let breaks =
+            depth == 0 && quote.is_none() && expr.get(at..).is_some_and(|rest| rest.starts_with(" or "));
+        match lines.last_mut() {
+            Some(line) if !breaks => line.push(c),
+            _ => lines.push(String::new()),
+        }
+    }
+    if lines.len() == 1 {
+        return quoted(expr);
+    }
+    let lines: Vec<_> = lines.iter().map(|line| format!("          {line}")).collect();
+    format!("|-\n{}", lines.join("\n"))
 }

@@ -6,10 +6,24 @@ use spark_core::{Condition, Expression, Policy, Signal, SignalId, Source, Track}
 
 use super::opaque::{Opaque, fresh, read};
 use super::record::Builder;
-use super::text::{number, seconds};
+use super::text::{Binding, Promql, duration, number};
 
 /// Beyond this, Spark holds no number: NaN and infinities are left out with it.
 const FINITE: &str = "> -7.9e28 < 7.9e28";
+
+/// What is asked of Prometheus for a signal.
+struct Asked {
+    /// The query, guarded, in the source's unit.
+    text: String,
+    /// Whether it may leave several series.
+    labelled: bool,
+    /// The selector, where it is one alone.
+    bare: Option<String>,
+    /// The metric, where the selector has no matchers of its own.
+    metric: Option<String>,
+    /// Whether it gives a value without any series.
+    makes: bool,
+}
 
 /// What a test gives a signal's samples as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +66,61 @@ impl Builder<'_> {
     }
 
     fn new_signal(&mut self, signal: &Signal, track: Track) -> Result<SignalSeries, String> {
-        let name = &signal.name;
+        let Asked { text, labelled, bare, metric, makes } = self.asked(signal, track)?;
         let series = match track {
-            Track::Canary => self.series(name),
-            Track::Baseline => format!("{}:baseline", self.series(name)),
+            Track::Canary => self.series(&signal.name),
+            Track::Baseline => format!("{}:baseline", self.series(&signal.name)),
         };
+        self.block(format!("{} (stale after {})", self.cited(signal.span), duration(signal.stale_after)));
+        let factor = factor(signal.scale);
+        let mut text = match &factor {
+            Some(factor) => format!("({text}) {factor}"),
+            None => text,
+        };
+        if labelled {
+            let all = format!("{series}:series");
+            self.record(&all, text);
+            text = one_series(&all);
+        }
+        let mut samples = bare.clone();
+        let mut recorded = if labelled { format!("{series}:series") } else { series.clone() };
+        if bare.is_none() && self.is_windowed(signal) {
+            let raw = format!("{series}:raw");
+            self.record(&raw, text);
+            text = raw.clone();
+            recorded.clone_from(&raw);
+            samples = Some(raw);
+        }
+        self.record(&series, format!("({text}) {FINITE}"));
+        let input = match (metric, &bare) {
+            (Some(metric), Some(_)) => Input::Metric(metric),
+            (None, Some(_)) => {
+                Input::Nothing("its query matches labels, which a test's series would have to have")
+            }
+            (_, None) if makes => Input::Nothing("its query gives a value without any series"),
+            (_, None) => Input::Recorded(recorded),
+        };
+        Ok(SignalSeries {
+            value: series.clone(),
+            samples: samples.unwrap_or(series),
+            factor: factor.filter(|_| bare.is_some()),
+            labelled: bare.is_some(),
+            input,
+        })
+    }
+
+    /// A signal's query in the source's unit, without a series of its own, and the factor to the base unit.
+    pub(super) fn query(&mut self, id: SignalId, track: Track) -> Result<(Promql, Decimal), String> {
+        let Some(signal) = self.loaded.policy.signal(id) else {
+            return Err("it reads a signal that is not declared".to_owned());
+        };
+        let asked = self.asked(signal, track)?;
+        Ok((Promql::new(asked.text, Binding::Or), signal.scale))
+    }
+
+    /// What is asked of Prometheus for a signal.
+    fn asked(&mut self, signal: &Signal, track: Track) -> Result<Asked, String> {
+        let name = &signal.name;
         let matchers = self.matchers(track)?.to_vec();
         let given = self.options.metrics.get(name).cloned();
         let query = match (&signal.source, given) {
@@ -100,42 +164,7 @@ impl Builder<'_> {
             }
             (None, _) => return Err(format!("`{name}` has no query")),
         };
-        self.block(format!("{} (stale after {})", self.cited(signal.span), seconds(signal.stale_after)));
-        let factor = factor(signal.scale);
-        let mut text = match &factor {
-            Some(factor) => format!("({text}) {factor}"),
-            None => text,
-        };
-        if labelled {
-            let all = format!("{series}:series");
-            self.record(&all, text);
-            text = one_series(&all);
-        }
-        let mut samples = bare.clone();
-        let mut recorded = if labelled { format!("{series}:series") } else { series.clone() };
-        if bare.is_none() && self.is_windowed(signal) {
-            let raw = format!("{series}:raw");
-            self.record(&raw, text);
-            text = raw.clone();
-            recorded.clone_from(&raw);
-            samples = Some(raw);
-        }
-        self.record(&series, format!("({text}) {FINITE}"));
-        let input = match (metric, &bare) {
-            (Some(metric), Some(_)) => Input::Metric(metric),
-            (None, Some(_)) => {
-                Input::Nothing("its query matches labels, which a test's series would have to have")
-            }
-            (_, None) if makes => Input::Nothing("its query gives a value without any series"),
-            (_, None) => Input::Recorded(recorded),
-        };
-        Ok(SignalSeries {
-            value: series.clone(),
-            samples: samples.unwrap_or(series),
-            factor: factor.filter(|_| bare.is_some()),
-            labelled: bare.is_some(),
-            input,
-        })
+        Ok(Asked { text, labelled, bare, metric, makes })
     }
 
     fn matchers(&self, track: Track) -> Result<&[LabelMatcher], String> {

@@ -18,6 +18,9 @@ pub(super) struct TriggerSeries {
     pub(super) alerts: Vec<(&'static str, String)>,
 }
 
+/// Labels or annotations.
+type Words = Vec<(&'static str, String)>;
+
 /// A level's number in `:level`.
 const fn rank(severity: Severity) -> u8 {
     match severity {
@@ -240,21 +243,20 @@ impl Builder<'_> {
     fn alerts_of(&mut self, trigger: &Trigger, series: String) -> TriggerSeries {
         let mut alerts = Vec::new();
         let state = format!("{series}:state");
-        let stem = camel(&trigger.name);
         for level in trigger.levels.iter().rev() {
             let word = level.severity.as_str();
-            let name = self.alerts.name(&format!("{stem}{}", camel(word)));
+            let name = self.alerts.name(&alert_name(&trigger.name, word));
             let expr = format!("{state} == {}", rank(level.severity).saturating_add(1));
             let description = self.quote(level.span);
             self.push_alert(trigger, &name, expr, word, description);
             alerts.push((word, name));
         }
-        let name = self.alerts.name(&format!("{stem}Unknown"));
+        let name = self.alerts.name(&alert_name(&trigger.name, "unknown"));
         let unknown = "unknown: too little, old or no evidence to tell";
         self.push_alert(trigger, &name, format!("{state} == -1"), "unknown", unknown.to_owned());
         alerts.push(("unknown", name));
         if let Some(after) = trigger.unknown_rollback_after {
-            let name = self.alerts.name(&format!("{stem}Lost"));
+            let name = self.alerts.name(&alert_name(&trigger.name, "lost"));
             let expr = format!("{series}:asks == 2 unless {state} == 4");
             let description = format!("unknown for {} or longer", super::text::duration(after));
             self.push_alert(trigger, &name, expr, Severity::Rollback.as_str(), description);
@@ -271,13 +273,19 @@ impl Builder<'_> {
         severity: &str,
         description: String,
     ) {
+        let (labels, annotations) = self.said(trigger, severity, &description);
+        self.alert(Rule::Alert { name: name.to_owned(), expr, held: None, labels, annotations });
+    }
+
+    /// What an alert says: its labels and its annotations.
+    pub(super) fn said(&self, trigger: &Trigger, severity: &str, description: &str) -> (Words, Words) {
         let mut labels = vec![("severity", severity.to_owned()), ("trigger", untemplated(&trigger.name))];
         labels.extend(trigger.owner.as_ref().map(|owner| ("owner", untemplated(owner))));
         let title = trigger.title.as_ref().unwrap_or(&trigger.name);
         let mut annotations =
-            vec![("summary", untemplated(title)), ("description", untemplated(&description))];
+            vec![("summary", untemplated(title)), ("description", untemplated(description))];
         annotations.extend(trigger.runbook.as_ref().map(|url| ("runbook_url", untemplated(url))));
-        self.alert(Rule::Alert { name: name.to_owned(), expr, labels, annotations });
+        (labels, annotations)
     }
 
     /// The decision over all, where all is exported.
@@ -307,6 +315,11 @@ pub(super) fn highest(series: &[String]) -> String {
     format!("max({{__name__=~\"{}\"}}) or vector(0)", names.join("|"))
 }
 
+/// The name of a trigger's alert.
+pub(super) fn alert_name(trigger: &str, word: &str) -> String {
+    format!("{}{}", camel(trigger), camel(word))
+}
+
 /// A name with each of its words capitalized.
 fn camel(name: &str) -> String {
     let mut out = String::new();
@@ -315,5 +328,9 @@ fn camel(name: &str) -> String {
         out.extend(letters.next().map(|first| first.to_ascii_uppercase()));
         out.extend(letters);
     }
-    if out.starts_with(|c: char| c.is_ascii_alphabetic()) { out } else { format!("Trigger{out}") }
+    if out.starts_with(|c: char| c.is_ascii_alphabetic()) || out.is_empty() {
+        out
+    } else {
+        format!("Trigger{out}")
+    }
 }

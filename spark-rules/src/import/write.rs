@@ -146,13 +146,16 @@ impl<'o> Sheet<'o> {
                         trigger.levels.sort_by_key(|level| level.severity);
                         // several levels have one name that says none of them
                         let shared = without_severity(&trigger.name);
-                        if !shared.is_empty() && !names.contains(&shared) {
+                        let told = rule.said(&["trigger"]).is_some();
+                        if !told && !shared.is_empty() && !names.contains(&shared) {
                             trigger.name = unique(&shared, "alert", &mut names);
                         }
                     }
                 }
                 None => {
-                    let name = unique(&snake(&rule.name), "alert", &mut names);
+                    let said =
+                        rule.said(&["trigger"]).filter(|name| !name.contains("{{")).unwrap_or(&rule.name);
+                    let name = unique(&snake(said), "alert", &mut names);
                     self.triggers.push(Trigger { name, levels: vec![level], refused: None });
                 }
             }
@@ -173,7 +176,10 @@ impl<'o> Sheet<'o> {
     fn partner(&self, alerts: &[AlertRule], level: &Level) -> Option<usize> {
         let Condition::Compare { signal, relation, .. } = &level.condition else { return None };
         let rises = |relation: &Relation| matches!(relation, Relation::Above | Relation::AtLeast);
-        let name = |rule: usize| alerts.get(rule).map(|rule| without_severity(&snake(&rule.name)));
+        let name = |rule: usize| {
+            let rule = alerts.get(rule)?;
+            Some(without_severity(&snake(rule.said(&["trigger"]).unwrap_or(&rule.name))))
+        };
         self.triggers.iter().position(|trigger| {
             let free = trigger.levels.iter().all(|known| known.severity != level.severity);
             let same = trigger.levels.iter().all(|known| {
@@ -191,10 +197,12 @@ impl<'o> Sheet<'o> {
             return *level;
         }
         match word.to_ascii_lowercase().as_str() {
+            // as this project's own export says it; elsewhere it is a warning
+            "warn" if rule.said(&["trigger"]).is_some() => Severity::Warn,
             "critical" | "crit" | "page" | "emergency" | "emerg" | "fatal" | "disaster" | "error"
             | "high" | "rollback" | "p0" | "p1" | "sev0" | "sev1" | "true" => Severity::Rollback,
-            "info" | "informational" | "notice" | "low" | "debug" | "none" | "warn" | "p3" | "p4" | "p5"
-            | "sev3" | "sev4" => Severity::Warn,
+            "info" | "informational" | "notice" | "low" | "debug" | "none" | "p3" | "p4" | "p5" | "sev3"
+            | "sev4" => Severity::Warn,
             _ => Severity::Hold,
         }
     }

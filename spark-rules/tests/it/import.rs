@@ -1,6 +1,10 @@
 //! Imported rules: every case passes `check`, and says what it is known to say.
 
-use spark_core::Severity;
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+use spark_core::{Engine, Reading, Sample, Severity, SignalId, Source, State, TimeSpan, Timestamp, Track};
+use spark_rules::export::{ExportOptions, prometheus_plain};
 use spark_rules::import::{ImportOptions, prometheus};
 
 fn read(name: &str) -> String {
@@ -91,4 +95,71 @@ fn files_that_are_none() {
     let empty = prometheus(&[("a.yml", "a: 1")], &ImportOptions::default()).unwrap();
     assert_eq!(empty.not_imported, ["a.yml:1: it has neither `groups` nor `tests`"]);
     assert!(prometheus(&[("a.yml", "")], &ImportOptions::default()).unwrap().not_imported.is_empty());
+}
+
+/// A simple trigger that is exported as a plain alert and imported again is the same policy: it shows the same states on the
+/// same samples, missing ones among them.
+#[test]
+fn export_and_import_are_the_same() {
+    let text = r#"
+edition 2026
+evaluate every 15s
+signal latency { is duration  from prometheus "latency_milliseconds" in ms  stale after 30s }
+signal free { is ratio  from prometheus "disk_free_ratio" }
+signal jobs { is number  from prometheus "jobs_waiting" }
+trigger slow "Slow" {
+  warn when latency > 200ms
+  hold when latency > 300ms for 45s
+  rollback when latency > 400ms for 1m
+  runbook "https://runbooks.example/slow"
+  owner "edge"
+}
+trigger full { rollback when free < 5% for 30s }
+trigger waiting { hold when jobs >= 1000 for 1m }
+"#;
+    let original = spark_rules::load("a.rules", text, &mut |_| Err("none".to_owned())).unwrap();
+    let options = ExportOptions { canary: Vec::new(), baseline: Vec::new(), ..ExportOptions::default() };
+    let exported = prometheus_plain(&original, &options);
+    assert!(exported.refused.is_empty(), "{:?}", exported.refused);
+    let imported = prometheus(&[("a.yml", &exported.rules)], &ImportOptions::default()).unwrap();
+    let again = spark_rules::load("b.rules", &imported.text, &mut |_| Err("none".to_owned())).unwrap();
+    let shown = |loaded: &spark_rules::Loaded| {
+        let mut engine = Engine::new(Arc::new(loaded.policy.clone()));
+        let mut states = Vec::new();
+        let ids: Vec<_> = ["latency_milliseconds", "disk_free_ratio", "jobs_waiting"]
+            .iter()
+            .map(|metric| {
+                let reads = |signal: &spark_core::Signal| {
+                    matches!(&signal.source, Source::Prometheus { query } if query.contains(metric))
+                };
+                let place = loaded.policy.signals().iter().position(reads).unwrap();
+                (SignalId(u32::try_from(place).unwrap()), loaded.policy.signals()[place].scale)
+            })
+            .collect();
+        for place in 0..400_u32 {
+            let at = Timestamp::EPOCH.plus(TimeSpan::from_seconds(place * 15));
+            for (number, (signal, scale)) in (0_u32..).zip(&ids) {
+                // runs of values and gaps of all lengths, the same each time
+                let chance = (place / (3 + number)).wrapping_mul(2_654_435_761) >> 16;
+                let value = match (chance % 7, number) {
+                    (0, _) => continue,
+                    (high, 0) => Decimal::from(high * 100),
+                    (high, 1) => Decimal::new(i64::from(high) * 2, 2),
+                    (high, _) => Decimal::from(high * 250),
+                };
+                let reading = Reading::Value(value).scaled(*scale);
+                engine.observe(&Sample { signal: *signal, track: Track::Canary, at, reading });
+            }
+            let _ = engine.evaluate(at);
+            let mut all: Vec<_> =
+                engine.trigger_reports().iter().map(|r| (r.name.clone(), r.state)).collect();
+            all.sort_by(|a, b| a.0.cmp(&b.0));
+            states.push(all);
+        }
+        states
+    };
+    let (before, after) = (shown(&original), shown(&again));
+    assert_eq!(before, after, "{}\n{}", exported.rules, imported.text);
+    assert!(before.iter().flatten().any(|(_, state)| *state == State::Rollback));
+    assert_eq!(again.policy.triggers()[0].runbook, original.policy.triggers()[0].runbook);
 }
