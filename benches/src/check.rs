@@ -10,7 +10,7 @@ const GOAL: Duration = Duration::from_secs(1);
 
 /// Times `spark_rules::load` beside pest alone.
 pub(crate) fn run() -> Result<String, String> {
-    let text = rules();
+    let text = rules(TRIGGERS);
     let words = super::peer::count(&text)?;
     let triggers = load(&text)?;
     if triggers != TRIGGERS || words < TRIGGERS {
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<String, String> {
     ))
 }
 
-fn load(text: &str) -> Result<usize, String> {
+pub(crate) fn load(text: &str) -> Result<usize, String> {
     let mut no_file = |name: &str| Err(format!("no `{name}`"));
     match spark_rules::load("bench.rules", text, &mut no_file) {
         Ok(loaded) => Ok(loaded.policy.triggers().len()),
@@ -46,20 +46,20 @@ fn timed<T>(work: impl FnOnce() -> Result<T, String>) -> Result<Duration, String
     Ok(start.elapsed())
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// Rules as a large house would have them: 200 signals, triggers with all their clauses.
-fn rules() -> String {
+pub(crate) fn rules(triggers: usize) -> String {
     let mut text = String::from("edition 2026\nevaluate every 15s\n\n");
     for n in 0..200 {
         // writing to a string cannot fail
         let _ = writeln!(text, "signal latency_{n} {{ is duration from push stale after 45s }}");
         let _ = writeln!(text, "signal share_{n}   {{ is ratio    from push stale after 45s }}");
     }
-    for n in 0..TRIGGERS {
+    for n in 0..triggers {
         let s = n.checked_rem(200).unwrap_or(0);
         let _ = writeln!(
             text,

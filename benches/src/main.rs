@@ -4,10 +4,11 @@
 //! Ratios are what counts: the machine's own speed is in both.
 
 mod check;
+mod keystroke;
 mod peer;
 
 fn main() -> std::process::ExitCode {
-    match check::run() {
+    match check::run().and_then(|table| Ok(format!("{table}\n\n{}", keystroke::run()?))) {
         Ok(table) => {
             println!("{table}");
             std::process::ExitCode::SUCCESS
