@@ -35,7 +35,13 @@ impl Checker<'_> {
                         continue;
                     }
                     seen.push(((id, track), signal.span));
-                    let steps = steps.iter().filter_map(|step| self.step(step, id)).collect();
+                    self.refuse_unreached(steps);
+                    let mut steps: Vec<TestStep> =
+                        steps.iter().filter_map(|step| self.step(step, id)).collect();
+                    let last = steps.len().saturating_sub(1);
+                    for step in steps.iter_mut().take(last).filter(|step| is_no_value(&step.series)) {
+                        step.once |= step.duration.is_none();
+                    }
                     test.given.push(Given { signal: id, track, steps, span: clause.span });
                 }
                 TestClause::AtStage { share, plan, from } => {
@@ -77,6 +83,28 @@ impl Checker<'_> {
             Named::Signal(id) => Subject::Expectation(SignalId(id)),
             Named::Trigger(id) => Subject::Trigger(TriggerId(id)),
         })
+    }
+
+    /// Tells of the first piece of a series that comes after one that never ends.
+    fn refuse_unreached(&mut self, steps: &[ast::Step]) {
+        let endless = |step: &ast::Step| {
+            let goes_on = matches!(
+                step.kind,
+                StepKind::Value { .. } | StepKind::Ramp { .. } | StepKind::Rises { .. } | StepKind::Nothing
+            );
+            // a restart takes no time, and one `NaN` between two pieces is one
+            step.length.is_none() && !step.once && goes_on
+        };
+        let found = steps.iter().zip(steps.iter().skip(1)).find(|(step, _)| endless(step));
+        let Some((before, unreached)) = found else { return };
+        let (first, second) = (self.written(before.span), self.written(unreached.span));
+        let message = format!("`{second}` is never reached: `{first}` goes on to the end of the test");
+        let help = format!("say how long it lasts, as in `{first} for 10m, then {second}`");
+        self.problems.tell(
+            Diagnostic::error(codes::E0506, unreached.span, message)
+                .also(before.span, "this has no length")
+                .help(help),
+        );
     }
 
     fn step(&mut self, step: &ast::Step, signal: SignalId) -> Option<TestStep> {
@@ -157,6 +185,11 @@ impl Checker<'_> {
         }
         first
     }
+}
+
+/// What between two pieces that say nothing of its length is one sample.
+const fn is_no_value(series: &Series) -> bool {
+    matches!(series, Series::NotANumber | Series::Infinite { .. } | Series::Failed(_))
 }
 
 const fn moment(at: ast::Moment) -> Moment {

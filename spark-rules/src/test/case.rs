@@ -32,7 +32,8 @@ pub struct Given {
 }
 
 /// A piece of a series. It covers `[start, start + duration)`; without a duration it goes on to the test's end, but one
-/// sample alone lasts until the next would come, and a restart takes no time.
+/// sample alone lasts until the next would come, and a restart takes no time. A step without a value and without a length
+/// that another follows is one sample alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestStep {
     /// What the values do.

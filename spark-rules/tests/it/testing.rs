@@ -92,10 +92,27 @@ fn steps() {
             "conns error \"down\" for 15s, then error for 15s",
             "Failed(\"down\")@0 Failed(\"the source failed\")@15",
         ),
+        ("conns 1 for 15s, then NaN, then 2", "1@0 NotANumber@15 2@30 2@45 2@60"),
         ("p95 450ms for 15s", "0.45@0"),
     ] {
         assert_eq!(series(given, 5).join(" "), expected, "{given}");
     }
+}
+
+/// A piece after one that never ends is a mistake: what comes after it would be tested by nobody.
+#[test]
+fn unreached_pieces() {
+    let told = |given: &str| {
+        let text = format!("{HEAD}test \"t\" {{ given {given}  expect decision proceed at 1m }}\n");
+        match spark_rules::load("t.rules", &text, &mut |_| Err("none".to_owned())) {
+            Ok(_) => String::new(),
+            Err(failed) => failed.diagnostics.iter().map(|told| told.message.clone()).collect(),
+        }
+    };
+    let expected = "`450ms` is never reached: `200ms` goes on to the end of the test";
+    assert_eq!(told("p95 200ms, then 450ms"), expected);
+    assert_eq!(told("p95 100ms for 1m, then 200ms, then 450ms, then 2s"), expected);
+    assert_eq!(told("p95 200ms once, then restart, then from 1s to 2s over 1m, then nothing"), "");
 }
 
 /// Noise is the same in every run, differs from signal to signal and from step to step, and stays within its bounds.
