@@ -73,11 +73,20 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    /// Holds every wait to at most `timeout`.
+    /// A whole answer may take `timeout`, all of which may be silence: a server that computes an answer for a minute says
+    /// nothing until then. Connecting takes no longer than it may by itself.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use spark_runtime::http::HttpConfig;
+    /// let patient = HttpConfig::default().within(Duration::from_secs(60));
+    /// assert_eq!(patient.read_timeout, Duration::from_secs(60));
+    /// assert!(patient.connect_timeout < Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub fn within(mut self, timeout: Duration) -> Self {
         self.connect_timeout = self.connect_timeout.min(timeout);
-        self.read_timeout = self.read_timeout.min(timeout);
+        self.read_timeout = timeout;
         self.total_timeout = timeout;
         self
     }
