@@ -11,6 +11,7 @@ mod backtest;
 mod cases;
 mod demo;
 mod exchange;
+mod explain;
 mod live;
 mod lsp;
 mod prometheus;
