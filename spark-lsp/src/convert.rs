@@ -13,7 +13,10 @@ use spark_rules::session::{
 use crate::files::uri_of;
 
 /// Codes of what is there and used nowhere, which editors show faded.
-const UNUSED: &[&str] = &["A0301", "W0305"];
+const UNUSED: &[&str] = &["A0304", "W0305"];
+
+/// The code of words that are written otherwise now, which editors strike through.
+const OLD: &str = "A0305";
 
 /// The kinds of coloured words, in the order of their numbers on the wire.
 pub(crate) const PAINTS: &[(Paint, &str)] = &[
@@ -97,7 +100,10 @@ impl Converter<'_> {
             code: Some(lsp::Code::String(finding.code.id.to_owned())),
             source: Some("spark".to_owned()),
             message: lsp::Message::String(message),
-            tags: UNUSED.contains(&finding.code.id).then(|| vec![lsp::DiagnosticTag::Unnecessary]),
+            tags: match finding.code.id {
+                OLD => Some(vec![lsp::DiagnosticTag::Deprecated]),
+                id => UNUSED.contains(&id).then(|| vec![lsp::DiagnosticTag::Unnecessary]),
+            },
             related_information: (!related.is_empty()).then_some(related),
             ..Default::default()
         }
