@@ -77,3 +77,61 @@ pub(super) fn function(name: &str) -> String {
     };
     format!("the {percent}{ending}{PERCENTILE}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parser::RESERVED;
+
+    /// Every word that the parser knows stands in the manual: a word that is added there is added here.
+    #[test]
+    fn the_manual_has_every_word() {
+        let manual = include_str!("../../../docs/language.md");
+        let words: Vec<&str> = manual.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+        let functions = FUNCTIONS.iter().map(|(word, _)| *word);
+        let types = TYPES.iter().map(|(word, _)| *word);
+        // words with a meaning in one place alone, where no list of the parser has them
+        let placed = [
+            "ok",
+            "pending",
+            "every",
+            "after",
+            "meets",
+            "its",
+            "expectation",
+            "previous",
+            "x",
+            "in",
+            "by",
+            "on",
+            "canary",
+            "at",
+            "stage",
+            "of",
+            "decision",
+            "because",
+            "noise",
+            "to",
+            "rises",
+            "falls",
+            "nothing",
+            "NaN",
+            "Inf",
+            "once",
+            "restart",
+            "error",
+            "metrics",
+            "prometheus",
+            "sql",
+            "push",
+            "age",
+            "avg_over_time",
+            "min_over_time",
+            "max_over_time",
+        ];
+        let all = RESERVED.iter().copied().chain(functions).chain(types).chain(placed);
+        for word in all {
+            assert!(words.contains(&word), "the manual does not have `{word}`");
+        }
+    }
+}
