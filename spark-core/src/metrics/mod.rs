@@ -1,6 +1,7 @@
 //! `from metrics` expressions: what is computed from scraped series, by Spark or, as PromQL, by Prometheus.
 
 mod cause;
+mod ceiling;
 mod evaluate;
 mod expression;
 mod histogram;
@@ -11,6 +12,7 @@ mod range;
 mod reader;
 mod series;
 
+pub use ceiling::{Ceiling, Ceilings};
 pub use expression::{
     AggregateFunction, Aggregation, LabelMatch, LabelMatcher, MetricsExpression, MetricsNode, RangeFunction,
     Selector,

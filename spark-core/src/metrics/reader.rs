@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ceiling::Ceilings;
 use super::evaluate::Evaluation;
 use super::expression::{MetricsExpression, MetricsNode, Selector};
 use super::matching::Patterns;
@@ -15,7 +16,7 @@ use crate::signal::{Reading, Sample, Signal, SignalId, Source, Track};
 use crate::time::{TimeSpan, Timestamp};
 
 /// The label that says which version a series is of; it is taken off before series are matched.
-const TRACK_LABEL: &str = "track";
+pub(super) const TRACK_LABEL: &str = "track";
 
 /// Failures of one track that wait to be read. One comes with each scrape, and each evaluation reads them all.
 const FAILURES_MAX: usize = 1_000;
@@ -107,6 +108,17 @@ impl MetricsReader {
     /// The metrics that some signal reads; points of others are not kept.
     pub const fn metrics(&self) -> &BTreeSet<String> {
         &self.metrics
+    }
+
+    /// How high quantiles can read, by the canary's series that are kept now.
+    pub fn ceilings(&self) -> Ceilings {
+        let mut ceilings = Ceilings::new(&self.policy);
+        for metric in ceilings.metrics() {
+            for labels in self.canary.store.labels_of(&metric) {
+                ceilings.see_series(&metric, labels);
+            }
+        }
+        ceilings
     }
 
     /// Takes a point in. A label `track="baseline"` sends it to the baseline, whatever `track` says.

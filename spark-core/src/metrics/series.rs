@@ -98,6 +98,11 @@ impl Store {
         self.families.get(metric).filter(|family| family.first.is_some_and(|first| first <= at))
     }
 
+    /// The labels of every series of a metric.
+    pub(super) fn labels_of(&self, metric: &str) -> impl Iterator<Item = &Labels> {
+        self.families.get(metric).into_iter().flat_map(|family| family.series.keys())
+    }
+
     /// Forgets what is older than `horizon`.
     pub(super) fn prune(&mut self, horizon: Timestamp) {
         let mut dropped = 0_usize;

@@ -22,11 +22,11 @@ const STEADY: [Series<'static>; 3] = [
     ("req", "status=200 pod=b", &[(0, "1000"), (15, "1005"), (30, "1010"), (45, "1015"), (60, "1020")]),
 ];
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds.saturating_mul(1_000))
 }
 
-fn select(metric: &str, matchers: &[(&str, LabelMatch, &str)]) -> Selector {
+pub(super) fn select(metric: &str, matchers: &[(&str, LabelMatch, &str)]) -> Selector {
     let matcher = |(label, operator, value): &(&str, LabelMatch, &str)| LabelMatcher {
         label: (*label).into(),
         operator: *operator,
@@ -47,20 +47,20 @@ fn rate(selector: Selector) -> MetricsNode {
     MetricsNode::Range { function: RangeFunction::Rate, selector }
 }
 
-fn aggregate(function: AggregateFunction, by: &[&str], of: MetricsNode) -> MetricsNode {
+pub(super) fn aggregate(function: AggregateFunction, by: &[&str], of: MetricsNode) -> MetricsNode {
     let by = by.iter().map(|label| (*label).to_owned()).collect();
     MetricsNode::Aggregate(Aggregation { function, by, of: Box::new(of) })
 }
 
-fn arithmetic(operator: Operator, left: MetricsNode, right: MetricsNode) -> MetricsNode {
+pub(super) fn arithmetic(operator: Operator, left: MetricsNode, right: MetricsNode) -> MetricsNode {
     MetricsNode::Arithmetic { operator, left: Box::new(left), right: Box::new(right) }
 }
 
-fn number(value: i64) -> MetricsNode {
+pub(super) fn number(value: i64) -> MetricsNode {
     MetricsNode::Number(value.into())
 }
 
-fn signal(name: &str, root: MetricsNode, counter: bool) -> Signal {
+pub(super) fn signal(name: &str, root: MetricsNode, counter: bool) -> Signal {
     Signal {
         name: name.into(),
         title: None,
@@ -75,7 +75,7 @@ fn signal(name: &str, root: MetricsNode, counter: bool) -> Signal {
     }
 }
 
-fn policy(signals: Vec<Signal>) -> Arc<Policy> {
+pub(super) fn policy(signals: Vec<Signal>) -> Arc<Policy> {
     let every = TimeSpan::from_seconds(15);
     Arc::new(Policy::new(PolicyParts { every, signals, triggers: vec![], plans: vec![] }).unwrap())
 }
