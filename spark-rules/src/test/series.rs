@@ -165,7 +165,8 @@ impl Iterator for Events<'_> {
                 }
                 _ => {}
             }
-            let passed = between_samples(step, self.every).times(self.sampled);
+            let passed = to_first(step, self.start, self.every)
+                .plus(between_samples(step, self.every).times(self.sampled));
             let over = length.is_some_and(|length| passed >= length) || (step.once && self.sampled > 0);
             if over || self.sampled == u32::MAX {
                 self.leave(length?);
@@ -191,6 +192,15 @@ fn length(step: &TestStep, every: TimeSpan) -> Option<TimeSpan> {
         (None, Series::Restart) => Some(TimeSpan::ZERO),
         (None, _) if step.once => Some(between_samples(step, every)),
         (None, _) => None,
+    }
+}
+
+/// From a step's start to its first sample: samples come at the multiples of `evaluate every`, wherever a step begins, but
+/// where the step says how often it is sampled.
+fn to_first(step: &TestStep, start: Timestamp, every: TimeSpan) -> TimeSpan {
+    match (step.every.filter(|every| !every.is_zero()), &step.series) {
+        (Some(_), Series::Rises { .. }) | (None, _) => start.next_multiple(every).since(start),
+        (Some(_), _) => TimeSpan::ZERO,
     }
 }
 

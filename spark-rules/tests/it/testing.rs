@@ -71,7 +71,12 @@ fn steps() {
     for (given, expected) in [
         ("conns 1 for 30s, then 2", "1@0 1@15 2@30 2@45 2@60"),
         ("conns 1 for 30s", "1@0 1@15"),
-        ("conns 1 for 20s, then 2 for 15s", "1@0 1@15 2@20"),
+        // samples stay at the multiples of `evaluate every`, wherever a step begins
+        ("conns 1 for 20s, then 2", "1@0 1@15 2@30 2@45 2@60"),
+        ("conns 1 for 20s, then 2 once, then 3 for 20s", "1@0 1@15 2@30 3@45"),
+        ("conns 1 for 20s, then 2 every 5s for 10s, then 3", "1@0 1@15 2@20 2@25 3@30"),
+        ("conns 1 for 20s, then from 0 to 6 over 1m", "1@0 1@15 1@30 2.5@45 4@60"),
+        ("conns 1 for 20s, then rises 10", "1@0 1@15 11@30 21@45 31@60"),
         ("conns 1 once, then 2", "1@0 2@15 2@30 2@45 2@60"),
         ("conns 1 once for 1m, then 2", "1@0 2@60 2@75 2@90 2@105"),
         ("conns 1 every 5s for 15s, then 2 for 15s", "1@0 1@5 1@10 2@15"),
