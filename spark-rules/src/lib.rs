@@ -26,6 +26,7 @@ pub mod sweep;
 pub mod test;
 
 mod ast;
+mod buckets;
 mod check;
 mod compile;
 mod diagnostic;
@@ -39,6 +40,7 @@ mod suggest;
 
 use spark_core::{Policy, Timestamp};
 
+pub use buckets::{BeyondBuckets, beyond_buckets};
 use check::Problems;
 pub use codes::Code;
 pub use diagnostic::{

@@ -138,6 +138,15 @@ impl Ranges {
         ranges
     }
 
+    /// Holds a signal to at most `high`.
+    pub(crate) fn bound(&mut self, signal: SignalId, high: Decimal) {
+        if let Some(known) = self.signals.get_mut(signal.index()) {
+            let Range { low, high: known_high } = known.range;
+            let high = known_high.map_or(high, |known| known.min(high));
+            known.range = Range { low: low.map(|low| low.min(high)), high: Some(high) };
+        }
+    }
+
     /// The highest bucket that a quantile can be taken from, where its source says it.
     pub(crate) fn top_bucket(&self, signal: SignalId) -> Option<Decimal> {
         self.signals.get(signal.index())?.top_bucket

@@ -8,6 +8,7 @@
     reason = "tests may"
 )]
 
+mod buckets;
 mod cases;
 mod explain;
 mod export;
