@@ -1,5 +1,6 @@
 //! The command line of Spark: arguments, printing, exit codes. No decision is made here.
 
+mod ceilings;
 mod command;
 mod console;
 mod demo;

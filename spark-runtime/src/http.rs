@@ -333,7 +333,7 @@ fn address(text: &str) -> Result<Url, HttpFailure> {
 }
 
 /// Fields as `application/x-www-form-urlencoded`.
-fn form_text(fields: &[(&str, &str)]) -> String {
+pub(crate) fn form_text(fields: &[(&str, &str)]) -> String {
     // the address parser has the encoder; no address is asked here
     let Ok(mut carrier) = Url::parse("http://form/") else { return String::new() };
     carrier.query_pairs_mut().extend_pairs(fields);

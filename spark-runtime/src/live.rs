@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use spark_core::metrics::MetricsReader;
-use spark_core::{Policy, Sample, Timestamp};
+use spark_core::metrics::{Ceiling, MetricsReader};
+use spark_core::{Policy, Sample, TimeSpan, Timestamp};
 
 use crate::config::SourceConfig;
 use crate::http::HttpError;
@@ -11,11 +11,28 @@ use crate::runner::SampleSource;
 use crate::source::prometheus::PrometheusSource;
 use crate::source::scrape::{Scraper, ScraperError};
 
+/// How far back a Prometheus is asked for the buckets of histograms: as far as an instance that is about to be replaced
+/// was surely scraped.
+const BUCKETS_OVER: TimeSpan = TimeSpan::from_seconds(300);
+
 /// A configured source.
 #[derive(Debug)]
 pub struct LiveSource {
     policy: Arc<Policy>,
     kind: Kind,
+    ceilings: Option<Ceilings>,
+}
+
+/// Who is told how high quantiles can read.
+struct Ceilings {
+    tell: Box<dyn FnMut(&[Ceiling]) + Send>,
+    told: usize,
+}
+
+impl std::fmt::Debug for Ceilings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ceilings").field("told", &self.told).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -49,18 +66,51 @@ impl LiveSource {
                 reader: Box::new(MetricsReader::live(Arc::clone(&policy))),
             },
         };
-        Ok(Self { policy, kind })
+        Ok(Self { policy, kind, ceilings: None })
+    }
+
+    /// The same, which tells how high quantiles can read as soon as it has seen the buckets of their histograms: all that
+    /// it knows, whenever it knows of one signal more. Decisions do not wait for it.
+    #[must_use]
+    pub fn telling_ceilings(mut self, tell: impl FnMut(&[Ceiling]) + Send + 'static) -> Self {
+        self.ceilings = Some(Ceilings { tell: Box::new(tell), told: 0 });
+        self
     }
 }
 
 impl SampleSource for LiveSource {
     async fn samples(&mut self, at: Timestamp) -> Vec<Sample> {
         match &mut self.kind {
-            Kind::Prometheus(source) => source.instant(&self.policy, at).await,
+            Kind::Prometheus(source) => {
+                if let Some(mut ceilings) = self.ceilings.take() {
+                    let (source, policy) = (source.clone(), Arc::clone(&self.policy));
+                    tokio::spawn(async move {
+                        let found = source.ceilings(&policy, at.minus(BUCKETS_OVER), at).await;
+                        ceilings.learn(&found.known().collect::<Vec<_>>());
+                    });
+                }
+                source.instant(&self.policy, at).await
+            }
             Kind::Scrape { scraper, reader } => {
                 scraper.scrape_into(reader, at).await;
+                if let Some(ceilings) = &mut self.ceilings {
+                    let found = reader.ceilings();
+                    ceilings.learn(&found.known().collect::<Vec<_>>());
+                    if found.is_complete() {
+                        self.ceilings = None;
+                    }
+                }
                 reader.samples_at(at)
             }
+        }
+    }
+}
+
+impl Ceilings {
+    fn learn(&mut self, known: &[Ceiling]) {
+        if known.len() > self.told {
+            self.told = known.len();
+            (self.tell)(known);
         }
     }
 }

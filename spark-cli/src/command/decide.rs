@@ -12,6 +12,7 @@ use spark_runtime::runner::{Clock, SystemClock};
 use spark_runtime::source::prometheus::SourceError;
 use spark_runtime::source::scrape::{Scraper, Target};
 
+use crate::ceilings;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::rules::Rules;
@@ -64,13 +65,14 @@ enum Format {
 pub(crate) fn run(console: &mut Console, args: &DecideArgs) -> Result<Exit, Failure> {
     let rules = Rules::load(console, &args.rules)?;
     let (decision, engine) = if let Some(url) = &args.prometheus {
-        from_prometheus(args, &rules, url)?
+        from_prometheus(console, args, &rules, url)?
     } else if args.scrape.is_empty() {
         let recording = samples::read_files(&args.samples, &rules.policy)?;
+        ceilings::tell(console, &rules, &recording.ceilings(&rules.policy));
         let instants = recording.instants(rules.policy.every()).map_err(|error| Failure::of(&error))?;
         last(&rules, &recording, instants)?
     } else {
-        from_scrape(args, &rules)?
+        from_scrape(console, args, &rules)?
     };
     let (triggers, expectations) = (engine.trigger_reports(), engine.expectation_reports());
     match args.format {
@@ -95,7 +97,12 @@ fn last(rules: &Rules, recording: &Recording, instants: Instants) -> Result<(Dec
 }
 
 /// Replays as much history as the rules look back on, then decides now.
-fn from_prometheus(args: &DecideArgs, rules: &Rules, url: &str) -> Result<(Decision, Engine), Failure> {
+fn from_prometheus(
+    console: &Console,
+    args: &DecideArgs,
+    rules: &Rules,
+    url: &str,
+) -> Result<(Decision, Engine), Failure> {
     let source = samples::prometheus(url, &args.http)?;
     let policy = &rules.policy;
     let (every, now) = (policy.every(), SystemClock.now());
@@ -104,9 +111,11 @@ fn from_prometheus(args: &DecideArgs, rules: &Rules, url: &str) -> Result<(Decis
     let found = samples::block_on(async {
         // a server that gave no history at all is not asked again
         let history = source.range(policy, instants.from(), instants.to(), every).await?;
-        Ok((history, source.instant(policy, now).await))
+        let ceilings = source.ceilings(policy, instants.from(), now);
+        Ok((history, tokio::join!(source.instant(policy, now), ceilings)))
     })?;
-    let (history, newest) = found.map_err(|error: SourceError| Failure::of(&error))?;
+    let (history, (newest, ceilings)) = found.map_err(|error: SourceError| Failure::of(&error))?;
+    ceilings::tell(console, rules, &ceilings.known().collect::<Vec<_>>());
     let (_, mut engine) = last(rules, &Recording::from_samples(history), instants)?;
     for sample in &newest {
         // one that the history gave already is dropped, as everywhere
@@ -116,7 +125,7 @@ fn from_prometheus(args: &DecideArgs, rules: &Rules, url: &str) -> Result<(Decis
 }
 
 /// Looks at instances once.
-fn from_scrape(args: &DecideArgs, rules: &Rules) -> Result<(Decision, Engine), Failure> {
+fn from_scrape(console: &Console, args: &DecideArgs, rules: &Rules) -> Result<(Decision, Engine), Failure> {
     let targets = |urls: &[String], track| -> Vec<Target> {
         urls.iter().map(|url| Target { url: url.clone(), track }).collect()
     };
@@ -126,6 +135,7 @@ fn from_scrape(args: &DecideArgs, rules: &Rules) -> Result<(Decision, Engine), F
     let mut reader = MetricsReader::live(Arc::clone(&rules.policy));
     let now = SystemClock.now();
     samples::block_on(scraper.scrape_into(&mut reader, now))?;
+    ceilings::tell(console, rules, &reader.ceilings().known().collect::<Vec<_>>());
     let mut engine = Engine::new(Arc::clone(&rules.policy));
     for sample in reader.samples_at(now) {
         let _ = engine.observe(&sample);

@@ -12,6 +12,7 @@ use spark_runtime::live::LiveSource;
 use spark_runtime::replay::{Event, Events};
 use spark_runtime::runner::{self, Ending, Outcome, Release, RunEvent, SystemClock};
 
+use crate::ceilings;
 use crate::command::replay::line;
 use crate::console::{Console, ConsoleArgs, say, verdict};
 use crate::exit::{Exit, Failure};
@@ -80,6 +81,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         deadline: config.deadline,
     };
     let source = LiveSource::new(config.source, Arc::clone(&rules.policy)).map_err(|e| Failure::of(&e))?;
+    let source = source.telling_ceilings(ceilings::teller(&rules, said.quiet));
     let walk = runner::run(release, source, actions, SystemClock, Teller::new(said), interrupted());
     let outcome = block_on(walk)?.map_err(|error| Failure::of(&error))?;
     let sealed = outcome.seal(&key).map_err(|error| Failure::of(&error));

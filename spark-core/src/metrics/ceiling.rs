@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use rust_decimal::Decimal;
 
-use super::expression::{AggregateFunction, MetricsNode, Selector};
+use super::expression::{AggregateFunction, LabelMatcher, MetricsNode, Selector};
 use super::histogram::Bound;
 use super::matching::{Labels, Patterns, buckets_of};
+use super::promql::selector_text;
 use super::reader::{MetricPoint, TRACK_LABEL};
 use crate::condition::Operator;
 use crate::decimal::settled;
@@ -99,6 +100,29 @@ impl Ceilings {
                 watched.top = Some(bound);
             }
         }
+    }
+
+    /// The series that tell a ceiling, as PromQL selectors with these matchers beside their own; a server that keeps them
+    /// can be asked for the values of their label `le`, which [`Ceilings::see_bound`] takes.
+    pub fn selectors(&self, matchers: &[LabelMatcher]) -> Vec<(SignalId, String)> {
+        let selector = |watched: &Watched| {
+            let all = watched.histogram.matchers.iter().chain(matchers);
+            (watched.signal, selector_text(&watched.buckets, all))
+        };
+        self.watched.iter().map(selector).collect()
+    }
+
+    /// Takes in that a signal's histogram has a bucket with this `le`.
+    pub fn see_bound(&mut self, signal: SignalId, le: &str) {
+        let Some(Bound::At(bound)) = Bound::parse(le) else { return };
+        for watched in self.watched.iter_mut().filter(|watched| watched.signal == signal) {
+            watched.top = Some(watched.top.map_or(bound, |top| top.max(bound)));
+        }
+    }
+
+    /// Whether every ceiling that can be known is.
+    pub fn is_complete(&self) -> bool {
+        self.watched.iter().all(|watched| watched.top.is_some())
     }
 
     /// The metrics whose series are of any use.
@@ -285,6 +309,25 @@ mod tests {
             known,
             [Ceiling { signal: SignalId(1), histogram: "h".into(), le, value, is_bound: true }]
         );
+    }
+
+    /// A server is asked for the bounds of just the series that the quantile is taken from.
+    #[test]
+    fn selectors() {
+        let root = quantile(&[("pod", LabelMatch::Matches, "a|\"b\"")], &[]);
+        let policy = policy(vec![signal("g", number(1), false), signal("s", root, false)]);
+        let mut ceilings = Ceilings::new(&policy);
+        let track =
+            LabelMatcher { label: "track".into(), operator: LabelMatch::NotEqual, value: "baseline".into() };
+        let selector = r#"h_bucket{pod=~"a|\"b\"",track!="baseline"}"#.to_owned();
+        assert_eq!(ceilings.selectors(&[track]), [(SignalId(1), selector)]);
+        for le in ["0.5", "x", "+Inf", "0.1"] {
+            assert!(!ceilings.is_complete() || le != "0.5");
+            ceilings.see_bound(SignalId(1), le);
+            ceilings.see_bound(SignalId(0), "7");
+        }
+        assert!(ceilings.is_complete());
+        assert_eq!(ceilings.known().map(|known| known.value).collect::<Vec<_>>(), [Decimal::new(5, 1)]);
     }
 
     fn any_rising() -> impl Strategy<Value = MetricsNode> {

@@ -169,18 +169,23 @@ impl Query<'_> {
 
     /// A selector with the matchers of the track.
     fn select(&self, metric: &str, matchers: &[LabelMatcher]) -> String {
-        let mut parts: Vec<String> = Vec::new();
-        let plain = is_name(metric, true);
-        if !plain {
-            parts.push(format!("__name__={}", quoted(metric)));
-        }
-        for matcher in matchers.iter().chain(&self.options.matchers) {
-            let label = label_text(&matcher.label);
-            parts.push(format!("{label}{}{}", matcher.operator.as_str(), quoted(&matcher.value)));
-        }
-        let name = if plain { metric } else { "" };
-        if parts.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", parts.join(",")) }
+        selector_text(metric, matchers.iter().chain(&self.options.matchers))
     }
+}
+
+/// A selector of a metric's series.
+pub(super) fn selector_text<'m>(metric: &str, matchers: impl Iterator<Item = &'m LabelMatcher>) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let plain = is_name(metric, true);
+    if !plain {
+        parts.push(format!("__name__={}", quoted(metric)));
+    }
+    for matcher in matchers {
+        let label = label_text(&matcher.label);
+        parts.push(format!("{label}{}{}", matcher.operator.as_str(), quoted(&matcher.value)));
+    }
+    let name = if plain { metric } else { "" };
+    if parts.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", parts.join(",")) }
 }
 
 const fn range_name(function: RangeFunction) -> &'static str {

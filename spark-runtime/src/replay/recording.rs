@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spark_core::{Reading, Sample, SignalId, TimeSpan, Timestamp, Track, Verdict};
+use spark_core::metrics::{Ceiling, Ceilings};
+use spark_core::{Policy, Reading, Sample, SignalId, TimeSpan, Timestamp, Track, Verdict};
 
 use super::{Instants, ReplayError, Summary};
 use crate::source::file::Record;
@@ -91,6 +92,18 @@ impl Recording {
         let earlier = self.kept.partition_point(|record| record.at() < from);
         self.samples = self.samples.saturating_sub(u64::try_from(earlier).unwrap_or(u64::MAX));
         self
+    }
+
+    /// How high its quantiles can read, by the buckets of its canary's histograms at any time of it. A signal whose
+    /// samples it gives is not computed, and has no ceiling.
+    pub fn ceilings(&self, policy: &Policy) -> Vec<Ceiling> {
+        let mut ceilings = Ceilings::new(policy);
+        for record in &self.kept {
+            if let Record::Point(track, point) = record {
+                ceilings.see(*track, point);
+            }
+        }
+        ceilings.known().filter(|known| !self.given.contains(&(known.signal, Track::Canary))).collect()
     }
 
     /// How many samples the files hold.

@@ -9,6 +9,7 @@
 //! a counter without `_total`, and change nothing.
 
 pub(crate) mod answer;
+mod bounds;
 mod join;
 mod question;
 
@@ -261,7 +262,12 @@ impl History {
         let to = when.instants().last().unwrap_or(from);
         match self.unheard.last_mut() {
             Some(last) if last.words == words => last.to = to,
-            _ => self.unheard.push(Unheard { signal: question.name.clone(), from, to, words: words.to_owned() }),
+            _ => self.unheard.push(Unheard {
+                signal: question.name.clone(),
+                from,
+                to,
+                words: words.to_owned(),
+            }),
         }
     }
 }

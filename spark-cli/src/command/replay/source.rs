@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use spark_core::metrics::Ceilings;
 use spark_core::{TimeSpan, Timestamp};
 use spark_runtime::replay::{Instants, Recording, look_back};
 use spark_runtime::source::prometheus::Answered;
 
 use super::ReplayArgs;
+use crate::ceilings;
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::rules::Rules;
@@ -38,6 +40,7 @@ pub(super) fn find(
         return ask(console, args, rules, url, instants);
     }
     let recording = samples::read_files(&args.samples, &rules.policy)?;
+    ceilings::tell(console, rules, &recording.ceilings(&rules.policy));
     let all = recording.instants(every).map_err(failed)?;
     let instants = match (args.from, args.to) {
         (None, None) => all,
@@ -82,11 +85,20 @@ fn ask(
         })
     };
     let range = source.range_told(policy, asked.from(), asked.to(), every, told);
-    let answer = samples::block_on(range)?;
+    let (answer, known) = samples::block_on(async {
+        let answer = range.await;
+        let ceilings = match &answer {
+            Ok(_) => Some(source.ceilings(policy, asked.from(), asked.to()).await),
+            // a server that gave no history at all is not asked again
+            Err(_) => None,
+        };
+        (answer, ceilings)
+    })?;
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
     let (samples, failures) = answer.map_err(|error| Failure::of(&error))?;
+    ceilings::tell(console, rules, &known.iter().flat_map(Ceilings::known).collect::<Vec<_>>());
     for failure in &failures {
         console.note(format!(
             "warning: signal `{}` has no answer from {} to {} and is unknown there: {}",
