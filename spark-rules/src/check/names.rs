@@ -137,12 +137,7 @@ impl<'t> Checker<'t> {
         match &expression.kind {
             ExpressionKind::Name(name) => named(name),
             ExpressionKind::Call(call) => call.of.first().and_then(|name| named(&name.text)),
-            ExpressionKind::Group(inner) | ExpressionKind::Negate(inner) => self.first_signal(inner),
-            ExpressionKind::Times(times) => self.first_signal(&times.1),
-            ExpressionKind::Binary(_, left, right) => {
-                self.first_signal(left).or_else(|| self.first_signal(right))
-            }
-            _ => None,
+            _ => expression.parts().find_map(|part| self.first_signal(part)),
         }
     }
 

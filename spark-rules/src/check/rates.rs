@@ -4,10 +4,7 @@
 use spark_core::{Dimension, WindowFunction};
 
 use super::{Blocks, Checker, Named};
-use crate::ast::{
-    Against, Compare, Condition, ConditionKind, Expression, ExpressionKind, PlanClause, SignalClause,
-    TriggerClause,
-};
+use crate::ast::{Compare, Expression, ExpressionKind, PlanClause, SignalClause};
 
 impl Checker<'_> {
     /// Gives every open rate its dimension.
@@ -24,18 +21,15 @@ impl Checker<'_> {
         }
         for (_, trigger) in &blocks.triggers {
             for clause in &trigger.clauses {
-                if let TriggerClause::Level(_, condition)
-                | TriggerClause::Clear(condition)
-                | TriggerClause::Given(condition) = &clause.kind
-                {
-                    self.settle_condition(condition);
+                if let Some(condition) = clause.kind.condition() {
+                    condition.comparisons(&mut |compare| self.settle(None, compare));
                 }
             }
         }
         for plan in &blocks.plans {
             for clause in &plan.clauses {
                 if let PlanClause::Proceed(condition) = &clause.kind {
-                    self.settle_condition(condition);
+                    condition.comparisons(&mut |compare| self.settle(None, compare));
                 }
             }
         }
@@ -44,32 +38,10 @@ impl Checker<'_> {
         }
     }
 
-    fn settle_condition(&mut self, condition: &Condition) {
-        match &condition.kind {
-            ConditionKind::Compare(compare) => self.settle(None, compare),
-            ConditionKind::All(parts) | ConditionKind::Any(parts) => {
-                parts.iter().for_each(|part| self.settle_condition(part));
-            }
-            ConditionKind::Not(inner) | ConditionKind::Group(inner) | ConditionKind::Held(inner, _) => {
-                self.settle_condition(inner);
-            }
-            ConditionKind::Sequence(first, then, _) => {
-                self.settle_condition(first);
-                self.settle_condition(then);
-            }
-            ConditionKind::EveryExpectation | ConditionKind::Bare(_) => {}
-        }
-    }
-
     fn settle(&mut self, subject: Option<usize>, compare: &Compare) {
         let left = compare.left.as_ref().map_or(subject, |left| self.open_rate_of(left));
-        let sides: Vec<&Expression> = match &compare.test {
-            Against::Is(_, right) => vec![right],
-            Against::Between(low, high) => vec![low, high],
-        };
-        let flipped = sides.first().and_then(|side| self.open_rate_of(side));
-        let literals = sides.into_iter().chain(&compare.left);
-        let Some(dimension) = literals.into_iter().find_map(rate_literal) else { return };
+        let flipped = compare.limits().next().and_then(|limit| self.open_rate_of(limit));
+        let Some(dimension) = compare.limits().chain(&compare.left).find_map(rate_literal) else { return };
         let Some(signal) = left.or(flipped).and_then(|place| self.signals.get_mut(place)) else { return };
         if signal.open_rate {
             signal.open_rate = false;
@@ -108,9 +80,6 @@ impl Checker<'_> {
 fn rate_literal(expression: &Expression) -> Option<Dimension> {
     match &expression.kind {
         ExpressionKind::Literal(value) => value.unit.per_time.then_some(value.unit.dimension),
-        ExpressionKind::Group(inner) | ExpressionKind::Negate(inner) => rate_literal(inner),
-        ExpressionKind::Times(times) => rate_literal(&times.1),
-        ExpressionKind::Binary(_, left, right) => rate_literal(left).or_else(|| rate_literal(right)),
-        _ => None,
+        _ => expression.parts().find_map(rate_literal),
     }
 }

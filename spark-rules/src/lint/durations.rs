@@ -118,21 +118,11 @@ impl Linter<'_> {
     }
 }
 
-/// Calls `visit` for every `for` in a condition.
-pub(super) fn held(condition: &Condition, visit: &mut impl FnMut(Length)) {
-    match &condition.kind {
-        ConditionKind::Held(inner, length) => {
-            visit(*length);
-            held(inner, visit);
+/// Shows every `for` in a condition.
+pub(super) fn held(condition: &Condition, see: &mut impl FnMut(Length)) {
+    condition.visit(&mut |part| {
+        if let ConditionKind::Held(_, length) = &part.kind {
+            see(*length);
         }
-        ConditionKind::All(parts) | ConditionKind::Any(parts) => {
-            parts.iter().for_each(|part| held(part, visit));
-        }
-        ConditionKind::Not(inner) | ConditionKind::Group(inner) => held(inner, visit),
-        ConditionKind::Sequence(first, then, _) => {
-            held(first, visit);
-            held(then, visit);
-        }
-        ConditionKind::Compare(_) | ConditionKind::EveryExpectation | ConditionKind::Bare(_) => {}
-    }
+    });
 }

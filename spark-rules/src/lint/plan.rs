@@ -115,16 +115,13 @@ fn reads_previous_stage(condition: &Condition) -> bool {
     found
 }
 
+/// Where it asks that every signal meets its expectation.
 fn every_expectation(condition: &ast::Condition) -> Option<Span> {
-    match &condition.kind {
-        ConditionKind::EveryExpectation => Some(condition.span),
-        ConditionKind::All(parts) | ConditionKind::Any(parts) => parts.iter().find_map(every_expectation),
-        ConditionKind::Not(inner) | ConditionKind::Group(inner) | ConditionKind::Held(inner, _) => {
-            every_expectation(inner)
+    let mut found = None;
+    condition.visit(&mut |part| {
+        if matches!(part.kind, ConditionKind::EveryExpectation) {
+            found.get_or_insert(part.span);
         }
-        ConditionKind::Sequence(first, then, _) => {
-            every_expectation(first).or_else(|| every_expectation(then))
-        }
-        ConditionKind::Compare(_) | ConditionKind::Bare(_) => None,
-    }
+    });
+    found
 }

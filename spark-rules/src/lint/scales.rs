@@ -6,9 +6,7 @@ use rust_decimal::Decimal;
 use spark_core::{Dimension, Quantity, Signal, SourceSpan as Span, Unit, WindowFunction};
 
 use super::{Blocks, Linter};
-use crate::ast::{
-    self, Against, Compare, Condition, ConditionKind, Expression, ExpressionKind, SignalClause, TriggerClause,
-};
+use crate::ast::{self, Compare, Expression, ExpressionKind, SignalClause, TriggerClause};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 
@@ -98,38 +96,17 @@ fn of_signal(tree: &ast::Signal, add: &mut impl FnMut(&str, Threshold)) {
 fn of_trigger(tree: &ast::Trigger, add: &mut impl FnMut(&str, Threshold)) {
     for clause in &tree.clauses {
         if let TriggerClause::Level(_, condition) | TriggerClause::Clear(condition) = &clause.kind {
-            walk(condition, add);
+            condition.comparisons(&mut |compare| gather(None, compare, add));
         }
-    }
-}
-
-fn walk(condition: &Condition, add: &mut impl FnMut(&str, Threshold)) {
-    match &condition.kind {
-        ConditionKind::Compare(compare) => gather(None, compare, add),
-        ConditionKind::All(parts) | ConditionKind::Any(parts) => {
-            parts.iter().for_each(|part| walk(part, add));
-        }
-        ConditionKind::Not(inner) | ConditionKind::Group(inner) | ConditionKind::Held(inner, _) => {
-            walk(inner, add);
-        }
-        ConditionKind::Sequence(first, then, _) => {
-            walk(first, add);
-            walk(then, add);
-        }
-        ConditionKind::EveryExpectation | ConditionKind::Bare(_) => {}
     }
 }
 
 fn gather(subject: Option<&str>, compare: &Compare, add: &mut impl FnMut(&str, Threshold)) {
     let Some(signal) = compare.left.as_ref().map_or(subject, signal_of) else { return };
-    let sides = match &compare.test {
-        Against::Is(_, right) => vec![right],
-        Against::Between(low, high) => vec![low, high],
-    };
-    for side in sides {
-        let ExpressionKind::Literal(value) = &side.kind else { continue };
+    for limit in compare.limits() {
+        let ExpressionKind::Literal(value) = &limit.kind else { continue };
         if value.unit == Unit::of(Dimension::Duration) {
-            add(signal, Threshold { seconds: value.value, span: side.span });
+            add(signal, Threshold { seconds: value.value, span: limit.span });
         }
     }
 }

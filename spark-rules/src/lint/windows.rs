@@ -3,20 +3,14 @@
 use spark_core::{TimeSpan, WindowFunction};
 
 use super::Linter;
-use crate::ast::{
-    self, Against, Call, Condition, ConditionKind, Expression, ExpressionKind, SignalClause, Source,
-    TriggerClause,
-};
+use crate::ast::{self, Call, Condition, Expression, ExpressionKind, SignalClause, Source};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 
 impl Linter<'_> {
     pub(super) fn windows_of_trigger(&mut self, tree: &ast::Trigger) {
         for clause in &tree.clauses {
-            if let TriggerClause::Level(_, condition)
-            | TriggerClause::Clear(condition)
-            | TriggerClause::Given(condition) = &clause.kind
-            {
+            if let Some(condition) = clause.kind.condition() {
                 calls(condition, &mut |call| self.short_window(call));
             }
         }
@@ -104,42 +98,12 @@ fn consequence(function: &str, over: TimeSpan, every: TimeSpan) -> String {
     }
 }
 
-/// Calls `visit` for every function of a window in a condition.
-fn calls(condition: &Condition, visit: &mut impl FnMut(&Call)) {
-    match &condition.kind {
-        ConditionKind::Compare(compare) => {
-            compare.left.iter().for_each(|left| calls_of(left, visit));
-            match &compare.test {
-                Against::Is(_, right) => calls_of(right, visit),
-                Against::Between(low, high) => {
-                    calls_of(low, visit);
-                    calls_of(high, visit);
-                }
-            }
+/// Shows every function of a window in a condition.
+fn calls(condition: &Condition, see: &mut impl FnMut(&Call)) {
+    let mut look = |value: &Expression| {
+        if let ExpressionKind::Call(call) = &value.kind {
+            see(call);
         }
-        ConditionKind::All(parts) | ConditionKind::Any(parts) => {
-            parts.iter().for_each(|part| calls(part, visit));
-        }
-        ConditionKind::Not(inner) | ConditionKind::Group(inner) | ConditionKind::Held(inner, _) => {
-            calls(inner, visit);
-        }
-        ConditionKind::Sequence(first, then, _) => {
-            calls(first, visit);
-            calls(then, visit);
-        }
-        ConditionKind::EveryExpectation | ConditionKind::Bare(_) => {}
-    }
-}
-
-fn calls_of(expression: &Expression, visit: &mut impl FnMut(&Call)) {
-    match &expression.kind {
-        ExpressionKind::Call(call) => visit(call),
-        ExpressionKind::Binary(_, left, right) => {
-            calls_of(left, visit);
-            calls_of(right, visit);
-        }
-        ExpressionKind::Times(times) => calls_of(&times.1, visit),
-        ExpressionKind::Negate(inner) | ExpressionKind::Group(inner) => calls_of(inner, visit),
-        _ => {}
-    }
+    };
+    condition.comparisons(&mut |compare| compare.sides().for_each(|side| side.visit(&mut look)));
 }

@@ -281,23 +281,11 @@ impl Make<'_> {
 
     /// Moves and doubles every literal of an expression. `notice` says what would tell the change.
     fn literals(&mut self, expression: &Expression, notice: &mut dyn FnMut(&Change) -> String) {
-        match &expression.kind {
-            ExpressionKind::Literal(_) => self.literal(expression.span, notice),
-            ExpressionKind::Times(times) => {
-                self.literal(times.0.span, notice);
-                self.literals(&times.1, notice);
-            }
-            ExpressionKind::Binary(_, left, right) => {
-                self.literals(left, notice);
-                self.literals(right, notice);
-            }
-            ExpressionKind::Negate(inner) | ExpressionKind::Group(inner) => self.literals(inner, notice),
-            ExpressionKind::Name(_)
-            | ExpressionKind::Call(_)
-            | ExpressionKind::Baseline
-            | ExpressionKind::PreviousStage
-            | ExpressionKind::Wrong => {}
-        }
+        expression.visit(&mut |part| match &part.kind {
+            ExpressionKind::Literal(_) => self.literal(part.span, notice),
+            ExpressionKind::Times(times) => self.literal(times.0.span, notice),
+            _ => {}
+        });
     }
 
     fn literal(&mut self, span: SourceSpan, notice: &mut dyn FnMut(&Change) -> String) {

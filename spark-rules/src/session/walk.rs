@@ -3,7 +3,7 @@
 use spark_core::{Quantity, SourceSpan as Span};
 
 use crate::ast::{
-    Against, Compare, Condition, ConditionKind, Expression, ExpressionKind, File, Item, Name, PlanClause,
+    Compare, Condition, ConditionKind, Expression, ExpressionKind, File, Item, Name, PlanClause,
     SignalClause, Step, StepKind, TestClause, Text, TriggerClause,
 };
 
@@ -67,14 +67,11 @@ pub(super) fn walk<'t>(tree: &'t File, see: &mut dyn FnMut(Met<'t>)) {
                 }
                 for clause in &trigger.clauses {
                     see(Met::Clause(clause.span));
-                    match &clause.kind {
-                        TriggerClause::Level(_, inner)
-                        | TriggerClause::Clear(inner)
-                        | TriggerClause::Given(inner) => condition(inner, see),
-                        TriggerClause::Unless(names) => {
-                            names.iter().for_each(|name| used(Means::Trigger, name, see));
-                        }
-                        TriggerClause::Unknown(_) | TriggerClause::Runbook(_) | TriggerClause::Owner(_) => {}
+                    if let Some(inner) = clause.kind.condition() {
+                        condition(inner, see);
+                    }
+                    if let TriggerClause::Unless(names) = &clause.kind {
+                        names.iter().for_each(|name| used(Means::Trigger, name, see));
                     }
                 }
             }
@@ -148,32 +145,13 @@ fn condition<'t>(tree: &'t Condition, see: &mut dyn FnMut(Met<'t>)) {
     see(Met::Condition(tree.span));
     match &tree.kind {
         ConditionKind::Compare(compare) => comparison(compare, see),
-        ConditionKind::All(parts) | ConditionKind::Any(parts) => {
-            parts.iter().for_each(|part| condition(part, see));
-        }
-        ConditionKind::Not(inner) | ConditionKind::Group(inner) | ConditionKind::Held(inner, _) => {
-            condition(inner, see);
-        }
-        ConditionKind::Sequence(first, then, _) => {
-            condition(first, see);
-            condition(then, see);
-        }
         ConditionKind::Bare(value) => expression(value, false, see),
-        ConditionKind::EveryExpectation => {}
+        _ => tree.parts().for_each(|part| condition(part, see)),
     }
 }
 
 fn comparison<'t>(compare: &'t Compare, see: &mut dyn FnMut(Met<'t>)) {
-    if let Some(left) = &compare.left {
-        expression(left, true, see);
-    }
-    match &compare.test {
-        Against::Is(_, right) => expression(right, true, see),
-        Against::Between(low, high) => {
-            expression(low, true, see);
-            expression(high, true, see);
-        }
-    }
+    compare.sides().for_each(|side| expression(side, true, see));
 }
 
 /// `whole`: whether the value is a whole side of a comparison.
@@ -186,16 +164,11 @@ fn expression<'t>(tree: &'t Expression, whole: bool, see: &mut dyn FnMut(Met<'t>
             see(Met::Function(&call.function));
             call.of.iter().for_each(|name| used(Means::Signal, name, see));
         }
-        ExpressionKind::Binary(_, left, right) => {
-            expression(left, false, see);
-            expression(right, false, see);
-        }
         ExpressionKind::Times(times) => {
             see(Met::Value(times.0.value, times.0.span));
             expression(&times.1, false, see);
         }
-        ExpressionKind::Negate(inner) => expression(inner, false, see),
         ExpressionKind::Group(inner) => expression(inner, whole, see),
-        ExpressionKind::Baseline | ExpressionKind::PreviousStage | ExpressionKind::Wrong => {}
+        _ => tree.parts().for_each(|part| expression(part, false, see)),
     }
 }

@@ -5,7 +5,7 @@ use spark_core::{Policy, Quantity, SourceSpan as Span, TriggerId};
 
 use super::Target;
 use crate::ast::{
-    Against, Compare, Condition, ConditionKind, Expression, ExpressionKind, Item, SignalClause, TriggerClause,
+    Compare, Condition, ConditionKind, Expression, ExpressionKind, Item, SignalClause, TriggerClause,
 };
 use crate::files::Files;
 use crate::parser;
@@ -147,38 +147,23 @@ fn numbered(files: &Files, clause: &str, target: Target, found: Vec<Found>) -> V
 }
 
 fn of_condition(condition: &Condition, found: &mut Vec<Found>) {
-    match &condition.kind {
-        ConditionKind::Compare(compare) => of_comparison(compare, found),
-        ConditionKind::All(parts) | ConditionKind::Any(parts) => {
-            parts.iter().for_each(|part| of_condition(part, found));
-        }
-        ConditionKind::Not(inner) | ConditionKind::Group(inner) => of_condition(inner, found),
-        ConditionKind::Held(inner, length) => {
-            of_condition(inner, found);
-            let mut reads = Vec::new();
-            read_by(inner, &mut reads);
-            found.push(Found { span: length.span, is_for: true, reads });
-        }
-        ConditionKind::Sequence(first, then, _) => {
-            of_condition(first, found);
-            of_condition(then, found);
-        }
-        ConditionKind::EveryExpectation | ConditionKind::Bare(_) => {}
+    if let ConditionKind::Compare(compare) = &condition.kind {
+        of_comparison(compare, found);
+    }
+    condition.parts().for_each(|part| of_condition(part, found));
+    if let ConditionKind::Held(inner, length) = &condition.kind {
+        let mut reads = Vec::new();
+        inner.comparisons(&mut |compare| read_by(compare, &mut reads));
+        found.push(Found { span: length.span, is_for: true, reads });
     }
 }
 
 /// The literals that the measured side is compared with: those of the right side, of the left where the right has none.
 fn of_comparison(compare: &Compare, found: &mut Vec<Found>) {
     let mut reads = Vec::new();
-    read_by_comparison(compare, &mut reads);
+    read_by(compare, &mut reads);
     let mut spans = Vec::new();
-    match &compare.test {
-        Against::Is(_, right) => literals(right, &mut spans),
-        Against::Between(low, high) => {
-            literals(low, &mut spans);
-            literals(high, &mut spans);
-        }
-    }
+    compare.limits().for_each(|limit| literals(limit, &mut spans));
     if let (true, Some(left)) = (spans.is_empty(), &compare.left) {
         literals(left, &mut spans);
     }
@@ -188,69 +173,24 @@ fn of_comparison(compare: &Compare, found: &mut Vec<Found>) {
 fn literals(expression: &Expression, spans: &mut Vec<Span>) {
     match &expression.kind {
         ExpressionKind::Literal(_) => spans.push(expression.span),
+        // `-5` is one value
         ExpressionKind::Negate(inner) if matches!(inner.kind, ExpressionKind::Literal(_)) => {
             spans.push(expression.span);
         }
-        ExpressionKind::Negate(inner) | ExpressionKind::Group(inner) => literals(inner, spans),
-        ExpressionKind::Binary(_, left, right) => {
-            literals(left, spans);
-            literals(right, spans);
+        ExpressionKind::Times(times) => {
+            spans.push(times.0.span);
+            literals(&times.1, spans);
         }
-        ExpressionKind::Times(parts) => {
-            spans.push(parts.0.span);
-            literals(&parts.1, spans);
-        }
-        ExpressionKind::Name(_)
-        | ExpressionKind::Call(_)
-        | ExpressionKind::Baseline
-        | ExpressionKind::PreviousStage
-        | ExpressionKind::Wrong => {}
+        _ => expression.parts().for_each(|part| literals(part, spans)),
     }
 }
 
-fn read_by(condition: &Condition, names: &mut Vec<String>) {
-    match &condition.kind {
-        ConditionKind::Compare(compare) => read_by_comparison(compare, names),
-        ConditionKind::All(parts) | ConditionKind::Any(parts) => {
-            parts.iter().for_each(|part| read_by(part, names));
-        }
-        ConditionKind::Not(inner) | ConditionKind::Group(inner) | ConditionKind::Held(inner, _) => {
-            read_by(inner, names);
-        }
-        ConditionKind::Sequence(first, then, _) => {
-            read_by(first, names);
-            read_by(then, names);
-        }
-        ConditionKind::EveryExpectation | ConditionKind::Bare(_) => {}
-    }
-}
-
-fn read_by_comparison(compare: &Compare, names: &mut Vec<String>) {
-    let right = match &compare.test {
-        Against::Is(_, right) => vec![right],
-        Against::Between(low, high) => vec![low, high],
-    };
-    compare.left.iter().chain(right).for_each(|side| read_by_expression(side, names));
-}
-
-fn read_by_expression(expression: &Expression, names: &mut Vec<String>) {
-    let mut add = |name: &String| {
-        if !names.contains(name) {
-            names.push(name.clone());
+/// Adds the signals that a comparison reads, each once.
+fn read_by(compare: &Compare, names: &mut Vec<String>) {
+    let mut add = |name: &str, _: Span| {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
         }
     };
-    match &expression.kind {
-        ExpressionKind::Name(name) => add(name),
-        ExpressionKind::Call(call) => call.of.iter().for_each(|name| add(&name.text)),
-        ExpressionKind::Binary(_, left, right) => {
-            read_by_expression(left, names);
-            read_by_expression(right, names);
-        }
-        ExpressionKind::Times(parts) => read_by_expression(&parts.1, names),
-        ExpressionKind::Negate(inner) | ExpressionKind::Group(inner) => read_by_expression(inner, names),
-        ExpressionKind::Literal(_)
-        | ExpressionKind::Baseline
-        | ExpressionKind::PreviousStage
-        | ExpressionKind::Wrong => {}
-    }
+    compare.sides().for_each(|side| side.signals(&mut add));
 }

@@ -19,10 +19,7 @@ fn bare(expression: &Expression) -> &Expression {
 fn reference(expression: &Expression) -> bool {
     match &expression.kind {
         ExpressionKind::Baseline | ExpressionKind::PreviousStage => true,
-        ExpressionKind::Group(inner) | ExpressionKind::Negate(inner) => reference(inner),
-        ExpressionKind::Times(times) => reference(&times.1),
-        ExpressionKind::Binary(_, left, right) => reference(left) || reference(right),
-        _ => false,
+        _ => expression.parts().any(reference),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Nothing here is checked: names may be unknown and units wrong. The formatter and the linter read this tree; the
 //! policy is made from it by `check`.
 
+mod walk;
+
 use spark_core::metrics::MetricsNode;
 use spark_core::{Operator, Quantity, Relation, Severity, SourceSpan as Span, TimeSpan};
 
