@@ -75,7 +75,7 @@ impl Loaded {
     /// ```
     /// let text = "edition 2026
     /// signal errors { is ratio  from push }
-    /// # allow W0302 until 2027-03-01 because the metric is in per mille until the next release
+    /// ## allow W0302 until 2027-03-01 because the metric is in per mille until the next release
     /// trigger t { hold when errors > 150% }
     /// ";
     /// let load = || spark_rules::load("r.rules", text, &mut |_| Err("no other file".to_owned())).unwrap();

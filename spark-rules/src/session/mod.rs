@@ -7,9 +7,11 @@
 //! ```
 //! use spark_rules::session::Session;
 //! let mut session = Session::new();
-//! session.open("a.rules", "edition 2026\nsignal p95 { is duration from push }\nrollback when p95 > 5%\n");
+//! let text = "edition 2026\nsignal p95 { is duration from push }\nrollback when p95 > 5%\n";
+//! session.open("a.rules", text);
 //! assert_eq!(session.diagnostics("a.rules")[0].code.id, "E0203");
-//! session.edit("a.rules", 69..71, "400ms");
+//! let wrong = text.find("5%").unwrap();
+//! session.edit("a.rules", wrong..wrong + 2, "400ms");
 //! assert!(session.diagnostics("a.rules").is_empty());
 //! ```
 
