@@ -23,9 +23,12 @@ pub struct LiveSource {
     ceilings: Option<Ceilings>,
 }
 
+/// What is called with the ceilings that are known.
+type Tell = Box<dyn FnMut(&[Ceiling]) + Send>;
+
 /// Who is told how high quantiles can read.
 struct Ceilings {
-    tell: Box<dyn FnMut(&[Ceiling]) + Send>,
+    tell: Tell,
     told: usize,
 }
 

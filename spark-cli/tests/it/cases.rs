@@ -91,6 +91,13 @@ fn bad_input() {
     check("bad-input");
 }
 
+/// A threshold beyond the buckets that the data has is told of once, beside a result that is the same without it; one
+/// that can be passed is not.
+#[test]
+fn buckets() {
+    check("buckets");
+}
+
 /// Files are laid out, or named where they would be; one with mistakes is told of and left alone, the others are not held up.
 #[test]
 fn fmt() {

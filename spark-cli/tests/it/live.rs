@@ -21,7 +21,19 @@ plan canary {
 }
 ";
 
-/// A service whose `/metrics` says a latency that can be changed.
+/// Rules that ask beyond that histogram's buckets, and never hold anything.
+pub(crate) const BEYOND: &str = "edition 2026
+evaluate every 1s
+signal p95 { is duration  from metrics p95(answer_seconds) over 5s  stale after 5s }
+trigger slow { warn when p95 > 600ms }
+plan canary { stage 100% for 1s }
+";
+
+/// What is told of it.
+pub(crate) const TOLD: &str = "warning: `p95 > 600ms` (beyond.rules:4:26) can never hold: the highest finite bucket of \
+    `answer_seconds` ends at 500ms, and a quantile never reads above it; add a bucket above 600ms\n";
+
+/// A service whose `/metrics` says a latency that can be changed, and a histogram that ends at 0.5 s.
 pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) millis: Arc<AtomicU64>,
@@ -34,14 +46,20 @@ impl Service {
         let millis = Arc::new(AtomicU64::new(120));
         let shown = Arc::clone(&millis);
         std::thread::spawn(move || {
+            let mut asked = 0_u64;
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
                 // the request's head ends with an empty line
                 while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+                asked += 1;
+                let (latency, half) = (shown.load(Ordering::SeqCst) as f64 / 1000.0, asked * 2);
+                // half of the answers take longer than any bucket says
                 let body = format!(
-                    "# TYPE latency_seconds gauge\nlatency_seconds {}\n",
-                    shown.load(Ordering::SeqCst) as f64 / 1000.0
+                    "# TYPE latency_seconds gauge\nlatency_seconds {latency}\n\
+                     # TYPE answer_seconds histogram\nanswer_seconds_bucket{{le=\"0.1\"}} {asked}\n\
+                     answer_seconds_bucket{{le=\"0.5\"}} {half}\nanswer_seconds_bucket{{le=\"+Inf\"}} {}\n",
+                    asked * 4
                 );
                 let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";
                 // a client that went away is no matter of the service
@@ -97,6 +115,33 @@ fn completes() {
     let again = run(dir.path(), RUN);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("a release's evidence is written once"));
+}
+
+/// A scrape of histograms tells once of a threshold beyond their buckets, in a decision and over a run.
+#[test]
+fn beyond_the_buckets() {
+    let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
+    prepare(dir.path(), &service, TOUCH);
+    let rules = BEYOND.replace("every 1s", "every 200ms").replace("5s", "1s");
+    fs::write(dir.path().join("beyond.rules"), rules).unwrap();
+    let decide = format!("spark decide beyond.rules --scrape {} --format json", service.url);
+    for (line, code) in [(decide.as_str(), 10), ("spark run beyond.rules --config run.toml --release 1", 0)] {
+        for (line, times) in
+            [(line.to_owned(), 1), (format!("{line}.1 --quiet").replace("json.1", "json"), 0)]
+        {
+            let output = run(dir.path(), &line);
+            let told = text(&output.stderr);
+            assert_eq!(
+                (output.status.code(), told.matches(TOLD).count()),
+                (Some(code), times),
+                "{line}\n{told}"
+            );
+        }
+    }
+    // a histogram that is not there has no buckets
+    fs::write(dir.path().join("none.rules"), BEYOND.replace("answer_seconds", "none_seconds")).unwrap();
+    let decide = format!("spark decide none.rules --scrape {0} --baseline {0}", service.url);
+    assert_eq!(text(&run(dir.path(), &decide).stderr), "");
 }
 
 /// A release that turns bad in its second stage is taken back by one command, and exits 11.

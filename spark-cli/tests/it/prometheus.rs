@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::cases::{printed, run, text};
-use crate::live::Service;
+use crate::live::{BEYOND, Service, TOLD};
 
 const RULES: &str = "edition 2026
 evaluate every 1s
@@ -112,6 +112,16 @@ fn real_prometheus() {
     let first: serde_json::Value = serde_json::from_str(replayed.lines().next().unwrap()).unwrap();
     assert_eq!(first["state"], "rollback", "{replayed}");
     assert!(first["since"].as_str().unwrap() < first["at"].as_str().unwrap(), "{replayed}");
+
+    // what its index knows of buckets is told of once
+    fs::write(dir.path().join("beyond.rules"), BEYOND).unwrap();
+    let decide = format!("decide beyond.rules --prometheus {}", server.url);
+    let (replay, walk) =
+        (format!("replay beyond.rules {range}"), "run beyond.rules --release 2 --config run.toml");
+    for line in [decide.as_str(), &replay, walk] {
+        let told = text(&run(dir.path(), &format!("spark {line}")).stderr);
+        assert_eq!(told.matches(TOLD).count(), 1, "{line}\n{told}");
+    }
 
     let url = server.url.clone();
     drop(server);
