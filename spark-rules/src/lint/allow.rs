@@ -66,30 +66,35 @@ impl Allows {
     pub(crate) fn silence(self, found: &mut [&mut Vec<Diagnostic>], now: Timestamp, complete: bool) {
         let mut told = Vec::new();
         for Allow { codes, day, ends, cover, span } in self.0 {
-            let names = codes.iter().map(|code| format!("`{}`", code.id)).collect::<Vec<_>>().join(", ");
             if now >= ends {
-                let message = format!("this allow held until {day}: {names} is told again");
+                let message = format!("this allow held until {day}: {} is told again", named(&codes));
                 told.push(
                     *Diagnostic::warning(codes::W0322, span, message)
                         .help("mend what it allows, or say until when it is allowed now"),
                 );
                 continue;
             }
-            let mut silenced: usize = 0;
+            let mut idle = codes.clone();
             for diagnostics in &mut *found {
                 diagnostics.retain(|diagnostic| {
                     let place = diagnostic.span;
                     let covered = place.file == cover.file
                         && (cover.start..cover.end.max(cover.start.saturating_add(1))).contains(&place.start)
                         && codes.contains(&diagnostic.code);
-                    silenced = silenced.saturating_add(covered.into());
+                    idle.retain(|code| !covered || *code != diagnostic.code);
                     !covered
                 });
             }
-            if silenced == 0 && complete {
-                let message = format!("this allow silences nothing: there is no {names} where it stands");
-                told.push(*Diagnostic::warning(codes::W0323, span, message).help(
-                    "take it away; it covers its line, or what begins on the line below it, or on top of a file all of it",
+            if !idle.is_empty() && complete {
+                let (names, whole) = (named(&idle), idle.len() == codes.len());
+                let (what, help) = match whole {
+                    true => (format!("nothing: there is no {names} where it stands"), "take it away"),
+                    false => (format!("no {names}: there is none where it stands"), "take that code away"),
+                };
+                told.push(*Diagnostic::warning(codes::W0323, span, format!("this allow silences {what}")).help(
+                    format!(
+                        "{help}; it covers its line, or what begins on the line below it, or on top of a file all of it"
+                    ),
                 ));
             }
         }
@@ -98,6 +103,10 @@ impl Allows {
             diagnostics.sort_by_key(|d| (d.span.file, d.span.start, d.span.end, d.code));
         }
     }
+}
+
+fn named(codes: &[Code]) -> String {
+    codes.iter().map(|code| format!("`{}`", code.id)).collect::<Vec<_>>().join(", ")
 }
 
 /// What follows `allow` in a comment that is one; prose that begins with that word is none.
