@@ -91,6 +91,23 @@ fn bad_input() {
     check("bad-input");
 }
 
+/// An allow holds to the end of its day, by the system's clock, and then is told of itself.
+#[test]
+fn allows() {
+    let dir = tempfile::tempdir().unwrap();
+    for (day, code, told) in [("2100-01-01", 0, 0), ("2025-12-31", 12, 2)] {
+        let rules = format!(
+            "edition 2026\nsignal errors {{ is ratio  from push }}\n# allow W0302 until {day} because it is per mille\n\
+             trigger t {{ hold when errors > 150% }}\n"
+        );
+        fs::write(dir.path().join("r.rules"), rules).unwrap();
+        let json = printed(dir.path(), "spark check r.rules --deny-warnings --format json", code);
+        assert_eq!(json.matches("\"code\":\"W03").count(), told, "{json}");
+        let replayed = run(dir.path(), "spark replay r.rules --samples none.csv");
+        assert_eq!(text(&replayed.stderr).contains("has 2 warnings"), told > 0, "{}", text(&replayed.stderr));
+    }
+}
+
 /// A threshold beyond the buckets that the data has is told of once, beside a result that is the same without it; one
 /// that can be passed is not.
 #[test]

@@ -91,8 +91,8 @@ impl Ceilings {
 
     /// Takes a series of the canary in; its labels are without the track's.
     pub(super) fn see_series(&mut self, metric: &str, labels: &Labels) {
+        let Some(Bound::At(bound)) = labels.get("le").and_then(|le| Bound::parse(le)) else { return };
         for watched in self.watched.iter_mut().filter(|watched| watched.buckets == metric) {
-            let Some(Bound::At(bound)) = labels.get("le").and_then(|le| Bound::parse(le)) else { continue };
             // matching costs more, and most points are of bounds that are known
             if watched.top.is_none_or(|top| top < bound)
                 && watched.patterns.matches(&watched.histogram, labels)
@@ -365,7 +365,7 @@ mod tests {
                 let (_, one) =
                     point(&format!("le={le} pod={}", if first { "a" } else { "b" }), Track::Canary);
                 let counts = growth.iter().scan(0_i64, |count, more| {
-                    *count += more;
+                    *count = count.saturating_add(*more);
                     Some(*count)
                 });
                 points.extend((0..).step_by(15).zip(counts).map(|(second, count)| MetricPoint {
