@@ -26,9 +26,15 @@ pub(crate) fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             found.push(path.clone());
         }
     }
+    // once each, however it is spelled or linked to: a test that ran twice would count twice
     let mut seen = BTreeSet::new();
-    found.retain(|path| seen.insert(path.clone()));
+    found.retain(|path| seen.insert(whole(path)));
     Ok(found)
+}
+
+/// A file's one path; as it stands where there is none.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
@@ -61,7 +67,6 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Fa
 /// A file of a directory that another one uses is a part of that one: alone it may lack what that declares. Files that
 /// use each other in a circle are no parts.
 pub(crate) fn stand_alone(read: &[(&Path, &Files)], named: &[PathBuf]) -> Vec<bool> {
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let uses: Vec<(PathBuf, BTreeSet<PathBuf>)> = read
         .iter()
         .map(|(path, files)| {
@@ -72,6 +77,6 @@ pub(crate) fn stand_alone(read: &[(&Path, &Files)], named: &[PathBuf]) -> Vec<bo
     let is_part = |path: &PathBuf, used: &BTreeSet<PathBuf>| {
         uses.iter().any(|(other, theirs)| theirs.contains(path) && !used.contains(other) && other != path)
     };
-    let parts = uses.iter().map(|(path, used)| is_part(path, used));
-    read.iter().zip(parts).map(|((path, _), part)| !part || named.iter().any(|named| named == path)).collect()
+    let named: BTreeSet<PathBuf> = named.iter().map(|path| whole(path)).collect();
+    uses.iter().map(|(path, used)| named.contains(path) || !is_part(path, used)).collect()
 }

@@ -44,6 +44,23 @@ fn told(dir: &Path, line: &str) -> String {
     format!("$ {line}\n{both}exit {}\n\n", output.status.code().unwrap())
 }
 
+/// A file counts once, however it is spelled; one that is named stands for itself, even where another uses it.
+#[test]
+fn a_file_counts_once() {
+    let top = "edition 2026\nuse \"sub/base.rules\"\n";
+    let dir = folder(&[("one.rules", RULES), ("all/top.rules", top), ("all/sub/base.rules", RULES)]);
+    std::os::unix::fs::symlink("one.rules", dir.path().join("link.rules")).unwrap();
+    for (line, tests) in [
+        ("spark test one.rules one.rules ./one.rules all/../one.rules link.rules", "1 test passed"),
+        ("spark test . ./one.rules", "2 tests passed"),
+        ("spark test all", "1 test passed"),
+        ("spark test all ./all/sub/base.rules", "2 tests passed"),
+    ] {
+        let told = told(dir.path(), line);
+        assert!(told.contains(&format!("\n{tests}  (")), "{tests}: {told}");
+    }
+}
+
 /// What passes is short; what fails says where, what was, and when it came instead; a mutant that lives is a diff.
 #[test]
 fn results() {
