@@ -2,7 +2,6 @@
 //! state of each trigger is the engine's, and its alerts fire where the engine shows their level.
 
 use std::fmt::Write as _;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +10,9 @@ use spark_core::{Engine, Reading, Sample, SignalId, State, TimeSpan, Timestamp, 
 use spark_rules::Loaded;
 use spark_rules::export::{ExportOptions, prometheus};
 
+use crate::chance::Chance;
+use crate::promtool::passes;
+
 /// Random rule sets in an ordinary run: some seconds. `SPARK_EXPORT_SEEDS=1000` asks for a thousand.
 const SEEDS: u64 = 40;
 const INSTANTS: u32 = 56;
@@ -18,27 +20,6 @@ const EVERY_SECONDS: u32 = 15;
 const SIGNALS: [&str; 3] = ["a", "b", "c"];
 /// Binary floats hold these exactly, and so do their means.
 const VALUES: [&str; 6] = ["0.5", "1", "1.5", "2", "2.5", "3"];
-
-/// Splitmix64: the same cases on every machine.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
-}
 
 fn comparison(chance: &mut Chance) -> String {
     let signal = chance.one_of(&SIGNALS);
@@ -238,19 +219,6 @@ fn promtool_test(seed: u64, loaded: &Loaded, series: &AllSeries, shown: &Shown) 
     test + &expressions
 }
 
-fn promtool(folder: &std::path::Path, files: &[String]) {
-    let output = Command::new("promtool")
-        .args(["test", "rules"])
-        .args(files)
-        .current_dir(folder)
-        .output()
-        .unwrap_or_else(|error| panic!("promtool: {error}; install it: apt-get install prometheus"));
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    let told = said.lines().filter(|line| !line.contains("SUCCESS")).take(60).collect::<Vec<_>>().join("\n");
-    assert!(output.status.success(), "{told}");
-}
-
 /// On random rules with hysteresis, freshness, `for`, sequences, `given`, `unless`, windows and baselines, and on random
 /// samples with gaps, single samples and NaN, the state of each trigger, the alerts that fire and the decision are those of the
 /// engine at every instant.
@@ -288,7 +256,7 @@ fn exported_rules_show_what_the_engine_shows() {
         return;
     }
     for some in files.chunks(50) {
-        promtool(folder.path(), some);
+        passes(folder.path(), some);
     }
     println!("{seeds} rule sets in {:.1?}; states {seen:?}", started.elapsed());
 }

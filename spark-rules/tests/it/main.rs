@@ -10,6 +10,7 @@
 
 mod buckets;
 mod cases;
+mod chance;
 mod explain;
 mod export;
 mod format;

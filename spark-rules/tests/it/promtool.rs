@@ -1,12 +1,16 @@
 //! Spark beside the real promtool (Debian's `prometheus`, 2.42): where no evidence is missing, a trigger is a
 //! Prometheus alerting rule, instant for instant.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use spark_core::{Engine, Reading, Sample, SignalId, State, TimeSpan, Timestamp, Track};
+
+use crate::chance::Chance;
 
 const SEEDS: u64 = 1_000;
 /// Rule files that one promtool process checks: it holds all of them in memory.
@@ -17,25 +21,18 @@ const SIGNALS: [&str; 3] = ["a", "b", "c"];
 /// Thresholds are taken from the values themselves, so that most comparisons meet their boundary.
 const VALUES: [&str; 6] = ["0.1", "0.2", "0.3", "1", "1.5", "2"];
 
-/// Splitmix64: the same cases on every machine.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
+/// Holds tests of rules to pass in promtool.
+pub(crate) fn passes(folder: &Path, tests: impl IntoIterator<Item = impl AsRef<OsStr>>) {
+    let output = Command::new("promtool")
+        .args(["test", "rules"])
+        .args(tests)
+        .current_dir(folder)
+        .output()
+        .unwrap_or_else(|error| panic!("promtool: {error}; install it: apt-get install prometheus"));
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let told = said.lines().filter(|line| !line.contains("SUCCESS")).take(60).collect::<Vec<_>>().join("\n");
+    assert!(output.status.success(), "{told}");
 }
 
 /// A condition in Spark's words, and as PromQL that is 1 or 0.
@@ -211,18 +208,6 @@ fn levels_are_alerts() {
     );
     for first in (0..SEEDS).step_by(usize::try_from(SEEDS_A_PROCESS).unwrap()) {
         let files = (first..first + SEEDS_A_PROCESS).map(|seed| format!("test_{seed}.yml"));
-        let output = Command::new("promtool")
-            .args(["test", "rules"])
-            .args(files)
-            .current_dir(folder.path())
-            .output()
-            .unwrap_or_else(|error| panic!("promtool: {error}; install it: apt-get install prometheus"));
-        let said =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{}",
-            said.lines().filter(|l| !l.contains("SUCCESS")).take(60).collect::<Vec<_>>().join("\n")
-        );
+        passes(folder.path(), files);
     }
 }
