@@ -77,6 +77,32 @@ pub enum RangeFunction {
     MaxOverTime,
 }
 
+impl RangeFunction {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Rate,
+        Self::Increase,
+        Self::Delta,
+        Self::Slope,
+        Self::AvgOverTime,
+        Self::MinOverTime,
+        Self::MaxOverTime,
+    ];
+
+    /// How rules write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Increase => "increase",
+            Self::Delta => "delta",
+            Self::Slope => "slope",
+            Self::AvgOverTime => "avg_over_time",
+            Self::MinOverTime => "min_over_time",
+            Self::MaxOverTime => "max_over_time",
+        }
+    }
+}
+
 /// An aggregation over series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aggregation {
@@ -102,6 +128,22 @@ pub enum AggregateFunction {
     Max,
     /// How many series.
     Count,
+}
+
+impl AggregateFunction {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Sum, Self::Avg, Self::Min, Self::Max, Self::Count];
+
+    /// How rules write it, and PromQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+        }
+    }
 }
 
 /// Which series: a metric's name and what its labels must be.

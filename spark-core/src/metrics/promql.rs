@@ -117,7 +117,7 @@ impl Query<'_> {
                 let of = self.node(&aggregation.of, true);
                 let by: Vec<_> = aggregation.by.iter().map(|label| label_text(label)).collect();
                 let by = if by.is_empty() { String::new() } else { format!(" by ({})", by.join(", ")) };
-                format!("{}{by}({of})", aggregate_name(aggregation.function))
+                format!("{}{by}({of})", aggregation.function.as_str())
             }
             MetricsNode::Arithmetic { operator, left, right } => {
                 let (left, right) = (self.node(left, grouped), self.node(right, grouped));
@@ -188,25 +188,11 @@ pub(super) fn selector_text<'m>(metric: &str, matchers: impl Iterator<Item = &'m
     if parts.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", parts.join(",")) }
 }
 
+/// How PromQL writes it.
 const fn range_name(function: RangeFunction) -> &'static str {
     match function {
-        RangeFunction::Rate => "rate",
-        RangeFunction::Increase => "increase",
-        RangeFunction::Delta => "delta",
         RangeFunction::Slope => "deriv",
-        RangeFunction::AvgOverTime => "avg_over_time",
-        RangeFunction::MinOverTime => "min_over_time",
-        RangeFunction::MaxOverTime => "max_over_time",
-    }
-}
-
-const fn aggregate_name(function: AggregateFunction) -> &'static str {
-    match function {
-        AggregateFunction::Sum => "sum",
-        AggregateFunction::Avg => "avg",
-        AggregateFunction::Min => "min",
-        AggregateFunction::Max => "max",
-        AggregateFunction::Count => "count",
+        same => same.as_str(),
     }
 }
 

@@ -23,15 +23,21 @@ use spark_core::{PerTime, PolicyParts, SourceSpan as Span, TimeSpan, Unit};
 use crate::ast;
 use crate::files::Files;
 use crate::lint;
+use crate::suggest::joined;
 use crate::test::TestCase;
 pub(crate) use alone::{Declared, Surroundings};
 pub(crate) use names::line_name;
 pub(crate) use problems::Problems;
 pub(crate) use texts::Texts;
 
+/// What a signal may be.
+pub(crate) const TYPES: &[&str] =
+    &["duration", "ratio", "count", "counter", "rate", "bytes", "money", "number"];
+
 /// The types, for messages.
-pub(crate) const TYPES_HELP: &str =
-    "types are `duration`, `ratio`, `count`, `counter`, `rate`, `bytes`, `money` and `number`";
+pub(crate) fn types_help() -> String {
+    format!("types are {}", joined(TYPES.iter().copied(), " and "))
+}
 
 /// Files checked: the parts of a policy, and the tests.
 #[derive(Debug)]

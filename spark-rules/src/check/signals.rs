@@ -7,14 +7,12 @@ use spark_core::{
 };
 
 use super::units::Type;
-use super::{Checker, SignalInfo, TYPES_HELP};
+use super::{Checker, SignalInfo, TYPES, types_help};
 use crate::ast::{self, Clause, Name, SignalClause, SourceUnit};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::parser::alias;
 use crate::suggest::nearest;
-
-const TYPES: &[&str] = &["duration", "ratio", "count", "counter", "rate", "bytes", "money", "number"];
 
 /// Words from elsewhere for the types.
 const FOREIGN_TYPES: &[(&str, &str)] = &[
@@ -124,7 +122,8 @@ impl Checker<'_> {
                 signal.name.span,
                 format!("signal `{name}` does not say what it is"),
             );
-            self.problems.tell(problem.help(format!("write `is duration` or another type: {TYPES_HELP}")));
+            self.problems
+                .tell(problem.help(format!("write `is duration` or another type: {}", types_help())));
         }
         if from {
             let problem = Diagnostic::error(
@@ -170,7 +169,7 @@ impl Checker<'_> {
         let problem = Diagnostic::error(codes::E0201, name.span, format!("`{}` is no type", name.text));
         self.problems.tell(match (near.as_slice(), foreign) {
             (_, Some(own)) => problem
-                .help(format!("did you mean `{own}`? {TYPES_HELP}"))
+                .help(format!("did you mean `{own}`? {}", types_help()))
                 .maybe(vec![Edit::replace(name.span, own)]),
             ([only], None) => {
                 problem.help(format!("did you mean `{only}`?")).maybe(vec![Edit::replace(name.span, *only)])
@@ -180,7 +179,7 @@ impl Checker<'_> {
                     "a quantile is what it measures: `is duration  from metrics p95(http_seconds) over 1m`",
                 )
             }
-            _ => problem.help(TYPES_HELP),
+            _ => problem.help(types_help()),
         });
         None
     }

@@ -81,7 +81,19 @@ pub(super) fn function(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parser::RESERVED;
+    use crate::check;
+    use crate::parser::{RESERVED, WINDOW_FUNCTIONS};
+
+    /// Every type and every function of a window has its words.
+    #[test]
+    fn every_type_and_function_is_told() {
+        for word in check::TYPES {
+            assert!(TYPES.iter().any(|(own, _)| own == word), "{word}");
+        }
+        for word in WINDOW_FUNCTIONS {
+            assert!(FUNCTIONS.iter().any(|(own, _)| own == word) || *word == "p95", "{word}");
+        }
+    }
 
     /// Every word that the parser knows stands in the manual: a word that is added there is added here.
     #[test]

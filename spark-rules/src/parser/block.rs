@@ -260,7 +260,7 @@ impl Parser<'_> {
         if self.foreign_clause(what) {
             return;
         }
-        let types = crate::check::TYPES_HELP.contains(&format!("`{word}`"));
+        let types = crate::check::TYPES.contains(&word);
         if what == "a signal" && types {
             let problem =
                 Diagnostic::error(codes::E0104, span, format!("expected `is` before the type `{word}`"));

@@ -9,8 +9,8 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::suggest::{listed, nearest};
 
-/// The functions of windows, quantiles aside.
-const FUNCTIONS: &[&str] = &[
+/// The functions of windows, a quantile for all.
+pub(crate) const WINDOW_FUNCTIONS: &[&str] = &[
     "avg",
     "min",
     "max",
@@ -156,13 +156,13 @@ impl Parser<'_> {
     }
 
     fn unknown_function(&mut self, function: &Name) -> Parse<Expression> {
-        let near = nearest(&function.text, FUNCTIONS.iter().copied());
+        let near = nearest(&function.text, WINDOW_FUNCTIONS.iter().copied());
         let problem = Diagnostic::error(
             codes::E0201,
             function.span,
             format!("no function is called `{}`", function.text),
         );
-        let all = format!("functions of a window are {}", listed(FUNCTIONS.iter().copied()));
+        let all = format!("functions of a window are {}", listed(WINDOW_FUNCTIONS.iter().copied()));
         if let Some(help) = super::worded::promql(&function.text) {
             return self.refuse(problem.help(help));
         }

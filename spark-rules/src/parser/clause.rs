@@ -35,7 +35,7 @@ impl Parser<'_> {
                 }
                 let token = self.peek();
                 let inner = self.peek_text().trim_matches('"');
-                if token.kind == Kind::Quoted && crate::check::TYPES_HELP.contains(&format!("`{inner}`")) {
+                if token.kind == Kind::Quoted && crate::check::TYPES.contains(&inner) {
                     let span = self.span_of(token);
                     self.bump();
                     self.tell(
@@ -51,7 +51,7 @@ impl Parser<'_> {
                 }
                 if token.kind != Kind::Word {
                     let problem = self.unexpected("a type, such as `duration`");
-                    return self.refuse(problem.help(crate::check::TYPES_HELP));
+                    return self.refuse(problem.help(crate::check::types_help()));
                 }
                 self.bump();
                 let text = self.text_of(token).to_owned();

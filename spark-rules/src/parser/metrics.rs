@@ -13,26 +13,6 @@ use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::TREE_MAX;
 use crate::suggest::{listed, nearest};
 
-/// Functions of a series' samples in the window.
-const RANGED: &[(&str, RangeFunction)] = &[
-    ("rate", RangeFunction::Rate),
-    ("increase", RangeFunction::Increase),
-    ("delta", RangeFunction::Delta),
-    ("slope", RangeFunction::Slope),
-    ("avg_over_time", RangeFunction::AvgOverTime),
-    ("min_over_time", RangeFunction::MinOverTime),
-    ("max_over_time", RangeFunction::MaxOverTime),
-];
-
-/// Functions over series.
-const AGGREGATES: &[(&str, AggregateFunction)] = &[
-    ("sum", AggregateFunction::Sum),
-    ("avg", AggregateFunction::Avg),
-    ("min", AggregateFunction::Min),
-    ("max", AggregateFunction::Max),
-    ("count", AggregateFunction::Count),
-];
-
 /// Names from PromQL for what rules call otherwise.
 const FOREIGN: &[(&str, &str)] = &[("deriv", "slope"), ("irate", "rate"), ("idelta", "delta")];
 
@@ -162,10 +142,10 @@ impl Parser<'_> {
     fn metrics_call(&mut self, gathered: &mut Gathered) -> Parse<MetricsNode> {
         let token = self.peek();
         let name = Name { text: self.text_of(token).to_owned(), span: self.span_of(token) };
-        if let Some((_, function)) = AGGREGATES.iter().find(|(word, _)| *word == name.text) {
-            return self.aggregate(*function, gathered);
+        if let Some(function) = AggregateFunction::ALL.into_iter().find(|known| known.as_str() == name.text) {
+            return self.aggregate(function, gathered);
         }
-        let ranged = RANGED.iter().find(|(word, _)| *word == name.text).map(|(_, function)| *function);
+        let ranged = RangeFunction::ALL.into_iter().find(|known| known.as_str() == name.text);
         let quantile = Quantile::parse(&name.text);
         if ranged.is_none() && quantile.is_none() && name.text != "age" {
             return self.unknown_metrics_function(&name);
@@ -208,10 +188,10 @@ impl Parser<'_> {
     }
 
     fn unknown_metrics_function<T>(&mut self, name: &Name) -> Parse<T> {
-        let known: Vec<&str> = RANGED
-            .iter()
-            .map(|(word, _)| *word)
-            .chain(AGGREGATES.iter().map(|(word, _)| *word))
+        let ranged = RangeFunction::ALL.map(RangeFunction::as_str);
+        let known: Vec<&str> = ranged
+            .into_iter()
+            .chain(AggregateFunction::ALL.map(AggregateFunction::as_str))
             .chain(["age", "p95"])
             .collect();
         let message = format!("no function of metrics is called `{}`", name.text);

@@ -26,6 +26,8 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::{DIAGNOSTICS_MAX, NESTING_MAX};
 use crate::suggest::nearest;
+#[cfg(test)]
+pub(crate) use call::WINDOW_FUNCTIONS;
 pub(crate) use expression::reference_near;
 pub(crate) use number::alias;
 pub(crate) use piece::{Piece, pieces};

@@ -137,3 +137,21 @@ pub(super) fn clause_may_end(at: &Context<'_>) -> bool {
         || last == "stage" && at.last().0 == "previous";
     !open || ends
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check;
+    use crate::parser::WINDOW_FUNCTIONS;
+
+    /// Every type and every function of a window is offered; `correlation`, of two signals, in a form of its own.
+    #[test]
+    fn every_type_and_function_is_offered() {
+        for word in check::TYPES {
+            assert!(TYPES.iter().any(|(own, _)| own == word), "{word}");
+        }
+        for word in WINDOW_FUNCTIONS {
+            assert!(FUNCTIONS.contains(word) || *word == "correlation", "{word}");
+        }
+    }
+}

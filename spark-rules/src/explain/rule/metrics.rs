@@ -1,7 +1,7 @@
 //! `from metrics` expressions as rule text.
 
 use spark_core::Operator;
-use spark_core::metrics::{AggregateFunction, MetricsNode, RangeFunction, Selector};
+use spark_core::metrics::{MetricsNode, Selector};
 
 use super::quoted;
 
@@ -11,12 +11,12 @@ pub(in crate::explain) fn metrics(node: &MetricsNode) -> String {
         MetricsNode::Number(number) => number.to_string(),
         MetricsNode::Select(selector) => select(selector),
         MetricsNode::Age(selector) => format!("age({})", select(selector)),
-        MetricsNode::Range { function, selector } => format!("{}({})", range(*function), select(selector)),
+        MetricsNode::Range { function, selector } => format!("{}({})", function.as_str(), select(selector)),
         MetricsNode::HistogramQuantile { quantile, selector, by } => {
             format!("{quantile}({}){}", select(selector), by_labels(by))
         }
         MetricsNode::Aggregate(aggregation) => {
-            let function = aggregate(aggregation.function);
+            let function = aggregation.function.as_str();
             format!("{function}({}){}", metrics(&aggregation.of), by_labels(&aggregation.by))
         }
         MetricsNode::Arithmetic { operator, left, right } => {
@@ -52,26 +52,4 @@ fn select(selector: &Selector) -> String {
 
 fn by_labels(labels: &[String]) -> String {
     if labels.is_empty() { String::new() } else { format!(" by ({})", labels.join(", ")) }
-}
-
-const fn range(function: RangeFunction) -> &'static str {
-    match function {
-        RangeFunction::Rate => "rate",
-        RangeFunction::Increase => "increase",
-        RangeFunction::Delta => "delta",
-        RangeFunction::Slope => "slope",
-        RangeFunction::AvgOverTime => "avg_over_time",
-        RangeFunction::MinOverTime => "min_over_time",
-        RangeFunction::MaxOverTime => "max_over_time",
-    }
-}
-
-const fn aggregate(function: AggregateFunction) -> &'static str {
-    match function {
-        AggregateFunction::Sum => "sum",
-        AggregateFunction::Avg => "avg",
-        AggregateFunction::Min => "min",
-        AggregateFunction::Max => "max",
-        AggregateFunction::Count => "count",
-    }
 }
