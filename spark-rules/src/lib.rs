@@ -36,6 +36,7 @@ mod interval;
 mod lint;
 mod mend;
 mod parser;
+mod quote;
 mod suggest;
 
 use spark_core::{Policy, Timestamp};

@@ -7,9 +7,10 @@ use spark_core::{SignalId, SourceSpan, TriggerId};
 
 use super::signals::SignalSeries;
 use super::triggers::TriggerSeries;
-use super::yaml::{comment, quoted, scalar};
+use super::yaml::{quoted, scalar};
 use super::{EVERY_MAX, ExportOptions, Exported, Refusal, Taken};
 use crate::Loaded;
+use crate::quote::comment;
 
 /// Longest piece of rule text in a comment or an annotation.
 const QUOTE_CHARS: usize = 300;

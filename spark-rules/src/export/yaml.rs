@@ -49,10 +49,3 @@ fn is_word(text: &str) -> bool {
 pub(super) fn untemplated(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }
-
-/// Text in one line of a comment: whatever breaks lines or is not seen becomes a space.
-pub(super) fn comment(text: &str) -> String {
-    let hidden =
-        |c: char| c.is_control() || c.is_whitespace() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}');
-    text.split(hidden).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}

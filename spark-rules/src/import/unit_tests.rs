@@ -10,10 +10,11 @@ use spark_core::{State, TimeSpan};
 use super::promql::{Expr, Kind, parse};
 use super::read::UnitTest;
 use super::series::{Value, values};
-use super::write::{Sheet, Signal, comment, quoted, span_text};
+use super::write::{Sheet, Signal, quoted, span_text};
 use super::yaml::Node;
 use super::{infer::Measure, length};
 use crate::Loaded;
+use crate::quote::comment;
 
 /// The tests as text, and what was left out.
 #[derive(Debug, Default)]

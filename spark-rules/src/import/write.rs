@@ -10,6 +10,7 @@ use super::infer::{Inferred, Measure, Recorded, infer};
 use super::promql::parse;
 use super::read::{AlertRule, Found};
 use super::{ImportOptions, Imported, Summary};
+use crate::quote::comment;
 
 /// Longest title and longest name, in characters: what does not fit on a line is not read.
 const TITLE_CHARS: usize = 150;
@@ -448,29 +449,10 @@ pub(super) fn span_text(span: TimeSpan) -> String {
     spark_core::Quantity::new(span.seconds(), unit).to_string()
 }
 
-/// Text in quotes of the rules.
+/// Text in quotes, what is not seen in it left out.
 pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// Text in one line of a comment.
-pub(super) fn comment(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let seen = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
+    crate::quote::quoted(&text.chars().map(seen).collect::<String>())
 }
 
 /// An annotation as a title: what a template would fill in is left open.

@@ -12,22 +12,7 @@ pub(super) use metrics::metrics;
 pub(super) use piece::{Truth, Value};
 use value::Comparing;
 
-/// Text in quotes, as rules write it.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().saturating_add(2));
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
+pub(super) use crate::quote::quoted;
 
 /// The opening of a block: `trigger a "title"`.
 pub(super) fn opening(word: &str, name: &str, title: Option<&str>) -> String {
