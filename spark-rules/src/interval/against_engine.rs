@@ -105,7 +105,7 @@ fn series() -> impl Strategy<Value = Vec<[u8; 10]>> {
 
 fn reading(signal: usize, byte: u8) -> Option<Value> {
     let thousandths = |values: &[i64]| {
-        let value = values.get(usize::from(byte) % values.len()).copied().unwrap();
+        let value = values.iter().cycle().nth(usize::from(byte)).copied().unwrap();
         Some(Value::Value(Decimal::new(value, 3)))
     };
     match (byte % 16, signal % 5) {
