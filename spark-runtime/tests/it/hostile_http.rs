@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use spark_core::{Policy, Reading, Sample, TimeSpan, Timestamp, Track};
+use spark_core::metrics::{MetricsExpression, MetricsNode, Selector};
+use spark_core::{Dimension, Policy, Quantile, Reading, Sample, Source, TimeSpan, Timestamp, Track, Unit};
 use spark_runtime::http::{HttpClient, HttpConfig};
 use spark_runtime::source::prometheus::{PrometheusConfig, PrometheusSource};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::policies::{asked, policy, with_baseline};
+use crate::policies::{asked, policy, signal, with_baseline};
 
 /// The longest that a source may wait here, and the room that a busy machine gets on top.
 const TIMEOUT: Duration = Duration::from_millis(800);
@@ -288,6 +289,36 @@ async fn tracks() {
         found(instant(&empty, &with_baseline(signals, 0)).await),
         [(Track::Canary, None), (Track::Baseline, None)]
     );
+}
+
+/// The bounds of buckets are advice: those of a whole answer are believed, a partial, broken, late or endless one is as
+/// none, and nobody waits for it longer than for a sample.
+#[tokio::test]
+async fn bounds_of_buckets() {
+    let histogram = Selector { metric: "h".to_owned(), matchers: vec![] };
+    let quantile = Quantile::parse("p95").unwrap();
+    let root = MetricsNode::HistogramQuantile { quantile, selector: histogram, by: vec![] };
+    let source = Source::Metrics(MetricsExpression { root, over: Some(TimeSpan::from_seconds(60)) });
+    let policy = policy(vec![signal("p95", Unit::of(Dimension::Duration), source)]);
+    let json = |body: &str| Behaviour::Sends(answer("200 OK", "application/json", body));
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1073741824\r\n\r\n";
+    for (behaviour, expected) in [
+        (json(r#"{"status":"success","data":["0.1","+Inf","0.5","x"]}"#), Some("0.5")),
+        (json(r#"{"status":"success","data":[]}"#), None),
+        (json(r#"{"status":"success","data":["0.1"],"warnings":["a store is away"]}"#), None),
+        (json(r#"{"status":"success","data":["0.1"],"isPartial":true}"#), None),
+        (json(r#"{"status":"error","errorType":"bad_data","error":"no"}"#), None),
+        (json("not json"), None),
+        (Behaviour::Sends(answer("404 Not Found", "text/html", "no")), None),
+        (Behaviour::Stalls(b"HTTP/1.1 200 OK\r\n"), None),
+        (Behaviour::Drips(head), None),
+        (Behaviour::Floods(head), None),
+    ] {
+        let (server, begun) = (Server::start(behaviour).await, Instant::now());
+        let found = server.source().ceilings(&policy, at(), at()).await;
+        assert!(begun.elapsed().saturating_sub(TIMEOUT) < ROOM, "took {:?}", begun.elapsed());
+        assert_eq!(found.known().next().map(|known| known.value.to_string()).as_deref(), expected);
+    }
 }
 
 /// A redirect is an error that names its target, which is never contacted.
