@@ -30,7 +30,32 @@ pub struct Mended {
 struct Sure<'d> {
     file: u32,
     code: &'static str,
+    /// What it puts right.
+    of: &'d Diagnostic,
     edits: &'d [Edit],
+}
+
+impl Sure<'_> {
+    /// Whether what it is to put right is still told, word for word and in its place, after edits of its file: then it
+    /// puts nothing right, and would be done over and over.
+    fn is_still_told(&self, told: &[Diagnostic], edits: &[Edit]) -> bool {
+        let start = self.of.span.start;
+        // what was put in right where it stands may stand before it or behind it
+        let shifted = |counts: fn(u32, u32) -> bool| {
+            let moved = edits.iter().filter(|edit| counts(edit.end, start)).map(|edit| {
+                let put = i64::try_from(edit.text.len()).unwrap_or(i64::MAX);
+                put.saturating_sub(i64::from(edit.end.saturating_sub(edit.start)))
+            });
+            moved.fold(i64::from(start), i64::saturating_add)
+        };
+        let places = [shifted(|end, start| end < start), shifted(|end, start| end <= start)];
+        told.iter().any(|other| {
+            other.code == self.of.code
+                && other.span.file == self.file
+                && other.message == self.of.message
+                && places.contains(&i64::from(other.span.start))
+        })
+    }
 }
 
 /// Carries out the fixes that [surely](Applicability::Machine) say what was meant, in the root and in the files that it
@@ -38,7 +63,7 @@ struct Sure<'d> {
 /// alone.
 ///
 /// What comes back are the files that changed. Never are there more mistakes in the end than before: fixes that together
-/// would make more are tried one by one, and what makes it worse is left out. Line ends stay what they are, and so does a
+/// would make more are tried one by one, and what makes it worse, or puts nothing right, is left out. Line ends stay what they are, and so does a
 /// byte order mark. Text that is not UTF-8 stays as it is.
 pub fn mend(
     root: &str,
@@ -129,8 +154,15 @@ impl Policy<'_> {
             .changed
             .iter()
             .any(|(name, mended)| before.get(name).is_none_or(|before| before.text != mended.text));
-        if better && self.told().2 <= errors {
-            return true;
+        if better {
+            let (told, _, left) = self.told();
+            let done: BTreeMap<u32, Vec<Edit>> =
+                by_file(fixes).into_iter().map(|(file, _, edits)| (file, edits)).collect();
+            let in_vain =
+                |fix: &Sure<'_>| done.get(&fix.file).is_some_and(|edits| fix.is_still_told(&told, edits));
+            if left <= errors && !fixes.iter().any(in_vain) {
+                return true;
+            }
         }
         self.changed = before;
         false
@@ -152,7 +184,7 @@ fn sure_fixes(told: &[Diagnostic], advice: bool) -> Vec<Sure<'_>> {
         let free = |edit: &Edit| taken.iter().all(|other| edit.start > other.end || edit.end < other.start);
         if fix.edits.iter().all(free) {
             taken.extend(&fix.edits);
-            fixes.push(Sure { file, code: diagnostic.code.id, edits: &fix.edits });
+            fixes.push(Sure { file, code: diagnostic.code.id, of: diagnostic, edits: &fix.edits });
         }
     }
     fixes

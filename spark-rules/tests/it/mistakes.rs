@@ -41,6 +41,22 @@ fn set_in(stem: &str, case: &str) -> String {
     }
 }
 
+/// A fix that leaves its mistake as it is, is not done: else it would be done over and over.
+#[test]
+fn no_fix_is_done_in_vain() {
+    let text = "edition 2026
+signal p95 { is duration  from push }
+trigger t { hold when p95 => 400ms }
+test holds at once\" {
+  given p95 500ms
+  expect t hold at 0s
+}
+";
+    let mut none = |path: &str| Err(format!("{path} is not there"));
+    let mended = spark_rules::mend("m.rules", text.as_bytes(), &mut none, false, None).remove(0);
+    assert_eq!((mended.text, mended.fixed), (text.replace("=>", ">="), vec!["E0105"]));
+}
+
 /// Each mistake is told with the place, in the author's words, once (or as often as the case says).
 #[test]
 fn mistakes() {
