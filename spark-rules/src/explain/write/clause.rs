@@ -93,6 +93,8 @@ impl Writer<'_> {
         };
         let Some(unit) = unit else { return source };
         let unit = match (unit.unit.as_str(), unit.per.as_deref()) {
+            // as rules say it of what has none
+            ("", None) => "1".to_owned(),
             (unit, None) => unit.to_owned(),
             ("", Some(per)) => format!("1/{per}"),
             (unit, Some(per)) => format!("{unit}/{per}"),
