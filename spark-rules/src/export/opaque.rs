@@ -142,6 +142,11 @@ fn guarded(query: &str, tokens: &[Token], stale_after: TimeSpan) -> Result<Strin
                     while !matches!(kind(place), None | Some(Kind::Other(')'))) {
                         place = place.saturating_add(1);
                     }
+                } else if word.to_ascii_lowercase().starts_with("group_") {
+                    // without its own, it would take the guard's parentheses for a list of labels
+                    out.push_str(query.get(written..token.end).unwrap_or(""));
+                    out.push_str("()");
+                    written = token.end;
                 }
                 continue;
             }
@@ -154,10 +159,11 @@ fn guarded(query: &str, tokens: &[Token], stale_after: TimeSpan) -> Result<Strin
                 }
                 continue;
             }
-            // an aggregation may have its labels first
+            // an aggregation may have its labels first, and nothing else has labels there
             Kind::Name
-                if AGGREGATIONS.contains(&word)
-                    && tokens.get(place).is_some_and(|next| matches!(text(next), "by" | "without")) =>
+                if tokens.get(place).is_some_and(|next| {
+                    ["by", "without"].iter().any(|word| text(next).eq_ignore_ascii_case(word))
+                }) =>
             {
                 continue;
             }
@@ -292,6 +298,10 @@ mod tests {
         check("sum by (x) (x)", &format!("sum by (x) ({x})"));
         check("sum(x) by (x)", &format!("sum({x}) by (x)"));
         check("x / on(x) group_left(x) rate(y[5m])", &format!("{x} / on(x) group_left(x) rate(y[5m])"));
+        check("x > on(y) group_left x", &format!("{x} > on(y) group_left() {x}"));
+        check("x > on(y) GROUP_RIGHT (x)", &format!("{x} > on(y) GROUP_RIGHT (x)"));
+        check("topk by (y) (3, x)", &format!("topk by (y) (3, {x})"));
+        check("SUM BY (y) (x)", &format!("SUM BY (y) ({x})"));
         check("1e3 * x + 5", &format!("1e3 * {x} + 5"));
         check("sum(x) / sum(x)", &format!("sum({x}) / sum({x})"));
         check("max_over_time(x[5m:1m])", &format!("max_over_time({x}[5m:1m])"));
