@@ -16,6 +16,7 @@
 
 mod knob;
 mod range;
+mod reference;
 mod variant;
 
 use spark_core::{Policy, Severity, SignalId, TriggerId};
@@ -120,7 +121,7 @@ pub fn what_if<S: AsRef<str>>(policy: &Policy, files: &Files, sweeps: &[S]) -> R
             return Err(SweepError::new(format!("`{}` is swept twice", knob.path))
                 .help("put all its values into one sweep"));
         }
-        let series = range::Series::read(values.trim())?;
+        let series = range::Series::read(values.trim(), &reference::Reference::of(knob, files))?;
         let refused = |value: &str| variant::misfit(files, knob, value);
         series.units(&refused)?;
         asked = asked.saturating_mul(series.count());

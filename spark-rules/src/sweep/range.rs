@@ -7,6 +7,7 @@ use spark_core::decimal::parse_exact;
 use spark_core::quantity::scale_of;
 
 use super::SweepError;
+use super::reference::Reference;
 
 /// What is tried: before it is known to fit, and before a range is counted out.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ pub(super) struct Written {
 }
 
 impl Written {
-    fn read(text: &str) -> Result<Self, SweepError> {
-        let text = text.trim();
+    fn read(text: &str, reference: &Reference) -> Result<Self, SweepError> {
+        let text = &reference.without(text.trim());
         if text.is_empty() {
             return Err(SweepError::new("a value is missing")
                 .help("write values with their unit, as in `300ms,400ms`"));
@@ -54,19 +55,21 @@ struct Scale {
 }
 
 impl Series {
-    pub(super) fn read(text: &str) -> Result<Self, SweepError> {
+    /// Reads what is tried of a value that stands at a reference, or at none.
+    pub(super) fn read(text: &str, reference: &Reference) -> Result<Self, SweepError> {
+        let written = |text: &str| Written::read(text, reference);
         let Some((from, rest)) = text.split_once("..") else {
             if text.split_whitespace().any(|word| word == "step") {
                 return Err(SweepError::new(format!("`{text}` has a step and no range"))
                     .help("a range is written as in `300ms..600ms step 50ms`"));
             }
-            return text.split(',').map(Written::read).collect::<Result<_, _>>().map(Self::List);
+            return text.split(',').map(written).collect::<Result<_, _>>().map(Self::List);
         };
         let Some((to, step)) = rest.split_once("step") else {
             return Err(SweepError::new(format!("`{text}` does not say its step"))
                 .help(format!("write it behind the range, as in `{} step …`", text.trim())));
         };
-        let (from, to, step) = (Written::read(from)?, Written::read(to)?, Written::read(step)?);
+        let (from, to, step) = (written(from)?, written(to)?, written(step)?);
         if step.value.value <= Decimal::ZERO {
             let message = format!("the step `{}` leads nowhere", step.text);
             return Err(SweepError::new(message).help("a step is above zero"));
@@ -182,7 +185,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let fits = |_: &str| None;
-        let read = Series::read(text).and_then(|series| {
+        let read = Series::read(text, &Reference::default()).and_then(|series| {
             series.units(&fits)?;
             series.values()
         });
@@ -228,7 +231,8 @@ mod tests {
             "400ms for 1m",
             "error: `ms for 1m` is no unit: expected us, ms, s, m, h, d, %, KiB, MiB, GiB, KB, MB, GB, B, /s, /min, /h or a currency",
         );
-        assert_eq!(Series::read("1ns..1s step 1ns").unwrap().count(), 1_000_000_000);
-        assert_eq!(Series::read("0..79228162514264337593543950335 step 1").unwrap().count(), usize::MAX);
+        let count = |text: &str| Series::read(text, &Reference::default()).unwrap().count();
+        assert_eq!(count("1ns..1s step 1ns"), 1_000_000_000);
+        assert_eq!(count("0..79228162514264337593543950335 step 1"), usize::MAX);
     }
 }
