@@ -127,7 +127,8 @@ proptest! {
                 assert!(broken.is_char_boundary(error.at), "{error:?}");
             }
             let _ = read(&text[at..]);
-            assert!(read(&text[..at]).is_err(), "{}", &text[..at]);
+            // cut behind a decimal point, it ends as sentences do
+            assert!(text[..at].ends_with('.') || read(&text[..at]).is_err(), "{}", &text[..at]);
         }
     }
 }
