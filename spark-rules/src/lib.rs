@@ -36,6 +36,7 @@ mod interval;
 mod lint;
 mod mend;
 mod parser;
+mod promql;
 mod quote;
 mod suggest;
 
@@ -50,6 +51,7 @@ pub use diagnostic::{
 pub use files::{Files, Position};
 use include::Inclusion;
 pub use mend::{Mended, mend};
+pub use suggest::nearest;
 
 /// Rules that can run.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 use spark_core::TimeSpan;
 
 use super::text::{LOOK_BACK, MILLISECOND, duration, seconds};
+use crate::promql::{AGGREGATIONS, Lexeme, Token, tokens};
 
 /// What a query is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,29 +44,8 @@ const WORDS: [&str; 16] = [
 /// Words before a list of labels.
 const BEFORE_LABELS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 
-/// Aggregations, which leave one series without `by` and `without`.
-const AGGREGATIONS: [&str; 9] =
-    ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile"];
-
 /// Functions that read something else of a selector than its value.
 const OF_SELECTORS: [&str; 3] = ["timestamp", "absent", "info"];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Name,
-    /// `{…}` with all that is in it.
-    Matchers,
-    /// `[…]`
-    Range,
-    Other(char),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Token {
-    kind: Kind,
-    start: usize,
-    end: usize,
-}
 
 /// Reads a query; `matchers` are those of the track, as in `track!="baseline"`.
 ///
@@ -73,20 +53,22 @@ struct Token {
 /// Something in it cannot be guarded; the reason is for the reader.
 pub(super) fn read(query: &str, stale_after: TimeSpan, matchers: &str) -> Result<Opaque, String> {
     let tokens = tokens(query)?;
-    let text = |token: &Token| query.get(token.start..token.end).unwrap_or("");
+    if tokens.iter().any(|token| token.kind == Lexeme::Comment) {
+        return Err("it has a comment, which would end the rule's expression".to_owned());
+    }
     match tokens.as_slice() {
-        [name] if name.kind == Kind::Name && !WORDS.contains(&text(name)) => {
-            return Ok(Opaque::Bare { selector: with_matchers(text(name), "", matchers) });
+        [name] if name.kind == Lexeme::Name && !WORDS.contains(&name.word.to_ascii_lowercase().as_str()) => {
+            return Ok(Opaque::Bare { selector: with_matchers(&name.word, "", matchers) });
         }
-        [name, braces] if name.kind == Kind::Name && braces.kind == Kind::Matchers => {
-            return Ok(Opaque::Bare { selector: with_matchers(text(name), text(braces), matchers) });
+        [name, braces] if name.kind == Lexeme::Name && braces.kind == Lexeme::Matchers => {
+            return Ok(Opaque::Bare { selector: with_matchers(&name.word, &braces.word, matchers) });
         }
-        [braces] if braces.kind == Kind::Matchers => {
-            return Ok(Opaque::Bare { selector: with_matchers("", text(braces), matchers) });
+        [braces] if braces.kind == Lexeme::Matchers => {
+            return Ok(Opaque::Bare { selector: with_matchers("", &braces.word, matchers) });
         }
         _ => {}
     }
-    let alone = is_aggregate(query, &tokens);
+    let alone = is_aggregate(&tokens);
     if stale_after >= LOOK_BACK {
         return Ok(Opaque::Guarded { query: query.trim().to_owned(), alone });
     }
@@ -105,23 +87,21 @@ fn with_matchers(name: &str, braces: &str, matchers: &str) -> String {
 }
 
 /// Whether the whole query is one aggregation without labels left.
-fn is_aggregate(query: &str, tokens: &[Token]) -> bool {
-    let text = |token: &Token| query.get(token.start..token.end).unwrap_or("");
+fn is_aggregate(tokens: &[Token]) -> bool {
     let ([name, open, ..], Some(last)) = (tokens, tokens.last()) else { return false };
-    if !AGGREGATIONS.contains(&text(name)) || open.kind != Kind::Other('(') || last.kind != Kind::Other(')') {
+    let function = name.word.to_ascii_lowercase();
+    if !AGGREGATIONS.contains(&function.as_str()) || !open.is_sign("(") || !last.is_sign(")") {
         return false;
     }
     let mut depth = 0_usize;
     for (place, token) in tokens.iter().enumerate() {
-        match token.kind {
-            Kind::Other('(') => depth = depth.saturating_add(1),
-            Kind::Other(')') => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return place.saturating_add(1) == tokens.len();
-                }
+        if token.is_sign("(") {
+            depth = depth.saturating_add(1);
+        } else if token.is_sign(")") {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return place.saturating_add(1) == tokens.len();
             }
-            _ => {}
         }
     }
     false
@@ -129,29 +109,29 @@ fn is_aggregate(query: &str, tokens: &[Token]) -> bool {
 
 /// The query with a guard round each instant selector.
 fn guarded(query: &str, tokens: &[Token], stale_after: TimeSpan) -> Result<String, String> {
-    let text = |token: &Token| query.get(token.start..token.end).unwrap_or("");
-    let kind = |place: usize| tokens.get(place).map(|token| token.kind);
+    let is_sign = |place: usize, sign: &str| tokens.get(place).is_some_and(|token| token.is_sign(sign));
     let mut out = String::new();
     let (mut written, mut place) = (0_usize, 0_usize);
     while let Some(token) = tokens.get(place) {
-        let word = text(token);
+        let word = token.word.to_ascii_lowercase();
+        let word = word.as_str();
         place = place.saturating_add(1);
         match token.kind {
-            Kind::Name if BEFORE_LABELS.contains(&word.to_ascii_lowercase().as_str()) => {
-                if kind(place) == Some(Kind::Other('(')) {
-                    while !matches!(kind(place), None | Some(Kind::Other(')'))) {
+            Lexeme::Name if BEFORE_LABELS.contains(&word) => {
+                if is_sign(place, "(") {
+                    while place < tokens.len() && !is_sign(place, ")") {
                         place = place.saturating_add(1);
                     }
-                } else if word.to_ascii_lowercase().starts_with("group_") {
+                } else if word.starts_with("group_") {
                     // without its own, it would take the guard's parentheses for a list of labels
-                    out.push_str(query.get(written..token.end).unwrap_or(""));
+                    out.push_str(query.get(written..token.span.end).unwrap_or(""));
                     out.push_str("()");
-                    written = token.end;
+                    written = token.span.end;
                 }
                 continue;
             }
-            Kind::Name if WORDS.contains(&word.to_ascii_lowercase().as_str()) => continue,
-            Kind::Name if kind(place) == Some(Kind::Other('(')) => {
+            Lexeme::Name if WORDS.contains(&word) => continue,
+            Lexeme::Name if is_sign(place, "(") => {
                 if OF_SELECTORS.contains(&word) {
                     return Err(format!(
                         "`{word}()` reads more of a series than its value, and `stale after` cannot be said inside of it"
@@ -160,35 +140,34 @@ fn guarded(query: &str, tokens: &[Token], stale_after: TimeSpan) -> Result<Strin
                 continue;
             }
             // an aggregation may have its labels first, and nothing else has labels there
-            Kind::Name
+            Lexeme::Name
                 if tokens.get(place).is_some_and(|next| {
-                    ["by", "without"].iter().any(|word| text(next).eq_ignore_ascii_case(word))
+                    ["by", "without"].iter().any(|word| next.word.eq_ignore_ascii_case(word))
                 }) =>
             {
                 continue;
             }
-            Kind::Name | Kind::Matchers => {}
-            Kind::Range | Kind::Other(_) => continue,
+            Lexeme::Name | Lexeme::Matchers => {}
+            Lexeme::Range | Lexeme::Number | Lexeme::Text | Lexeme::Comment | Lexeme::Sign => continue,
         }
-        let mut end = token.end;
-        if token.kind == Kind::Name && kind(place) == Some(Kind::Matchers) {
-            end = tokens.get(place).map_or(end, |braces| braces.end);
+        let mut end = token.span.end;
+        let braces = tokens.get(place).filter(|next| next.kind == Lexeme::Matchers);
+        if let (Lexeme::Name, Some(braces)) = (token.kind, braces) {
+            end = braces.span.end;
             place = place.saturating_add(1);
         }
         let after = tokens.get(place);
         // a subquery asks for an instant at each of its steps
-        if after.is_some_and(|next| next.kind == Kind::Range && !text(next).contains(':')) {
+        if after.is_some_and(|next| next.kind == Lexeme::Range && !next.word.contains(':')) {
             continue;
         }
-        if after
-            .is_some_and(|next| text(next).eq_ignore_ascii_case("offset") || next.kind == Kind::Other('@'))
-        {
+        if after.is_some_and(|next| next.word.eq_ignore_ascii_case("offset") || next.is_sign("@")) {
             return Err(
                 "`offset` and `@` read another instant, at which nothing says how old a sample was".into()
             );
         }
-        let selector = query.get(token.start..end).unwrap_or("");
-        out.push_str(query.get(written..token.start).unwrap_or(""));
+        let selector = query.get(token.span.start..end).unwrap_or("");
+        out.push_str(query.get(written..token.span.start).unwrap_or(""));
         out.push_str(&format!(
             "({selector} and (time() - timestamp({selector}) <= {}))",
             seconds(stale_after)
@@ -206,72 +185,6 @@ pub(super) fn fresh(selector: &str, stale_after: TimeSpan) -> String {
         return format!("last_over_time({selector}[{}])", duration(stale_after.plus(MILLISECOND)));
     }
     format!("{selector} and (time() - timestamp({selector}) <= {})", seconds(stale_after))
-}
-
-fn tokens(query: &str) -> Result<Vec<Token>, String> {
-    let mut tokens = Vec::new();
-    let mut chars = query.char_indices().peekable();
-    while let Some((start, c)) = chars.next() {
-        let mut end = start.saturating_add(c.len_utf8());
-        let kind = match c {
-            c if c.is_ascii_whitespace() => continue,
-            '#' => {
-                return Err("it has a comment, which would end the rule's expression".to_owned());
-            }
-            '"' | '\'' | '`' => {
-                skip_text(&mut chars, c)?;
-                continue;
-            }
-            '{' | '[' => {
-                let close = if c == '{' { '}' } else { ']' };
-                loop {
-                    match chars.next() {
-                        None => return Err(format!("`{c}` is not closed in it")),
-                        Some((at, next)) if next == close => {
-                            end = at.saturating_add(1);
-                            break;
-                        }
-                        Some((_, next @ ('"' | '\'' | '`'))) => skip_text(&mut chars, next)?,
-                        Some(_) => {}
-                    }
-                }
-                if c == '{' { Kind::Matchers } else { Kind::Range }
-            }
-            c if c.is_ascii_alphabetic() || matches!(c, '_' | ':') => {
-                while let Some((at, next)) = chars.peek().copied() {
-                    if !(next.is_ascii_alphanumeric() || matches!(next, '_' | ':')) {
-                        break;
-                    }
-                    end = at.saturating_add(1);
-                    chars.next();
-                }
-                Kind::Name
-            }
-            // a number or a length of time, whose letters are no name
-            c if c.is_ascii_digit() || c == '.' => {
-                while chars
-                    .next_if(|(_, next)| next.is_ascii_alphanumeric() || matches!(next, '.' | '_'))
-                    .is_some()
-                {}
-                Kind::Other('0')
-            }
-            other => Kind::Other(other),
-        };
-        tokens.push(Token { kind, start, end });
-    }
-    Ok(tokens)
-}
-
-fn skip_text(chars: &mut impl Iterator<Item = (usize, char)>, quote: char) -> Result<(), String> {
-    while let Some((_, c)) = chars.next() {
-        if c == quote {
-            return Ok(());
-        }
-        if c == '\\' && quote != '`' {
-            chars.next();
-        }
-    }
-    Err("a text in it is not closed".to_owned())
 }
 
 #[cfg(test)]
@@ -302,6 +215,9 @@ mod tests {
         check("x > on(y) GROUP_RIGHT (x)", &format!("{x} > on(y) GROUP_RIGHT (x)"));
         check("topk by (y) (3, x)", &format!("topk by (y) (3, {x})"));
         check("SUM BY (y) (x)", &format!("SUM BY (y) ({x})"));
+        check("SUM(x)", &format!("alone SUM({x})"));
+        check("topk(3, x)", &format!("topk(3, {x})"));
+        check("x > 1e-3", &format!("{x} > 1e-3"));
         check("1e3 * x + 5", &format!("1e3 * {x} + 5"));
         check("sum(x) / sum(x)", &format!("sum({x}) / sum({x})"));
         check("max_over_time(x[5m:1m])", &format!("max_over_time({x}[5m:1m])"));

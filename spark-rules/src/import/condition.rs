@@ -9,7 +9,7 @@ use spark_core::{Relation, TimeSpan};
 
 use super::infer::{Recorded, constant, infer, metric_of};
 use super::promql::{Expr, Kind, Operator, one_line};
-use super::write::Signals;
+use super::sheet::Signals;
 
 /// A condition over signals by their place.
 #[derive(Debug, Clone, PartialEq, Eq)]

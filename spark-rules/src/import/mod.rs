@@ -7,9 +7,11 @@
 mod condition;
 mod infer;
 mod literal;
+mod names;
 mod promql;
 mod read;
 mod series;
+mod sheet;
 mod unit_tests;
 mod write;
 mod yaml;
@@ -114,7 +116,7 @@ pub fn prometheus(files: &[(&str, &str)], options: &ImportOptions) -> Result<Imp
     for (name, text) in files {
         found.read(name, text)?;
     }
-    Ok(write::Sheet::new(found, options).imported())
+    Ok(sheet::Sheet::new(found, options).imported())
 }
 
 /// A length of time as Prometheus writes it: `1h30m`, `1d`, `500ms`, `2w`, `1y`.

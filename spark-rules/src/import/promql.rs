@@ -7,6 +7,8 @@ use std::ops::Range;
 use rust_decimal::Decimal;
 use spark_core::decimal::parse_exact;
 
+use crate::promql::{Lexeme, Token, is_aggregation, tokens};
+
 /// Deepest nesting: what people write has ten levels.
 const DEPTH_MAX: usize = 100;
 
@@ -105,49 +107,13 @@ impl Operator {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lexeme {
-    Name,
-    Number,
-    Text,
-    /// `{…}`
-    Matchers,
-    /// `[…]`
-    Range,
-    Sign,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Token {
-    kind: Lexeme,
-    word: String,
-    span: Range<usize>,
-}
-
-/// Aggregations.
-const AGGREGATES: [&str; 14] = [
-    "sum",
-    "avg",
-    "min",
-    "max",
-    "count",
-    "group",
-    "stddev",
-    "stdvar",
-    "quantile",
-    "topk",
-    "bottomk",
-    "count_values",
-    "limitk",
-    "limit_ratio",
-];
-
 /// Reads an expression.
 ///
 /// # Errors
 /// It is no PromQL, or none that is known; in words.
 pub(super) fn parse(text: &str) -> Result<Expr, String> {
-    let tokens = tokens(text)?;
+    let mut tokens = tokens(text)?;
+    tokens.retain(|token| token.kind != Lexeme::Comment);
     let mut parser = Parser { tokens: &tokens, place: 0, depth: 0 };
     let expr = parser.expression(0)?;
     match parser.peek() {
@@ -161,7 +127,7 @@ pub(super) fn one_line(text: &str) -> String {
     let Ok(tokens) = tokens(text) else { return text.split_whitespace().collect::<Vec<_>>().join(" ") };
     let mut out = String::new();
     let mut end = None;
-    for token in &tokens {
+    for token in tokens.iter().filter(|token| token.kind != Lexeme::Comment) {
         if end.is_some_and(|end| token.span.start > end) {
             out.push(' ');
         }
@@ -190,7 +156,7 @@ impl Parser<'_> {
     }
 
     fn is(&self, word: &str) -> bool {
-        self.peek().is_some_and(|token| token.kind == Lexeme::Sign && token.word == word)
+        self.peek().is_some_and(|token| token.is_sign(word))
     }
 
     fn is_word(&self, words: &[&str]) -> bool {
@@ -358,8 +324,7 @@ impl Parser<'_> {
     fn named(&mut self, token: Token) -> Result<Expr, String> {
         let lower = token.word.to_ascii_lowercase();
         let start = token.span.start;
-        let aggregates = AGGREGATES.contains(&lower.as_str());
-        if aggregates && (self.is("(") || self.is_word(&["by", "without"])) {
+        if is_aggregation(&lower) && (self.is("(") || self.is_word(&["by", "without"])) {
             return self.aggregate(lower, start);
         }
         if self.is("(") {
@@ -434,86 +399,6 @@ fn number(word: &str) -> Option<Decimal> {
         return i64::from_str_radix(hex, 16).ok().map(Decimal::from);
     }
     super::length(word).map(|span| span.seconds())
-}
-
-fn tokens(text: &str) -> Result<Vec<Token>, String> {
-    let mut tokens = Vec::new();
-    let mut chars = text.char_indices().peekable();
-    while let Some((start, c)) = chars.next() {
-        let mut end = start.saturating_add(c.len_utf8());
-        let kind = match c {
-            c if c.is_ascii_whitespace() => continue,
-            '#' => {
-                while chars.next_if(|(_, next)| *next != '\n').is_some() {}
-                continue;
-            }
-            '"' | '\'' | '`' => {
-                end = closed(&mut chars, c).ok_or("a text in it is not closed")?;
-                Lexeme::Text
-            }
-            '{' | '[' => {
-                let close = if c == '{' { '}' } else { ']' };
-                loop {
-                    match chars.next() {
-                        None => return Err(format!("`{c}` is not closed in it")),
-                        Some((at, next)) if next == close => {
-                            end = at.saturating_add(1);
-                            break;
-                        }
-                        Some((_, next @ ('"' | '\'' | '`'))) => {
-                            closed(&mut chars, next).ok_or("a text in it is not closed")?;
-                        }
-                        Some(_) => {}
-                    }
-                }
-                if c == '{' { Lexeme::Matchers } else { Lexeme::Range }
-            }
-            c if c.is_ascii_alphabetic() || matches!(c, '_' | ':') => {
-                while let Some((at, _)) =
-                    chars.next_if(|(_, next)| next.is_ascii_alphanumeric() || matches!(next, '_' | ':'))
-                {
-                    end = at.saturating_add(1);
-                }
-                Lexeme::Name
-            }
-            c if c.is_ascii_digit() || c == '.' => {
-                let mut before = c;
-                while let Some((at, next)) = chars.next_if(|(_, next)| {
-                    next.is_ascii_alphanumeric()
-                        || matches!(next, '.' | '_')
-                        || (matches!(next, '+' | '-') && matches!(before, 'e' | 'E'))
-                }) {
-                    before = next;
-                    end = at.saturating_add(1);
-                }
-                Lexeme::Number
-            }
-            '>' | '<' | '=' | '!' => {
-                if let Some((at, _)) = chars.next_if(|(_, next)| matches!(next, '=' | '~')) {
-                    end = at.saturating_add(1);
-                }
-                Lexeme::Sign
-            }
-            '(' | ')' | ',' | '+' | '-' | '*' | '/' | '%' | '^' | '@' => Lexeme::Sign,
-            other => return Err(format!("`{other}` cannot stand in it")),
-        };
-        let word = text.get(start..end).unwrap_or("").to_owned();
-        tokens.push(Token { kind, word, span: start..end });
-    }
-    Ok(tokens)
-}
-
-/// The end of a text in quotes.
-fn closed(chars: &mut impl Iterator<Item = (usize, char)>, quote: char) -> Option<usize> {
-    while let Some((at, c)) = chars.next() {
-        if c == quote {
-            return at.checked_add(1);
-        }
-        if c == '\\' && quote != '`' {
-            chars.next();
-        }
-    }
-    None
 }
 
 #[cfg(test)]
