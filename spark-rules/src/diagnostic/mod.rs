@@ -2,6 +2,7 @@
 
 mod edit;
 mod json;
+mod line;
 mod render;
 mod sarif;
 
@@ -9,6 +10,7 @@ use spark_core::SourceSpan;
 
 pub use edit::apply;
 pub use json::diagnostics_json;
+pub(crate) use line::one_line;
 pub use sarif::diagnostics_sarif;
 
 use crate::codes::Code;
@@ -108,7 +110,7 @@ impl Edit {
 impl Diagnostic {
     /// A diagnostic that is being built is boxed: the parser recurses, and its frames must stay small.
     pub(crate) fn error(code: Code, span: SourceSpan, message: impl Into<String>) -> Box<Self> {
-        let message = message.into();
+        let message = one_line(message.into());
         let severity = code.severity();
         let secondary = Vec::new();
         Box::new(Self { code, severity, message, span, label: None, secondary, help: None, fix: None })
@@ -126,17 +128,19 @@ impl Diagnostic {
     }
 
     pub(crate) fn label(mut self: Box<Self>, label: impl Into<String>) -> Box<Self> {
-        self.label = Some(label.into());
+        self.label = Some(one_line(label.into()));
         self
     }
 
     pub(crate) fn also(mut self: Box<Self>, span: SourceSpan, label: impl Into<String>) -> Box<Self> {
-        self.secondary.push((span, label.into()));
+        self.secondary.push((span, one_line(label.into())));
         self
     }
 
     pub(crate) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
-        self.help = Some(help.into());
+        let help = help.into();
+        // rules that a help proposes stand in the formatter's layout, with its double spaces
+        self.help = Some(if help.contains('\n') { one_line(help) } else { help });
         self
     }
 

@@ -9,7 +9,7 @@ use crate::ast::{
     Against, Clause, Compare, Condition, ConditionKind, Expression, ExpressionKind, Item, Length, Name,
     SignalClause, TriggerClause,
 };
-use crate::diagnostic::Edit;
+use crate::diagnostic::{Edit, one_line};
 use crate::files::Files;
 use crate::parser;
 use crate::test::coverage::Block;
@@ -67,7 +67,7 @@ impl Make<'_> {
     }
 
     fn text(&self, span: SourceSpan) -> String {
-        self.files.text(span).split_whitespace().collect::<Vec<_>>().join(" ")
+        one_line(self.files.text(span).to_owned())
     }
 
     fn trigger(&mut self, clauses: &[Clause<TriggerClause>]) {

@@ -41,6 +41,25 @@ fn cases(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"))
 }
 
+/// Words that quote rules are one line, however these are laid out.
+#[test]
+fn quotes_are_one_line() {
+    let warned = "trigger a { hold when errors # a share\n   >\n   200% }\n";
+    let mistaken = "trigger a { hold when p95 > 1s and p95\n <  # too long\n 2s for 5m }\n";
+    for (text, quote) in
+        [(warned, "`errors > 200%` compares"), (mistaken, "write `(p95 > 1s and p95 < 2s) for 5m` if all")]
+    {
+        let told = match spark_rules::load("l.rules", &format!("{HEAD}{text}"), &mut |_| Err(String::new())) {
+            Ok(loaded) => loaded.warnings,
+            Err(failed) => failed.diagnostics,
+        };
+        let words: Vec<String> =
+            told.iter().flat_map(|told| [Some(told.message.clone()), told.help.clone()]).flatten().collect();
+        assert!(words.iter().any(|words| words.contains(quote)), "{quote}: {words:?}");
+        assert!(words.iter().all(|words| !words.contains('\n')), "{words:?}");
+    }
+}
+
 /// What is or may be meant is told nothing of.
 #[test]
 fn quiet() {

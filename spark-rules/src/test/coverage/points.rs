@@ -5,6 +5,7 @@ use spark_core::{Comparison, Condition, SourceSpan, Trigger};
 use super::unreachable::why_not;
 use super::{Block, Key, Point, Value};
 use crate::Loaded;
+use crate::diagnostic::one_line;
 use crate::interval::Ranges;
 
 /// Every point of rules, unseen.
@@ -50,7 +51,7 @@ impl Points<'_> {
 
     fn comparison(&mut self, block: &Block, comparison: &Comparison, given: Option<&Condition>) {
         let written = self.loaded.files.text(comparison.span);
-        let mut words = written.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut words = one_line(written.to_owned());
         if let Block::Signal(name) = block
             && !words.starts_with(name.as_str())
         {
