@@ -4,6 +4,12 @@
 //!
 //! `E01xx` reading · `E02xx` names and units · `E03xx` conditions · `E04xx` sources · `E05xx` triggers, plans and tests ·
 //! `W03xx` warnings · `A03xx` advice.
+//!
+//! ```
+//! let code = spark_rules::codes::find("E0203").unwrap();
+//! assert!(code.page.starts_with("# E0203: "));
+//! assert_eq!(code.severity(), spark_rules::DiagnosticSeverity::Error);
+//! ```
 
 mod page;
 

@@ -13,6 +13,17 @@
 //! let failed = spark_rules::load("release.rules", &wrong, &mut |_| Err("no other file".to_owned())).unwrap_err();
 //! assert_eq!(failed.diagnostics[0].message, "`p95` is a duration, `5%` is a ratio");
 //! ```
+//!
+//! What else can be done with rules:
+//!
+//! | with a text | with what was [loaded](Loaded) |
+//! | --- | --- |
+//! | [`format`](format::format()) lays it out | [`test`](mod@test) runs its tests, [`mutate`] tests those tests |
+//! | [`mend()`] carries out its sure fixes | [`explain`] says it in English, and reads that back |
+//! | [`session`] follows it while it is written | [`sweep`] tries other thresholds |
+//! | [`import`] makes it from rules of others | [`export`] says it to others |
+//!
+//! Every mistake has a [code](codes) with a page, and every limit stands in [`limits`].
 
 pub mod codes;
 pub mod explain;

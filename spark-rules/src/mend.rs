@@ -65,6 +65,12 @@ impl Sure<'_> {
 /// What comes back are the files that changed. Never are there more mistakes in the end than before: fixes that together
 /// would make more are tried one by one, and what makes it worse, or puts nothing right, is left out. Line ends stay what they are, and so does a
 /// byte order mark. Text that is not UTF-8 stays as it is.
+///
+/// ```
+/// let text = "edition 2026\nsignal p95 { is duration  from push }\ntrigger slow { rolback when p95 > 400ms }\n";
+/// let mended = spark_rules::mend("r.rules", text.as_bytes(), &mut |_| Err("no other file".to_owned()), false, None);
+/// assert!(mended[0].text.contains("rollback when") && mended[0].path.is_none());
+/// ```
 pub fn mend(
     root: &str,
     bytes: &[u8],

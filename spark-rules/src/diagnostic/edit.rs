@@ -7,6 +7,12 @@ use super::Edit;
 /// An edit that overlaps an earlier one, ends before it starts, lies outside of the text or splits a character is
 /// left out: nothing is ever written that no edit says. Two insertions at one place are both carried out, in the
 /// order in which they came.
+///
+/// ```
+/// use spark_rules::{Edit, apply};
+/// let edit = Edit { start: 5, end: 7, text: "400ms".to_owned() };
+/// assert_eq!(apply("p95 >5%", &[edit]), "p95 >400ms");
+/// ```
 pub fn apply(text: &str, edits: &[Edit]) -> String {
     let mut order: Vec<&Edit> = edits.iter().collect();
     order.sort_by_key(|edit| (edit.start, edit.end));

@@ -6,6 +6,16 @@
 //! state. What a recording rule sees of itself is its value at the evaluation before: that is the memory.
 //!
 //! What PromQL cannot say is [refused](Refusal) by name.
+//!
+//! ```
+//! use spark_rules::export::{ExportOptions, prometheus};
+//! let text = "edition 2026\nsignal p95 { is duration  from prometheus \"p95_seconds\" }\n\
+//!             trigger slow { rollback when p95 > 400ms for 5m }\n";
+//! let loaded = spark_rules::load("r.rules", text, &mut |_| Err("no other file".to_owned())).unwrap();
+//! let exported = prometheus(&loaded, &ExportOptions::default());
+//! assert!(exported.refused.is_empty(), "{:?}", exported.refused);
+//! assert!(exported.rules.contains("spark:slow:state"));
+//! ```
 
 mod conditions;
 mod given;

@@ -18,6 +18,12 @@
 //!
 //! A one-line trigger is named by its line (`line_12`). Where it moves, references to it in the same file follow, and the
 //! new name is told; other files are not read, so that a reference there has to be mended by hand, or by a name of its own.
+//!
+//! ```
+//! let text = "edition 2026\nsignal p95 { is duration\n  from push in ms }\n";
+//! let formatted = spark_rules::format::format("r.rules", text).unwrap();
+//! assert_eq!(formatted.text, "edition 2026\nsignal p95 { is duration  from push in ms }\n");
+//! ```
 
 mod blocks;
 mod flow;
@@ -106,10 +112,10 @@ pub fn format(name: &str, text: &str) -> Result<Formatted, FormatError> {
     Err(FormatError::Unproven("the names of one-line triggers".to_owned()))
 }
 
-/// As [`format`], from the bytes of a file.
+/// As [`format()`], from the bytes of a file.
 ///
 /// # Errors
-/// As [`format`], and for text that is not UTF-8.
+/// As [`format()`], and for text that is not UTF-8.
 pub fn format_bytes(name: &str, bytes: &[u8]) -> Result<Formatted, FormatError> {
     match crate::utf8(name, bytes) {
         Ok(text) => format(name, text),
