@@ -186,7 +186,7 @@ fn hints(to: &Converter<'_>, p: &lsp::InlayHintParams) -> Answer {
 }
 
 fn lenses(to: &Converter<'_>, path: &str) -> Answer {
-    let uri = crate::files::uri_of(path).0;
+    let uri = to.uri(path).0;
     let found = to.session.tests(path).into_iter().map(|(title, range)| lsp::CodeLens {
         range: to.range(path, &range),
         command: Some(lsp::Command {
@@ -246,7 +246,7 @@ fn symbols(to: &Converter<'_>, query: &str) -> Answer {
             found.push(json!({
                 "name": symbol.name,
                 "kind": crate::convert::symbol_kind(symbol.kind),
-                "location": { "uri": crate::files::uri_of(path), "range": to.range(path, &symbol.selection) },
+                "location": { "uri": to.uri(path), "range": to.range(path, &symbol.selection) },
             }));
             if found.len() >= COMPLETIONS_MAX {
                 return Ok(Value::Array(found));

@@ -1,6 +1,6 @@
 //! The session's answers as the protocol writes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use gen_lsp_types as lsp;
@@ -38,9 +38,16 @@ pub(crate) struct Converter<'s> {
     pub(crate) session: &'s Session,
     pub(crate) encoding: Encoding,
     pub(crate) snippets: bool,
+    /// How the client writes the addresses of files that it has opened.
+    pub(crate) uris: &'s BTreeMap<String, lsp::Uri>,
 }
 
 impl Converter<'_> {
+    /// The address of a file, as the client writes it: clients compare letters.
+    pub(crate) fn uri(&self, path: &str) -> lsp::Uri {
+        self.uris.get(path).cloned().unwrap_or_else(|| uri_of(path))
+    }
+
     pub(crate) fn byte(&self, path: &str, at: lsp::Position) -> usize {
         let at = LinePosition { line: at.line, character: at.character };
         self.session.offset(path, at, self.encoding)
@@ -61,7 +68,7 @@ impl Converter<'_> {
     }
 
     pub(crate) fn location(&self, place: &Place) -> lsp::Location {
-        lsp::Location { uri: uri_of(&place.path), range: self.range(&place.path, &place.range) }
+        lsp::Location { uri: self.uri(&place.path), range: self.range(&place.path, &place.range) }
     }
 
     pub(crate) fn text_edit(&self, path: &str, range: &Range<usize>, text: &str) -> lsp::TextEdit {
@@ -74,7 +81,7 @@ impl Converter<'_> {
     ) -> lsp::WorkspaceEdit {
         let mut changes: HashMap<lsp::Uri, Vec<lsp::TextEdit>> = HashMap::new();
         for (path, range, text) in edits {
-            changes.entry(uri_of(path)).or_default().push(self.text_edit(path, range, text));
+            changes.entry(self.uri(path)).or_default().push(self.text_edit(path, range, text));
         }
         lsp::WorkspaceEdit { changes: Some(changes), ..Default::default() }
     }

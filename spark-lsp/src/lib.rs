@@ -6,9 +6,11 @@
 
 mod actions;
 mod answers;
+mod cancel;
 mod convert;
 mod files;
 mod handshake;
+mod parent;
 mod server;
 mod transport;
 mod worker;

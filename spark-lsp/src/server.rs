@@ -18,9 +18,11 @@ use spark_rules::session::{Encoding, Session, Settled};
 use crate::Ending;
 use crate::actions::{self, Failure};
 use crate::answers::{Refused, answer, params};
+use crate::cancel::{Cancelled, cancels};
 use crate::convert::Converter;
 use crate::files;
 use crate::handshake::capabilities;
+use crate::parent;
 use crate::transport::{self, Incoming};
 use crate::worker::{self, Job, Ran};
 
@@ -58,6 +60,10 @@ pub(crate) struct Server<W> {
     folders: Vec<PathBuf>,
     /// The client's numbers of the versions of its documents.
     versions: BTreeMap<String, i32>,
+    /// How the client writes the addresses of its documents.
+    uris: BTreeMap<String, lsp::Uri>,
+    /// Requests that the client has taken back and that were not yet met.
+    cancelled: Cancelled,
     /// What was told last of each file.
     told: BTreeMap<String, Value>,
     /// Policies to be checked as a whole, by their roots, and when.
@@ -66,6 +72,10 @@ pub(crate) struct Server<W> {
     checking: Option<(String, Arc<AtomicBool>)>,
     failures: BTreeMap<String, Vec<Failure>>,
     jobs: Option<Sender<Job>>,
+    /// Where events are put, for who watches the editor's process.
+    events: Option<SyncSender<Event>>,
+    /// There as long as the server is.
+    life: Arc<()>,
     /// The client does not read any more.
     deaf: bool,
 }
@@ -81,11 +91,15 @@ impl<W: Write> Server<W> {
             watches: false,
             folders: Vec::new(),
             versions: BTreeMap::new(),
+            uris: BTreeMap::new(),
+            cancelled: Cancelled::default(),
             told: BTreeMap::new(),
             due: BTreeMap::new(),
             checking: None,
             failures: BTreeMap::new(),
             jobs: None,
+            events: None,
+            life: Arc::new(()),
             deaf: false,
         }
     }
@@ -93,7 +107,10 @@ impl<W: Write> Server<W> {
     pub(crate) fn run(mut self, input: impl BufRead + Send + 'static) -> Ending {
         let (sender, events) = sync_channel(QUEUE_MAX);
         self.jobs = worker::start(sender.clone()).ok();
-        let reader = thread::Builder::new().name("read".to_owned()).spawn(move || listen(input, &sender));
+        let reader = thread::Builder::new().name("read".to_owned());
+        let cancelled = self.cancelled.clone();
+        self.events = Some(sender.clone());
+        let reader = reader.spawn(move || listen(input, &sender, &cancelled));
         if reader.is_err() {
             return Ending::Abrupt;
         }
@@ -165,6 +182,9 @@ impl<W: Write> Server<W> {
         let Request { id, method, params } = request;
         let refused = |code, words: &str| Some(Err(Refused::new(code, words)));
         let answer = match (self.phase, method.as_str()) {
+            (Phase::Running, _) if self.cancelled.take(&id) => {
+                refused(ErrorCode::RequestCanceled, "the request was taken back")
+            }
             (Phase::Starting, "initialize") => Some(self.initialize(params)),
             (Phase::Starting, _) => refused(ErrorCode::ServerNotInitialized, "`initialize` comes first"),
             (_, "initialize") => refused(ErrorCode::InvalidRequest, "`initialize` comes once"),
@@ -196,7 +216,12 @@ impl<W: Write> Server<W> {
     }
 
     fn converter(&self) -> Converter<'_> {
-        Converter { session: &self.session, encoding: self.encoding, snippets: self.snippets }
+        Converter {
+            session: &self.session,
+            encoding: self.encoding,
+            snippets: self.snippets,
+            uris: &self.uris,
+        }
     }
 
     fn initialize(&mut self, value: Value) -> Result<Value, Refused> {
@@ -221,6 +246,12 @@ impl<W: Write> Server<W> {
             uris.extend(text("/rootUri"));
         }
         self.folders = uris.into_iter().map(|uri| PathBuf::from(files::path_of(&lsp::Uri(uri)))).collect();
+        let process =
+            value.get("processId").and_then(Value::as_i64).and_then(|number| i32::try_from(number).ok());
+        if let (Some(process), Some(events)) = (process.filter(|number| *number > 0), self.events.clone()) {
+            // the server may have ended by then
+            parent::watch(process, Arc::downgrade(&self.life), move || drop(events.send(Event::End)));
+        }
         self.phase = Phase::Running;
         Ok(json!({
             "capabilities": capabilities(name),
@@ -245,9 +276,12 @@ impl<W: Write> Server<W> {
             "textDocument/didOpen" => {
                 let p: lsp::DidOpenTextDocumentParams = params(value)?;
                 let path = files::path_of(&p.text_document.uri);
+                let before = self.session.policy_files(&path);
                 self.session.open(&path, &p.text_document.text);
                 self.versions.insert(path.clone(), p.text_document.version);
+                self.uris.insert(path.clone(), p.text_document.uri);
                 self.changed(&path);
+                self.left(&path, &before);
             }
             "textDocument/didChange" => {
                 let p: lsp::DidChangeTextDocumentParams = params(value)?;
@@ -265,6 +299,12 @@ impl<W: Write> Server<W> {
                 let p: lsp::DidChangeWorkspaceFoldersParams = params(value)?;
                 for folder in p.event.added {
                     files::open_folder(&mut self.session, Path::new(&files::path_of(&folder.uri)));
+                }
+            }
+            "$/cancelRequest" => {
+                // by now the request is answered: it came before
+                if let Some(id) = cancels(&value) {
+                    self.cancelled.take(&id);
                 }
             }
             _ => {}
@@ -295,6 +335,7 @@ impl<W: Write> Server<W> {
         if !self.session.is_open(&path) {
             return Err(Refused::new(ErrorCode::InvalidParams, format!("`{path}` is not open")));
         }
+        let before = self.session.policy_files(&path);
         for change in p.content_changes {
             match change {
                 lsp::TextDocumentContentChangeEvent::TextDocumentContentChangePartial(part) => {
@@ -309,7 +350,16 @@ impl<W: Write> Server<W> {
         self.versions.insert(path.clone(), p.text_document.version);
         self.failures.remove(&path);
         self.changed(&path);
+        self.left(&path, &before);
         Ok(())
+    }
+
+    /// Files that no longer belong to a file's policy are checked by themselves.
+    fn left(&mut self, path: &str, before: &[String]) {
+        let now = self.session.policy_files(path);
+        for other in before.iter().filter(|other| !now.contains(other)) {
+            self.changed(other);
+        }
     }
 
     /// A file has other text: what is known at once is told, and the whole is checked later.
@@ -341,7 +391,14 @@ impl<W: Write> Server<W> {
             Ok(text) => self.session.provide(path, &text),
             Err(_) => self.session.remove(path),
         }
+        // who uses a file that cannot be read is told why, also where it could not be read before
+        let open = self.versions.keys();
+        let users: Vec<String> = open
+            .filter(|open| self.session.missing(open).iter().any(|missing| missing == path))
+            .cloned()
+            .collect();
         self.changed(path);
+        users.iter().for_each(|user| self.changed(user));
         for other in policy.iter().filter(|other| *other != path) {
             self.changed(other);
         }
@@ -380,10 +437,11 @@ impl<W: Write> Server<W> {
             if same && !self.session.is_open(&path) {
                 continue;
             }
-            let version = self.versions.get(&path).copied();
-            let params = json!({
-                "uri": files::uri_of(&path), "version": version, "diagnostics": diagnostics,
-            });
+            let mut params = json!({ "uri": self.converter().uri(&path), "diagnostics": diagnostics });
+            // the field may be missing, and may not be null
+            if let (Some(version), Some(fields)) = (self.versions.get(&path), params.as_object_mut()) {
+                fields.insert("version".to_owned(), json!(version));
+            }
             self.told.insert(path, diagnostics);
             self.notify("textDocument/publishDiagnostics", params);
         }
@@ -413,15 +471,24 @@ impl<W: Write> Server<W> {
 }
 
 /// Reads messages into the queue until the stream ends.
-fn listen(mut input: impl BufRead, events: &SyncSender<Event>) {
+fn listen(mut input: impl BufRead, events: &SyncSender<Event>, cancelled: &Cancelled) {
     loop {
         let event = match transport::read(&mut input) {
             Ok(Some(incoming)) => Event::Incoming(incoming),
             Ok(None) | Err(_) => Event::End,
         };
+        if let Event::Incoming(Incoming::Message(Message::Notification(note))) = &event
+            && note.method == "$/cancelRequest"
+            && let Some(id) = cancels(&note.params)
+        {
+            cancelled.add(id);
+        }
         let last = matches!(event, Event::End);
         if events.send(event).is_err() || last {
             return;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,14 +62,25 @@ fn body(input: &mut impl BufRead, length: usize) -> io::Result<Incoming> {
     if input.by_ref().take(count).read_to_end(&mut bytes)? < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(match serde_json::from_slice(&bytes) {
-        Ok(message) => Incoming::Message(message),
-        Err(error) => {
-            let whole: Option<Value> = serde_json::from_slice(&bytes).ok();
-            let id = whole.and_then(|whole| whole.get("id").cloned()).unwrap_or(Value::Null);
-            Incoming::Malformed(id, format!("this is no message: {error}"))
+    Ok(match (serde_json::from_slice(&bytes), id_of(&bytes)) {
+        // a request whose id is no id of the protocol reads as a notification, and would wait for its answer forever
+        (Ok(Message::Notification(_)), Some(id)) => {
+            Incoming::Malformed(id, "an id is a text, or a whole number of 32 bits".to_owned())
+        }
+        (Ok(message), _) => Incoming::Message(message),
+        (Err(error), id) => {
+            Incoming::Malformed(id.unwrap_or(Value::Null), format!("this is no message: {error}"))
         }
     })
+}
+
+/// The id of what may be a request.
+fn id_of(bytes: &[u8]) -> Option<Value> {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        id: Option<Value>,
+    }
+    serde_json::from_slice::<Envelope>(bytes).ok()?.id
 }
 
 /// Writes a message.
@@ -102,15 +113,19 @@ mod tests {
         let good = r#"{"jsonrpc":"2.0","method":"exit"}"#;
         let bad = r#"{"jsonrpc":"2.0","id":7,"metho"#;
         let odd = r#"{"id":9,"x":1}"#;
+        let long = r#"{"jsonrpc":"2.0","id":98765432109876,"method":"shutdown"}"#;
         let stream = format!(
-            "Content-Length: {}\r\n\r\n{bad}Content-Length: {}\r\n\r\n{odd}content-length:{}\r\nContent-Type: x\r\n\r\n{good}",
+            "Content-Length: {}\r\n\r\n{bad}Content-Length: {}\r\n\r\n{odd}Content-Length: {}\r\n\r\n{long}content-length:{}\r\nContent-Type: x\r\n\r\n{good}",
             bad.len(),
             odd.len(),
+            long.len(),
             good.len()
         );
         let mut input = stream.as_bytes();
         assert!(matches!(read(&mut input), Ok(Some(Incoming::Malformed(Value::Null, _)))));
         assert!(matches!(read(&mut input), Ok(Some(Incoming::Malformed(id, _))) if id == 9));
+        let found = read(&mut input);
+        assert!(matches!(found, Ok(Some(Incoming::Malformed(id, _))) if id == 98_765_432_109_876_i64));
         assert!(matches!(read(&mut input), Ok(Some(Incoming::Message(Message::Notification(_))))));
         assert!(matches!(read(&mut input), Ok(None)));
     }
