@@ -56,6 +56,18 @@ test("what is packed is there, and names only what is declared", () => {
   assert.equal(manifest.dependencies, undefined);
 });
 
+test("the licence of each package that is built in is kept with it", () => {
+  const { inputs } = JSON.parse(readFileSync(join(here, "dist/meta.json"), "utf8"));
+  const notices = readFileSync(join(here, "dist/NOTICES.txt"), "utf8");
+  const packages = new Set(Object.keys(inputs).flatMap((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? []));
+  assert.ok(packages.has("vscode-languageclient"));
+  for (const name of packages) {
+    assert.match(notices, new RegExp(`^${name} \\d`, "m"));
+  }
+  assert.match(notices, /Copyright \(c\) Microsoft/);
+  assert.ok(readFileSync(join(here, ".vscodeignore"), "utf8").includes("!dist/NOTICES.txt"));
+});
+
 test("lines behind an open brace are indented, and others are not", () => {
   const { indentationRules } = JSON.parse(readFileSync(join(here, "language-configuration.json"), "utf8"));
   const increase = new RegExp(indentationRules.increaseIndentPattern);
