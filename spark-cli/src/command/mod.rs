@@ -1,4 +1,4 @@
-//! The commands: one small file each. No decision is made here.
+//! The commands: one small file each, and what several of them write. No decision is made here.
 
 pub(crate) mod check;
 pub(crate) mod decide;
@@ -9,6 +9,7 @@ pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod lsp;
+pub(crate) mod markup;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod test;

@@ -3,6 +3,7 @@
 use spark_rules::test::{Outcome, TestCase, failure_text};
 
 use super::Suite;
+use crate::command::markup::escaped;
 
 pub(super) fn report(suites: &[Suite]) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -55,32 +56,4 @@ fn testcase(suite: &Suite, case: &TestCase, outcome: &Outcome) -> String {
     };
     let body = escaped(&failure_text(&suite.loaded, case, outcome));
     format!("{open}>\n      <{word} message=\"{}\">{body}</{word}>\n    </testcase>\n", escaped(&message))
-}
-
-/// Text for XML 1.0: what it cannot hold at all becomes a question mark.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(letter),
-            '\u{0}'..='\u{1f}' | '\u{7f}' | '\u{fffe}' | '\u{ffff}' => out.push('?'),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Nothing that a title may hold breaks the document.
-    #[test]
-    fn hostile_titles() {
-        assert_eq!(escaped("a<b>&\"c\" \u{1}\u{fffe}ü\n"), "a&lt;b&gt;&amp;&quot;c&quot; ??ü\n");
-    }
 }

@@ -82,15 +82,11 @@ fn svg<T: Shade>(label: &str, band: &Band<T>, axis: Axis, time: Time) -> String 
             shown.class(),
             HEIGHT - height,
             end - x,
-            word(shown.class())
+            shown.class()
         ));
     }
     svg.push_str(&format!("<line class=\"cross\" x1=\"0\" x2=\"0\" y1=\"0\" y2=\"{HEIGHT}\"/></svg>"));
     svg
-}
-
-const fn word(class: &'static str) -> &'static str {
-    class
 }
 
 /// The marks of time below bands.
