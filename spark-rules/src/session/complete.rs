@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Session;
 use super::context::{Block, Context, clause_words, context};
-use super::offer::{BLOCKS, FUNCTIONS, TYPES, clause, clause_may_end, compares};
+use super::offer::{BLOCKS, FUNCTIONS, TYPES, clause, clause_may_end, compares, times, units};
 use super::outline::SymbolKind;
 
 /// Most completions of one answer: nobody reads more, and the next letter narrows them down.
@@ -74,6 +74,7 @@ impl Session {
         } else if !at.silent && !at.selector {
             list.fill(&at);
         }
+        list.continue_number(&prefix);
         let mut items = list.items;
         items.retain(|item| prefix.is_empty() || fits(&item.label.to_lowercase(), &prefix));
         let more = items.len() > COMPLETIONS_MAX;
@@ -106,6 +107,22 @@ impl List<'_> {
         }
         let (label, detail, insert) = (label.to_owned(), detail.to_owned(), insert.to_owned());
         self.items.push(Completion { label, kind, detail, insert });
+    }
+
+    /// A number that is begun, in the units of the values that fit.
+    fn continue_number(&mut self, typed: &str) {
+        let part = |c: char| c.is_ascii_digit() || matches!(c, '.' | '_');
+        if typed.is_empty() || !typed.chars().all(part) {
+            return;
+        }
+        let values =
+            std::mem::take(&mut self.items).into_iter().filter(|item| item.kind == CompletionKind::Value);
+        for value in values {
+            let unit = value.label.trim_start_matches(part);
+            if unit.len() < value.label.len() && !unit.is_empty() && !unit.contains("baseline") {
+                self.add(&format!("{typed}{unit}"), CompletionKind::Value, &value.detail);
+            }
+        }
     }
 
     fn words(&mut self, words: &[&str]) {
@@ -190,10 +207,8 @@ impl List<'_> {
                     self.add_as(word, CompletionKind::Choice, detail, text);
                 }
             }
-            (_, "in") => self.choices(
-                &["s", "ms", "%", "1/s", "1/min", "B", "MiB", "MiB/min", "USDT"],
-                "the source's unit",
-            ),
+            (_, "in") => self.choices(units(at.kind), "the source's unit"),
+            (_, "push") => self.words(&["in"]),
             (_, "stale") => self.words(&["after"]),
             (_, "after" | "over") => self.lengths(),
             (_, "expect") => self.words(&["<=", ">=", "<", ">", "between"]),
@@ -208,6 +223,7 @@ impl List<'_> {
             "unless" => {
                 if matches!(at.last().1, "unless" | "," | "or") {
                     self.named(SymbolKind::Trigger, CompletionKind::Trigger);
+                    self.items.retain(|item| item.label != at.name);
                 }
             }
             "unknown" => match at.last().1 {
@@ -260,6 +276,8 @@ impl List<'_> {
                 if before == "given" || matches!(last, "then" | "from" | "to" | "baseline") {
                     self.values(signal, None);
                     self.words(&["rises", "falls", "nothing", "NaN", "restart", "error", "from"]);
+                } else if last == "," {
+                    self.words(&["then"]);
                 } else {
                     self.words(&["for", "then", "once", "every", "noise", "to", "over", "on baseline"]);
                 }
@@ -301,7 +319,9 @@ impl List<'_> {
     fn condition(&mut self, at: &Context<'_>) {
         let (before, last) = at.last();
         match last {
+            "and" if at.third() == "between" => self.right_side(at),
             "when" | "and" | "or" | "not" | "given" | "then" => self.operands(),
+            "," => self.named(SymbolKind::Signal, CompletionKind::Signal),
             "(" if FUNCTIONS.contains(&before) || before == "correlation" => {
                 self.named(SymbolKind::Signal, CompletionKind::Signal);
             }
@@ -310,8 +330,13 @@ impl List<'_> {
             "previous" => self.words(&["stage"]),
             _ if compares(last) || last == "between" => self.right_side(at),
             "+" | "-" | "*" | "/" => self.operands(),
-            _ if FUNCTIONS.contains(&before) => self.words(&["over"]),
-            _ if before == "(" || before == "," => self.words(&["over", ">", "<", ">=", "<="]),
+            _ if times(last) => self.words(&["baseline", "previous stage"]),
+            _ if before == "between" => self.words(&["and"]),
+            _ if before == "," => self.words(&["over"]),
+            _ if before == "(" && at.third() == "correlation" => self.words(&[","]),
+            // a window's function, not a group
+            _ if before == "(" && FUNCTIONS.contains(&at.third()) => self.words(&["over"]),
+            _ if before == "over" && at.inside() => self.words(&[")"]),
             _ if self.session.is_signal(self.path, last) && !compares(before) => {
                 self.words(&[">", ">=", "<", "<=", "==", "!=", "between"]);
             }
@@ -356,18 +381,42 @@ impl List<'_> {
         self.add("previous stage", CompletionKind::Keyword, "its mean over the stage before");
         self.add_as("2x baseline", CompletionKind::Value, "twice the stable version's", "${1:2}x baseline");
         self.add_as("baseline + 10%", CompletionKind::Value, "a tenth more", "baseline + ${1:10}%");
-        self.named(SymbolKind::Signal, CompletionKind::Signal);
+        if function.is_none() {
+            self.alike(signal);
+        }
+    }
+
+    /// The other signals of the same kind.
+    fn alike(&mut self, signal: &str) {
+        let kind = |symbol: &super::Symbol| match symbol.detail.as_str() {
+            "counter" => "count".to_owned(),
+            kind => kind.to_owned(),
+        };
+        let files = self.session.policy_files(self.path);
+        let all = files.iter().flat_map(|path| self.session.symbols(path));
+        let signals: Vec<_> = all.filter(|symbol| symbol.kind == SymbolKind::Signal).collect();
+        let own = signals.iter().find(|symbol| symbol.name == signal).map(&kind);
+        let fits = |symbol: &&super::Symbol| {
+            symbol.name != signal && own.as_ref().is_none_or(|own| *own == kind(symbol))
+        };
+        for symbol in signals.iter().filter(fits).take(COMPLETIONS_MAX) {
+            self.add(&symbol.name, CompletionKind::Signal, &symbol.detail);
+        }
     }
 
     /// Values that fit a signal, or a function of it.
     fn values(&mut self, signal: &str, function: Option<&str>) {
         if let Some((named, values)) = self.session.fitting(self.path, signal, function) {
             values.iter().for_each(|value| self.add(value, CompletionKind::Value, &named));
+        } else if function.is_none() && self.session.is_signal(self.path, signal) {
+            // of a rate, nothing is declared but that it is one
+            let rates = ["1/s", "10/s", "10/min", "50/min"];
+            rates.iter().for_each(|value| self.add(value, CompletionKind::Value, "a rate"));
         }
     }
 
     fn lengths(&mut self) {
-        ["30s", "1m", "2m", "5m", "10m", "15m", "1h"]
+        ["15s", "30s", "1m", "2m", "5m", "10m", "15m", "1h"]
             .iter()
             .for_each(|length| self.add(length, CompletionKind::Value, ""));
     }

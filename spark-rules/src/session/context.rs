@@ -20,6 +20,8 @@ pub(super) struct Context<'a> {
     pub(super) block: Option<Block>,
     /// Between a block's word and its brace.
     pub(super) header: bool,
+    /// What the signal is, as far as that is written.
+    pub(super) kind: &'a str,
     /// The name behind the block's word.
     pub(super) name: &'a str,
     /// The words of the clause so far, its own first; outside of blocks, those of the line.
@@ -67,6 +69,9 @@ pub(super) fn context(before: &str) -> Context<'_> {
                 depth = depth.saturating_add(1);
                 at.header = false;
                 at.selector = depth > 1;
+                if depth == 1 {
+                    at.words.clear();
+                }
             }
             (Kind::Symbol, "}") => {
                 depth = depth.saturating_sub(1);
@@ -84,7 +89,12 @@ pub(super) fn context(before: &str) -> Context<'_> {
                 at.silent = true;
                 at.path = last == "use";
             }
-            _ => at.words.push(word),
+            _ => {
+                if last == "is" {
+                    at.kind = word;
+                }
+                at.words.push(word);
+            }
         }
     }
     at.silent |= in_comment;
@@ -129,6 +139,17 @@ impl<'a> Context<'a> {
             "is" | "expect" => block != Block::Signal || last != "in",
             _ => true,
         }
+    }
+
+    /// Whether a parenthesis is open.
+    pub(super) fn inside(&self) -> bool {
+        let count = |sign| self.words.iter().filter(|word| **word == sign).count();
+        count("(") > count(")")
+    }
+
+    /// The third word from the end.
+    pub(super) fn third(&self) -> &'a str {
+        self.words.iter().rev().nth(2).copied().unwrap_or("")
     }
 
     /// The last word, and the one before.

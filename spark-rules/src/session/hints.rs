@@ -7,6 +7,9 @@ use spark_core::{Dimension, Quantity};
 use super::Session;
 use super::walk::{Met, walk};
 
+/// Most places behind the point that are shown: a third of a second is not read to its twenty-eighth.
+const PLACES_MAX: u32 = 6;
+
 /// A hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
@@ -30,10 +33,10 @@ impl Session {
                 let Met::Threshold(value, span) = met else { return };
                 let place = document.range(part, span);
                 let written = document.text.get(place.clone()).unwrap_or("");
-                if let Some(base) =
-                    base(&value).filter(|base| base.replace(' ', "") != written.replace([' ', '_'], ""))
+                if let Some(base) = base(&value)
+                    .filter(|base| base.replace([' ', '='], "") != written.replace([' ', '_'], ""))
                 {
-                    found.push(Hint { at: place.end, text: format!("= {base}") });
+                    found.push(Hint { at: place.end, text: base });
                 }
             });
         }
@@ -45,9 +48,14 @@ impl Session {
     }
 }
 
-/// A value in its base unit, where it has one that it can be written in otherwise.
+/// A value in its base unit behind a sign, where it has one that it can be written in otherwise.
 pub(super) fn base(value: &Quantity) -> Option<String> {
-    let number = value.value.normalize();
+    let exact = value.value.normalize();
+    let number = match exact.scale() > PLACES_MAX {
+        true => exact.round_sf(PLACES_MAX).unwrap_or(exact).normalize(),
+        false => exact,
+    };
+    let sign = if number == exact { '=' } else { '≈' };
     let unit = match value.unit.dimension {
         Dimension::Duration => " s",
         Dimension::Ratio => "",
@@ -56,7 +64,7 @@ pub(super) fn base(value: &Quantity) -> Option<String> {
         Dimension::Count | Dimension::Number | Dimension::Money(_) => return None,
     };
     Some(match value.unit.per_time {
-        true => format!("{number}{unit}/s"),
-        false => format!("{number}{unit}"),
+        true => format!("{sign} {number}{unit}/s"),
+        false => format!("{sign} {number}{unit}"),
     })
 }

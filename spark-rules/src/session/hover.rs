@@ -8,6 +8,7 @@ use spark_core::{Quantity, SignalId, Source, TriggerId};
 
 use super::Session;
 use super::hints::base;
+use super::offer::TYPES;
 use super::walk::{Met, walk};
 use crate::ast::Item;
 use crate::check::Declared;
@@ -179,14 +180,14 @@ impl Session {
         });
         let (value, range) = found?;
         let written = document.text.get(range.clone()).unwrap_or("");
-        Some(Hover { markdown: format!("`{written}` = {}", base(&value)?), range })
+        Some(Hover { markdown: format!("`{written}` {}", base(&value)?), range })
     }
 
     fn hover_word(&self, path: &str, byte: usize) -> Option<Hover> {
         let painted = self.painted(path, byte.saturating_sub(1)..byte.saturating_add(1));
         let word = painted.into_iter().find(|word| word.range.start <= byte && byte <= word.range.end)?;
         let text = self.text(path)?.get(word.range.clone())?;
-        let (_, meaning) = WORDS.iter().find(|(word, _)| *word == text)?;
+        let (_, meaning) = WORDS.iter().chain(TYPES).find(|(word, _)| *word == text)?;
         let known = matches!(word.paint, super::Paint::Keyword | super::Paint::Choice);
         known.then(|| Hover { markdown: format!("**{text}**: {meaning}"), range: word.range })
     }

@@ -14,6 +14,19 @@ pub(super) const TYPES: &[(&str, &str)] = &[
     ("number", "a number without a unit"),
 ];
 
+/// The units that a source of a type may be in.
+pub(super) fn units(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "duration" => &["s", "ms", "us"],
+        "ratio" => &["%"],
+        "bytes" => &["B", "KiB", "MiB"],
+        "rate" => &["1/s", "1/min", "MiB/min"],
+        "money" => &["USDT", "USD", "EUR"],
+        "count" | "counter" | "number" => &[],
+        _ => &["s", "ms", "%", "1/s", "1/min", "B", "MiB", "MiB/min", "USDT"],
+    }
+}
+
 /// The functions of a window.
 pub(super) const FUNCTIONS: &[&str] = &[
     "avg", "min", "max", "sum", "count", "p50", "p90", "p95", "p99", "stddev", "increase", "rate", "delta",
@@ -79,6 +92,14 @@ pub(super) fn clause(word: &str) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+/// Whether a word is the `2x` of `2x baseline`.
+pub(super) fn times(word: &str) -> bool {
+    word.strip_suffix('x').is_some_and(|number| {
+        number.starts_with(|c: char| c.is_ascii_digit())
+            && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '_'))
+    })
+}
+
 /// Whether a word compares two values.
 pub(super) fn compares(word: &str) -> bool {
     matches!(word, ">" | ">=" | "<" | "<=" | "==" | "!=")
@@ -88,6 +109,9 @@ pub(super) fn compares(word: &str) -> bool {
 pub(super) fn clause_may_end(at: &Context<'_>) -> bool {
     let last = at.last().1;
     let open = compares(last)
+        || at.inside()
+        || times(last)
+        || at.last().0 == "between"
         || matches!(
             last,
             "and"

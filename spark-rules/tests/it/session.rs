@@ -49,11 +49,24 @@ fn completion() {
     offers("signal x { is $0 }", &["duration", "ratio", "money"], &["from", "p95"]);
     offers("signal x { is dur$0", &["duration"], &["ratio"]);
     offers("signal x { is duration from $0", &["push", "metrics", "prometheus", "sql"], &["duration"]);
-    offers("signal x { is ratio from push in $0", &["%", "ms"], &["push"]);
+    offers("signal x { is ratio from push in $0", &["%"], &["push", "ms"]);
+    offers("signal x { is duration from push in $0", &["s", "ms"], &["%", "USDT"]);
+    offers("signal x { is duration from push $0", &["in", "stale after"], &["push"]);
     offers("signal x { is ratio from push expect $0", &["<=", "between"], &["is"]);
     offers("signal x { is ratio from push expect <= $0", &["5%", "baseline"], &["300ms"]);
     offers("trigger x {\n  $0\n}", &["hold when", "rollback when", "clear when", "unless"], &["is", "stage"]);
     offers("trigger x {\n  rollback $0", &["when"], &["p95"]);
+    offers("trigger x { $0 }", &["hold when"], &["for", "and", "within"]);
+    offers("trigger x { rollback when p95 > 4$0", &["4ms", "4s"], &["4", "4%", "100ms"]);
+    offers("trigger x { rollback when p95 > 2x $0", &["baseline", "previous stage"], &["for", "clear when"]);
+    offers("trigger x { rollback when p95 > $0", &["300ms", "baseline"], &["p95", "errors"]);
+    offers("trigger x { rollback when p95 between 1ms $0", &["and"], &["or", "clear when"]);
+    offers("trigger x { rollback when p95 between 1ms and $0", &["300ms"], &["not", "avg"]);
+    offers("trigger x { rollback when avg(p95 $0", &["over"], &[">", "clear when"]);
+    offers("trigger x { rollback when correlation(p95, $0", &["errors"], &["over"]);
+    offers("trigger x { rollback when p95 > 1s unless $0", &["slow"], &["x"]);
+    offers("signal ws { is rate from push }\ntrigger x { rollback when ws > $0", &["50/min"], &["300ms"]);
+    offers("test \"x\" { given p95 1s for 1m, $0", &["then"], &["once", "noise"]);
     offers("trigger x {\n  rollback when $0", &["p95", "errors", "avg", "not"], &["slow", "canary", "for"]);
     offers("trigger x {\n  rollback when p95 $0", &[">", "between"], &["p95"]);
     offers(
@@ -258,6 +271,12 @@ fn colours_and_hints() {
     assert!(hints.contains(&("= 0.4 s".to_owned(), behind("p95 > 400ms"))), "{hints:?}");
     assert!(hints.contains(&("= 1073741824 B".to_owned(), behind("1GiB"))), "{hints:?}");
     assert!(hints.iter().any(|(text, _)| text == "line_20:"), "{hints:?}");
+    let (session, byte) = at("signal ws { is rate from push expect < 0.5/min$0 }");
+    let hints = session.hints("a.rules", byte..byte);
+    assert_eq!(hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>(), ["≈ 0.00833333/s"]);
+    assert_eq!(session.hover("a.rules", byte - 1).unwrap().markdown, "`0.5/min` ≈ 0.00833333/s");
+    let kind = session.hover("a.rules", byte - "rate from push expect < 0.5/min".len()).unwrap().markdown;
+    assert_eq!(kind, "**rate**: how many per time");
 }
 
 /// Names lead from file to file, and a name is changed in all of them.
