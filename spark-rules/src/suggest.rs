@@ -5,7 +5,7 @@ const OFFERED_MAX: usize = 3;
 
 /// The names that are nearest to `word`, the nearest first, at most three: those within a third of its length, at
 /// least one, by Damerau and Levenshtein's distance.
-pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let length = word.chars().count();
     // a name of one letter is as near to every other, which says nothing
     let allowed = length.checked_div(3).unwrap_or(0).max(1).min(length.saturating_sub(1));
