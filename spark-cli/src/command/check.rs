@@ -163,11 +163,20 @@ fn text(console: &mut Console, findings: &[Finding], count: usize) {
 fn fix(console: &Console, path: &Path, advice: bool) -> Result<(), Failure> {
     let bytes = rules::read(path).map_err(|words| Failure::could_not_run(format!("cannot read {words}")))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut included = |name: &str| rules::include(folder, name);
+    let mut parts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut included = |name: &str| {
+        let bytes = rules::include(folder, name)?;
+        parts.entry(name.to_owned()).or_insert_with(|| bytes.clone());
+        Ok(bytes)
+    };
     let now = SystemClock.now();
-    for mended in spark_rules::mend(&path.display().to_string(), &bytes, &mut included, advice, Some(now)) {
-        let place = mended.path.map_or_else(|| path.to_owned(), |name| folder.join(name));
-        super::fmt::replace(&place, mended.text.as_bytes()).map_err(|error| {
+    let all = spark_rules::mend(&path.display().to_string(), &bytes, &mut included, advice, Some(now));
+    for mended in all {
+        let (place, before) = match &mended.path {
+            None => (path.to_owned(), &bytes),
+            Some(name) => (folder.join(name), parts.get(name).unwrap_or(&bytes)),
+        };
+        super::fmt::replace(&place, before, mended.text.as_bytes()).map_err(|error| {
             Failure::could_not_run(format!("cannot write `{}`: {error}", place.display()))
         })?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

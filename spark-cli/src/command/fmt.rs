@@ -61,7 +61,7 @@ pub(crate) fn run(console: &mut Console, args: &FmtArgs) -> Result<Exit, Failure
             console.line(format!("would change {name}"));
             difference(console, &bytes, &formatted.text);
         } else {
-            replace(path, formatted.text.as_bytes())
+            replace(path, &bytes, formatted.text.as_bytes())
                 .map_err(|error| Failure::could_not_run(format!("cannot write `{name}`: {error}")))?;
             console.line(format!("formatted {name}"));
         }
@@ -166,7 +166,9 @@ fn difference(console: &mut Console, before: &[u8], after: &str) {
 }
 
 /// Puts a new text in a file's place, whole or not at all, with the same permissions. A link stays one.
-pub(crate) fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+///
+/// What somebody else has written there since `before` was read is not written over.
+pub(crate) fn replace(path: &Path, before: &[u8], text: &[u8]) -> std::io::Result<()> {
     let path = path.canonicalize()?;
     let permissions = fs::metadata(&path)?.permissions();
     if permissions.readonly() {
@@ -177,6 +179,28 @@ pub(crate) fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
     file.write_all(text)?;
     file.as_file().set_permissions(permissions)?;
     file.as_file().sync_all()?;
+    // as late as can be: an editor that saves meanwhile would lose what was typed
+    if rules::read_from(fs::File::open(&path)?)? != before {
+        return Err(std::io::Error::other("somebody else has changed it meanwhile"));
+    }
     file.persist(&path).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What somebody saves between reading and writing stays, and is told.
+    #[test]
+    fn nothing_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.rules");
+        fs::write(&path, "read").unwrap();
+        replace(&path, b"read", b"laid out").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"laid out");
+        let error = replace(&path, b"read", b"lost").unwrap_err();
+        assert_eq!(error.to_string(), "somebody else has changed it meanwhile");
+        assert_eq!(fs::read(&path).unwrap(), b"laid out");
+    }
 }
