@@ -57,6 +57,7 @@ pub(crate) fn run(console: &mut Console, args: &ImportArgs) -> Result<Exit, Fail
     let named: Vec<(&str, &str)> = files.iter().map(|(name, text)| (base(name), text.as_str())).collect();
     let imported =
         import::prometheus(&named, &options).map_err(|error| Failure::could_not_run(error.to_string()))?;
+    fits(&imported.text)?;
     match &args.output {
         None => console.line(imported.text.trim_end_matches('\n')),
         Some(path) => std::fs::write(path, &imported.text)
@@ -68,6 +69,18 @@ pub(crate) fn run(console: &mut Console, args: &ImportArgs) -> Result<Exit, Fail
     console.note(imported.summary.to_string());
     let nothing = imported.summary.triggers == 0;
     Ok(if nothing { Exit::CouldNotRun } else { Exit::Done })
+}
+
+/// Refuses rules that no command would read afterwards: they say more than the files that they are of.
+fn fits(text: &str) -> Result<(), Failure> {
+    let most = spark_rules::limits::TEXT_BYTES_MAX;
+    if text.len() <= most {
+        return Ok(());
+    }
+    let bytes = text.len();
+    Err(Failure::could_not_run(format!(
+        "nothing was written: it would be {bytes} bytes of rules, more than the {most} of a file; import a part at a time"
+    )))
 }
 
 /// The last part of a path: what a comment names stays the same wherever the file lies.
@@ -106,4 +119,17 @@ fn read(path: &Path) -> Result<String, Failure> {
     result.map_err(|error| failed(error.to_string()))?;
     String::from_utf8(bytes)
         .map_err(|error| failed(format!("it is not UTF-8 after byte {}", error.utf8_error().valid_up_to())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is imported can be read: more is refused before a byte of it is written.
+    #[test]
+    fn no_more_than_is_read() {
+        let most = spark_rules::limits::TEXT_BYTES_MAX;
+        assert!(fits(&"x".repeat(most)).is_ok());
+        assert!(fits(&"x".repeat(most + 1)).unwrap_err().words.starts_with("nothing was written"));
+    }
 }
