@@ -143,6 +143,28 @@ fn page_is_inert() {
     assert_eq!(fs::read_to_string(dir.path().join("page.html")).unwrap(), page);
 }
 
+/// A page says which line is whose, shows a sample that stands alone, and names no more triggers than can be read.
+#[test]
+fn page_is_readable() {
+    let dir = tempfile::tempdir().unwrap();
+    let triggers: String =
+        (0..40).map(|number| format!("trigger t{number} {{ rollback when p95 > {number}ms }}\n")).collect();
+    let rules = format!(
+        "edition 2026\nsignal p95 {{ is duration  from push  expect <= baseline + 10% }}\n{triggers}"
+    );
+    fs::write(dir.path().join("many.rules"), rules).unwrap();
+    let samples = "time,signal,value,track\n0,p95,450ms,canary\n0,p95,440ms,baseline\n";
+    fs::write(dir.path().join("one.csv"), samples).unwrap();
+    let page = printed(dir.path(), "spark replay many.rules --samples one.csv --format html", 0);
+    assert!(page.contains("because of t0, t1, t2, t3 and 36 more"));
+    for track in ["canary", "baseline"] {
+        assert!(page.contains(&format!("y2=\"4\"/></svg><span>{track}</span>")), "{track}");
+        assert!(page.contains(&format!("<path class=\"dot of-{track}\" d=\"M")), "{track}");
+    }
+    assert!(page.contains("1 evaluation from") && page.contains(" 2 samples ("));
+    assert!(!page.contains("450ms to 450ms"));
+}
+
 /// With `--from`, what files hold before it is history: states are known there at once.
 #[test]
 fn parts_of_files() {
@@ -153,6 +175,22 @@ fn parts_of_files() {
     assert_eq!((&summary["evaluations"], &summary["decision"]), (&9.into(), &"rollback".into()));
     let outside = "spark replay release.rules --samples samples.csv --from 2027-01-01T00:00:00Z";
     assert_eq!(run(dir.path(), outside).status.code(), Some(1));
+}
+
+/// Evaluations that are further apart than samples are believed cannot add up to a `for`: that is told.
+#[test]
+fn too_seldom() {
+    let dir = copy_of("slow-canary");
+    let told = |every: &str| {
+        let line = format!("spark replay release.rules --samples samples.csv --format jsonl --every {every}");
+        text(&run(dir.path(), &line).stderr)
+    };
+    assert!(
+        told("1m").contains("`--every 1m` is longer than samples are believed of `p95` (45s)"),
+        "{}",
+        told("1m")
+    );
+    assert!(!told("45s").contains("--every"), "{}", told("45s"));
 }
 
 /// Of very many events, people see the first and the last, and how many there are between.

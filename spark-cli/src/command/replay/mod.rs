@@ -12,7 +12,7 @@ mod what_if;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use spark_core::{TimeSpan, Timestamp};
+use spark_core::{Policy, TimeSpan, Timestamp};
 use spark_runtime::replay::{Event, Replay, Seen, backtest, replay_with};
 
 use self::events::Told;
@@ -24,6 +24,9 @@ use crate::exit::{Exit, Failure};
 use crate::rules::Rules;
 use crate::samples::{self, HttpArgs};
 use crate::table;
+
+/// Most signals that a note names: a line of them.
+const SHORT_MAX: usize = 4;
 
 #[derive(Debug, Args)]
 #[command(
@@ -87,6 +90,9 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
     // before anything is read or asked: a mistyped path should not cost a minute
     let what_if = WhatIf::read(&rules, &args.what_if)?;
     let every = args.every.unwrap_or(rules.policy.every());
+    if let Some(words) = args.every.and_then(|every| never_held(&rules.policy, every)) {
+        console.note(words);
+    }
     let found = source::find(console, args, &rules, every)?;
     if args.format == Format::Jsonl && what_if.is_none() {
         events(console, &rules, &found);
@@ -95,7 +101,7 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
     let variants = what_if.as_ref().map(WhatIf::policies).unwrap_or_default();
     let tried = what_if.as_ref().map(WhatIf::tried).unwrap_or_default();
     let seen = Seen { pictures: args.format == Format::Html, tried };
-    let mut told = Told::new(args.format, console.verbose());
+    let mut told = Told::new(&rules.policy, args.format, console.verbose());
     let mut summary = None;
     let mut progress = Progress::new(console, &found, variants.len());
     let began = std::time::Instant::now();
@@ -159,6 +165,25 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
         ending(console, &rules, &found);
     }
     Ok(Exit::Done)
+}
+
+/// Why nothing that reads some signals can hold `for` any time, where evaluations are that far apart: `stale after` stays
+/// what the rules say, or what follows from their own `evaluate every`.
+fn never_held(policy: &Policy, every: TimeSpan) -> Option<String> {
+    let short: Vec<String> = policy
+        .signals()
+        .iter()
+        .filter(|signal| signal.stale_after < every)
+        .map(|signal| format!("`{}` ({})", signal.name, signal.stale_after))
+        .collect();
+    let (first, more) = short.split_at_checked(SHORT_MAX).unwrap_or((&short, &[]));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    (!short.is_empty()).then(|| {
+        format!(
+            "`--every {every}` is longer than samples are believed of {}{more}: no `for` that reads one of them can hold",
+            first.join(", ")
+        )
+    })
 }
 
 /// The events alone, as they come.

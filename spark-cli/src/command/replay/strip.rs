@@ -12,13 +12,30 @@ const WIDTH_MIN: usize = 20;
 const WIDTH_MAX: usize = 200;
 
 pub(super) const LEGEND: &str = "▁ ok, proceed   ▂ pending   ▃ warn   ▅ hold   █ rollback   ? unknown";
+const LEGEND_GAP: &str = "   ";
 
 /// The columns of the terminal, where there is one.
-pub(super) fn columns() -> usize {
-    match console::Term::stdout().size_checked() {
-        Some((_, columns)) => usize::from(columns),
-        None => WIDTH,
+pub(super) fn terminal() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+}
+
+/// Pieces in lines of so many columns; all but the first piece stand behind `indent` where they begin a line.
+pub(super) fn wrapped(pieces: &[String], gap: &str, indent: usize, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in pieces {
+        let length = |text: &str| text.chars().count();
+        match lines.last_mut() {
+            Some(line)
+                if length(line).saturating_add(length(gap)).saturating_add(length(piece)) <= columns =>
+            {
+                line.push_str(gap);
+                line.push_str(piece);
+            }
+            Some(_) => lines.push(format!("{:indent$}{piece}", "")),
+            None => lines.push(piece.clone()),
+        }
     }
+    lines
 }
 
 /// What stands for something in a strip.
@@ -51,7 +68,7 @@ impl Glyph for Verdict {
 
 /// A band beside a name of `indent` characters.
 pub(super) fn text<T: Glyph>(band: &Band<T>, indent: usize) -> String {
-    let width = columns().saturating_sub(indent).clamp(WIDTH_MIN, WIDTH_MAX);
+    let width = terminal().unwrap_or(WIDTH).saturating_sub(indent).clamp(WIDTH_MIN, WIDTH_MAX);
     band.narrowed(width).into_iter().map(|cell| cell.map_or(' ', Glyph::glyph)).collect()
 }
 
@@ -61,5 +78,12 @@ pub(super) fn print(console: &mut Console, strips: &[(String, String)]) {
     for (name, strip) in strips {
         console.line(format!("{name:width$}  {strip}"));
     }
-    console.line(faint(&format!("{:width$}  {LEGEND}", "")));
+    let mut legend: Vec<String> = LEGEND.split(LEGEND_GAP).map(str::to_owned).collect();
+    if let Some(first) = legend.first_mut() {
+        first.insert_str(0, &format!("{:width$}  ", ""));
+    }
+    let columns = terminal().unwrap_or(usize::MAX);
+    for line in wrapped(&legend, LEGEND_GAP, width.saturating_add(2), columns) {
+        console.line(faint(&line));
+    }
 }

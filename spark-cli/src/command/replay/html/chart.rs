@@ -50,16 +50,22 @@ pub(super) fn row(rules: &Rules, signal: &Signal, pictures: &[&Picture], time: T
     let high = values().map(|cell| cell.high.value).max();
     let title = signal.title.as_deref().unwrap_or("");
     let extent = match (low, high) {
+        (Some(low), Some(high)) if low == high => value_text(signal, low),
         (Some(low), Some(high)) => format!("{} to {}", value_text(signal, low), value_text(signal, high)),
         _ => "no sample".to_owned(),
     };
     let limits = limits(rules, signal);
     let (chart, off) = chart(signal, pictures, &limits, (low, high), time);
-    let legend: String = limits
+    let on = |limit: &&Limit| !off.iter().any(|other| std::ptr::eq(*other, *limit));
+    let mut legend: String = limits
         .iter()
-        .filter(|limit| !off.iter().any(|other| std::ptr::eq(*other, *limit)))
-        .map(legend)
+        .filter(on)
+        .map(|limit| entry(&format!("limit {}", limit.class), &limit.words))
         .collect();
+    // where there are two lines, each says which it is
+    if pictures.len() > 1 {
+        legend.insert_str(0, &format!("{}{}", entry("canary", "canary"), entry("baseline", "baseline")));
+    }
     let name = format!(
         "<div class=\"name\">{}<small>{}</small><small>{}</small><ul>{legend}</ul></div>",
         escape::text(&signal.name),
@@ -76,12 +82,11 @@ pub(super) fn row(rules: &Rules, signal: &Signal, pictures: &[&Picture], time: T
     format!("<div class=\"row chart\">{name}<div>{chart}{off}</div></div>\n")
 }
 
-/// A limit beside its chart: its line, and as rules write it.
-fn legend(limit: &Limit) -> String {
+/// What stands beside a chart: a line of it, and what it is.
+fn entry(class: &str, words: &str) -> String {
     format!(
-        "<li><svg width=\"18\" height=\"8\" aria-hidden=\"true\"><line class=\"limit {}\" x1=\"0\" x2=\"18\" y1=\"4\" y2=\"4\"/></svg><span>{}</span></li>",
-        limit.class,
-        escape::text(&limit.words)
+        "<li><svg width=\"18\" height=\"8\" aria-hidden=\"true\"><line class=\"{class}\" x1=\"0\" x2=\"18\" y1=\"4\" y2=\"4\"/></svg><span>{}</span></li>",
+        escape::text(words)
     )
 }
 
@@ -125,11 +130,12 @@ fn chart<'l>(
         "<svg x=\"0\" y=\"0\" width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 1000 {HEIGHT}\" preserveAspectRatio=\"none\">"
     ));
     for picture in pictures.iter().rev() {
-        svg.push_str(&format!(
-            "<path class=\"{}\" d=\"{}\"/>",
-            picture.track.as_str(),
-            path(picture, &scale, time)
-        ));
+        let (line, dots) = paths(picture, &scale, time);
+        let track = picture.track.as_str();
+        svg.push_str(&format!("<path class=\"{track}\" d=\"{line}\"/>"));
+        if !dots.is_empty() {
+            svg.push_str(&format!("<path class=\"dot of-{track}\" d=\"{dots}\"/>"));
+        }
     }
     svg.push_str("</svg>");
     svg.push_str(&words);
@@ -214,22 +220,27 @@ fn ticks(unit: Unit, low: f64, high: f64) -> Vec<f64> {
         .collect()
 }
 
-/// The samples as a line, which ends where nothing is known.
-fn path(picture: &Picture, scale: &Scale, time: Time) -> String {
-    let mut path = String::new();
+/// The samples as a line, which ends where nothing is known, and as dots where one stands alone.
+fn paths(picture: &Picture, scale: &Scale, time: Time) -> (String, String) {
+    let (mut line, mut dots) = (String::new(), String::new());
     let mut before: Option<Spot> = None;
+    let mut alone = None;
     for spot in picture.cells.iter().flatten().flat_map(spark_runtime::replay::Cell::spots) {
         let (x, y) = (time.percent(spot.at) * 10.0, scale.y(float(spot.value)));
         match before {
             Some(before) if !picture.is_broken(before.at, spot.at) => {
-                path.push_str(&format!("L{x:.1} {y:.1}"))
+                alone = None;
+                line.push_str(&format!("L{x:.1} {y:.1}"));
             }
-            // a sample alone is a dot
-            _ => path.push_str(&format!("M{x:.1} {y:.1}h0")),
+            _ => {
+                dots.extend(alone.replace(format!("M{x:.1} {y:.1}h0")));
+                line.push_str(&format!("M{x:.1} {y:.1}"));
+            }
         }
         before = Some(spot);
     }
-    path
+    dots.extend(alone);
+    (line, dots)
 }
 
 /// The limits as lines with their values, which give way to each other.

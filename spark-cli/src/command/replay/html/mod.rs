@@ -31,6 +31,9 @@ const BANDS_MAX: usize = 60;
 /// Most charts.
 const CHARTS_MAX: usize = 60;
 
+/// Most triggers that the page's first sentence names, one more aside: two lines of it.
+const NAMES_MAX: usize = 4;
+
 /// The page.
 pub(super) fn page(rules: &Rules, what_if: Option<&WhatIf>, backtest: &Backtest) -> String {
     let story = &backtest.story;
@@ -114,7 +117,7 @@ fn sentence(story: &Story) -> String {
                 story.triggers.iter().filter(first).map(|trigger| trigger.name.as_str()).collect();
             let because = match names.is_empty() {
                 true => "because evidence was missing for too long".to_owned(),
-                false => format!("because of {}", names.join(" and ")),
+                false => format!("because of {}", all(&names)),
             };
             format!("The release would have been rolled back at {at}, {because}; {rest}.")
         }
@@ -122,6 +125,14 @@ fn sentence(story: &Story) -> String {
             "The release would have proceeded throughout.".to_owned()
         }
         None => format!("The release would not have been rolled back; {rest}."),
+    }
+}
+
+/// Names in a sentence, no more of them than anybody reads there.
+fn all(names: &[&str]) -> String {
+    match names.split_at_checked(NAMES_MAX) {
+        Some((first, more)) if more.len() > 1 => format!("{} and {} more", first.join(", "), more.len()),
+        _ => names.join(" and "),
     }
 }
 
@@ -235,4 +246,70 @@ fn charts(rules: &Rules, backtest: &Backtest, time: Time) -> String {
     }
     out.push_str("</div>\n");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::STYLE;
+
+    /// The colours of a scheme: those of the first block that names them, with those of `over` in their place.
+    fn colours(over: &str) -> BTreeMap<String, String> {
+        let mut colours = BTreeMap::new();
+        for block in [STYLE.split('}').next().unwrap(), over] {
+            for (name, value) in block.split(';').filter_map(|part| part.split_once("--")?.1.split_once(": "))
+            {
+                colours.insert(name.to_owned(), value.trim().to_owned());
+            }
+        }
+        colours
+    }
+
+    /// How bright WCAG 2 takes a colour for.
+    fn luminance(colour: &str) -> f64 {
+        let long = if colour.len() == 4 {
+            colour.chars().skip(1).flat_map(|digit| [digit, digit]).collect()
+        } else {
+            colour[1..].to_owned()
+        };
+        let part = |at: usize| {
+            let part = f64::from(u8::from_str_radix(&long[at..at + 2], 16).unwrap()) / 255.0;
+            if part <= 0.039_28 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// Words and shades stand out as WCAG AA asks: words 4.5 to 1, pieces of a picture 3 to 1, in light, in dark and on
+    /// paper.
+    #[test]
+    fn colours_stand_out() {
+        let block = |media: &str| STYLE.split_once(media).unwrap().1.split('}').next().unwrap();
+        let schemes = ["", block("@media (prefers-color-scheme: dark)"), block("@media print")];
+        for (scheme, over) in schemes.into_iter().enumerate() {
+            let colours = colours(over);
+            let check = |name: &str, ground: &str, least: f64| {
+                let found = contrast(&colours[name], &colours[ground]);
+                assert!(found >= least, "{name} on {ground} in scheme {scheme}: {found:.2}");
+            };
+            for words in ["ink", "soft", "hold-words", "rollback", "warn"] {
+                check(words, "card", 4.5);
+            }
+            for words in ["ink", "soft"] {
+                check(words, "page", 4.5);
+                check(words, "mark", 4.5);
+            }
+            for shade in ["ok", "pending", "warn", "hold", "rollback", "unknown"] {
+                check(shade, "card", 3.0);
+                check(shade, "grid", 3.0);
+            }
+            check("line", "card", 3.0);
+            check("base", "card", 3.0);
+        }
+    }
 }
