@@ -56,6 +56,9 @@ pub(super) fn read(query: &str, stale_after: TimeSpan, matchers: &str) -> Result
     if tokens.iter().any(|token| token.kind == Lexeme::Comment) {
         return Err("it has a comment, which would end the rule's expression".to_owned());
     }
+    if !is_closed(&tokens) {
+        return Err("its parentheses do not match".to_owned());
+    }
     match tokens.as_slice() {
         [name] if name.kind == Lexeme::Name && !WORDS.contains(&name.word.to_ascii_lowercase().as_str()) => {
             return Ok(Opaque::Bare { selector: with_matchers(&name.word, "", matchers) });
@@ -73,6 +76,16 @@ pub(super) fn read(query: &str, stale_after: TimeSpan, matchers: &str) -> Result
         return Ok(Opaque::Guarded { query: query.trim().to_owned(), alone });
     }
     guarded(query, &tokens, stale_after).map(|query| Opaque::Guarded { query, alone })
+}
+
+/// Whether each parenthesis has its other half: else what is written round a query would be a part of it.
+fn is_closed(tokens: &[Token]) -> bool {
+    let depth = tokens.iter().try_fold(0_usize, |depth, token| match token {
+        open if open.is_sign("(") => Some(depth.saturating_add(1)),
+        close if close.is_sign(")") => depth.checked_sub(1),
+        _ => Some(depth),
+    });
+    depth == Some(0)
 }
 
 fn with_matchers(name: &str, braces: &str, matchers: &str) -> String {
@@ -230,6 +243,9 @@ mod tests {
             "refused: `timestamp()` reads more of a series than its value, and `stale after` cannot be said inside of it",
         );
         check("x # y", "refused: it has a comment, which would end the rule's expression");
+        for open in ["sum(", "x) or vector(1", "sum(x))", ")("] {
+            check(open, "refused: its parentheses do not match");
+        }
         check("x{a=\"", "refused: a text in it is not closed");
         check(
             "label_replace(x, \"a\", \"x\", \"\", \"\")",
