@@ -77,10 +77,14 @@ impl Writer<'_> {
 
     /// A condition inside of another.
     fn part(&mut self, condition: &Condition) -> String {
-        let joins = matches!(
-            bare(condition).kind,
-            ConditionKind::All(_) | ConditionKind::Any(_) | ConditionKind::Sequence(..)
-        );
+        let joins = match &bare(condition).kind {
+            ConditionKind::All(_) | ConditionKind::Any(_) | ConditionKind::Sequence(..) => true,
+            // `a and (b or c) has held` could be read as both having held
+            ConditionKind::Held(inner, _) => {
+                !matches!(bare(inner).kind, ConditionKind::Compare(_) | ConditionKind::EveryExpectation)
+            }
+            _ => false,
+        };
         let text = self.condition(condition);
         if joins { format!("({text})") } else { text }
     }
