@@ -2,7 +2,7 @@
 //! each decision.
 
 use rust_decimal::Decimal;
-use spark_core::{Measured, Quantity, Severity, State, TimeSpan, Verdict};
+use spark_core::{Measured, Quantity, State, TimeSpan, Verdict};
 use spark_runtime::replay::{Backtest, Close, LevelStory, Progress, Story, Summary};
 
 use super::grid::Grid;
@@ -124,14 +124,6 @@ pub(super) fn fired(story: &Story, most: usize) -> (Grid, Vec<String>) {
         ">down to",
     ]);
     let mut left_out = Vec::new();
-    let mut more = |name: &str, what: String, fires: u64, shown: usize, time: TimeSpan| {
-        if fires > u64::try_from(shown).unwrap_or(u64::MAX) {
-            left_out.push(format!(
-                "{name} was {what} {fires} times, {} all together; the first {shown} are shown",
-                span(time)
-            ));
-        }
-    };
     for trigger in &story.triggers {
         for level in &trigger.levels {
             for spell in level.spells.iter().take(most) {
@@ -148,32 +140,20 @@ pub(super) fn fired(story: &Story, most: usize) -> (Grid, Vec<String>) {
                     beyond(spell.least),
                 ]);
             }
-            let at = format!("at {}", level.severity.as_str());
-            more(&trigger.name, at, level.fires, level.spells.len().min(most), level.time);
+            let shown = level.spells.len().min(most);
+            let shown = u64::try_from(shown).unwrap_or(u64::MAX);
+            if level.fires > shown {
+                left_out.push(format!(
+                    "{} was at {} {} times, {} all together; the first {shown} are shown",
+                    trigger.name,
+                    level.severity.as_str(),
+                    level.fires,
+                    span(level.time)
+                ));
+            }
         }
-        let Some(given_up) = &trigger.given_up else { continue };
-        for spell in given_up.spells.iter().take(most) {
-            grid.row([
-                trigger.name.clone(),
-                Severity::Rollback.as_str().to_owned(),
-                spell.from.to_string(),
-                spell.to.map_or("the end".to_owned(), |to| to.to_string()),
-                span(spell.lasted),
-                NONE.to_owned(),
-                unknown_for(given_up.after),
-                NONE.to_owned(),
-                NONE.to_owned(),
-            ]);
-        }
-        let too_long = format!("{} and longer", unknown_for(given_up.after));
-        more(&trigger.name, too_long, given_up.fires, given_up.spells.len().min(most), given_up.time);
     }
     (grid, left_out)
-}
-
-/// What missing data alone is rolled back for.
-pub(super) fn unknown_for(after: TimeSpan) -> String {
-    format!("unknown for {}", span(after))
 }
 
 /// How near each level came that never was reached.
