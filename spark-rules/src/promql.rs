@@ -69,20 +69,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 Lexeme::Text
             }
             '{' | '[' => {
-                let close = if c == '{' { '}' } else { ']' };
-                loop {
-                    match chars.next() {
-                        None => return Err(format!("`{c}` is not closed in it")),
-                        Some((at, next)) if next == close => {
-                            end = at.saturating_add(1);
-                            break;
-                        }
-                        Some((_, next @ ('"' | '\'' | '`'))) => {
-                            closed(&mut chars, next).ok_or("a text in it is not closed")?;
-                        }
-                        Some(_) => {}
-                    }
-                }
+                end = enclosed(&mut chars, c)?;
                 if c == '{' { Lexeme::Matchers } else { Lexeme::Range }
             }
             c if c.is_ascii_alphabetic() || matches!(c, '_' | ':') => {
@@ -118,6 +105,21 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, String> {
         tokens.push(Token { kind, word, span: start..end });
     }
     Ok(tokens)
+}
+
+/// The end of what stands between braces or brackets.
+fn enclosed(chars: &mut impl Iterator<Item = (usize, char)>, open: char) -> Result<usize, String> {
+    let close = if open == '{' { '}' } else { ']' };
+    while let Some((at, c)) = chars.next() {
+        match c {
+            c if c == close => return Ok(at.saturating_add(1)),
+            '"' | '\'' | '`' => {
+                closed(chars, c).ok_or("a text in it is not closed")?;
+            }
+            _ => {}
+        }
+    }
+    Err(format!("`{open}` is not closed in it"))
 }
 
 /// The end of a text in quotes.
