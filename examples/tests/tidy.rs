@@ -23,8 +23,10 @@ fn files(ending: &str) -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let skipped =
-                name.starts_with('.') || name.starts_with("target") || name == "node_modules" || name == "evidence" && folder == root();
+            let skipped = name.starts_with('.')
+                || name.starts_with("target")
+                || name == "node_modules"
+                || name == "evidence" && folder == root();
             if path.is_dir() && !skipped {
                 folders.push(path);
             } else if name.ends_with(ending) {
