@@ -1,6 +1,11 @@
 //! A keystroke in a rule file of 1 MB: from the editor's `didChange` on the wire to what is wrong with the block, on the
 //! wire back, and beside it a check of the whole file in the same run.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "small numbers of a measurement; an overflow would end it"
+)]
+
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::arithmetic_side_effects,
     reason = "helpers of tests fail as tests do, and clippy knows only the tests themselves"
 )]
 
