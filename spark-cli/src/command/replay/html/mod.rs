@@ -274,7 +274,7 @@ mod tests {
             colour[1..].to_owned()
         };
         let part = |at: usize| {
-            let part = f64::from(u8::from_str_radix(&long[at..at + 2], 16).unwrap()) / 255.0;
+            let part = f64::from(u8::from_str_radix(&long[at..at.saturating_add(2)], 16).unwrap()) / 255.0;
             if part <= 0.039_28 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
         };
         0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
