@@ -80,7 +80,8 @@ fn id_of(bytes: &[u8]) -> Option<Value> {
     struct Envelope {
         id: Option<Value>,
     }
-    serde_json::from_slice::<Envelope>(bytes).ok()?.id
+    // an array reads as an envelope too, its first element as the id
+    serde_json::from_slice::<Envelope>(bytes).ok()?.id.filter(|id| id.is_number() || id.is_string())
 }
 
 /// Writes a message.
@@ -140,6 +141,8 @@ mod tests {
             io::BufReader::new(header.as_bytes().chain(text).chain(&b"Content-Length: 2\r\n\r\n{}"[..]));
         assert!(matches!(read(&mut input), Ok(Some(Incoming::Malformed(Value::Null, _)))));
         assert!(matches!(read(&mut input), Ok(Some(Incoming::Malformed(..)))));
+        let batch = "Content-Length: 10\r\n\r\n[{\"id\":1}]";
+        assert!(matches!(read(&mut batch.as_bytes()), Ok(Some(Incoming::Malformed(Value::Null, _)))));
         assert!(read(&mut "GET / HTTP/1.1\r\n\r\n".as_bytes()).is_err());
         assert!(read(&mut "Content-Length: 99999999999999999999\r\n\r\n".as_bytes()).is_err());
         assert!(read(&mut "Content-Length: 10\r\n\r\n{}".as_bytes()).is_err());
