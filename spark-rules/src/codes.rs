@@ -59,6 +59,7 @@ codes! {
     A0303 "a trigger that no test sees unknown";
     A0304 "a signal that nothing reads";
     A0305 "an older spelling";
+    A0306 "a multiple of what may be zero";
     A0390 "more advice than is told";
     E0101 "something else was expected here";
     E0102 "text without its closing quote";
@@ -146,6 +147,9 @@ codes! {
     W0321 "an allow that is not complete";
     W0322 "an allow past its end";
     W0323 "an allow that silences nothing";
+    W0324 "an expectation between two evaluations";
+    W0325 "a counter's total";
+    W0326 "metrics that never meet";
 }
 
 /// All codes, sorted.

@@ -174,6 +174,8 @@ pub(crate) enum TestClause {
         signal: Name,
         baseline: bool,
         steps: Vec<Step>,
+        /// Whether it was read to its end; `on baseline` may stand in what was not.
+        whole: bool,
     },
     /// `at stage 25% of canary from 15m`
     AtStage {

@@ -59,6 +59,11 @@ impl Problems {
         places
     }
 
+    /// Whether something is told of a file under a code.
+    pub(crate) fn tells(&self, code: codes::Code, file: u32) -> bool {
+        self.found.iter().any(|told| told.code == code && told.span.file == file)
+    }
+
     /// How many mistakes there are, those that are not told too.
     pub(crate) const fn errors(&self) -> usize {
         self.errors

@@ -81,7 +81,9 @@ fn edition(files: &Files, tree: &File, problems: &mut Problems) {
     // a misspelt `edition` on top has been told
     let opening = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
     let meant = opening == "edition" || !nearest(opening, ["edition"]).is_empty();
-    if first.is_none() && !text.is_empty() && !meant {
+    // nor is text of another tool in need of one
+    let foreign = tree.items.is_empty() && problems.tells(codes::E0128, tree.number);
+    if first.is_none() && !text.is_empty() && !meant && !foreign {
         let start = Span { file: tree.number, start: 0, end: 0 };
         let after_mark = if files.source(tree.number).starts_with('\u{FEFF}') { 3 } else { 0 };
         problems.tell(

@@ -22,10 +22,10 @@ impl Checker<'_> {
         let mut seen: Vec<((SignalId, Track), Span)> = Vec::new();
         for clause in &tree.clauses {
             match &clause.kind {
-                TestClause::Given { signal, baseline, steps } => {
+                TestClause::Given { signal, baseline, steps, whole } => {
                     let Some(id) = self.signal_named(&signal.text, signal.span) else { continue };
                     let track = if *baseline { Track::Baseline } else { Track::Canary };
-                    if let Some((_, first)) = seen.iter().find(|(key, _)| *key == (id, track)) {
+                    if *whole && let Some((_, first)) = seen.iter().find(|(key, _)| *key == (id, track)) {
                         let message = format!("`{}` is given twice", signal.text);
                         let problem =
                             Diagnostic::error(codes::E0118, signal.span, message).also(*first, "first here");
@@ -34,7 +34,9 @@ impl Checker<'_> {
                         ));
                         continue;
                     }
-                    seen.push(((id, track), signal.span));
+                    if *whole {
+                        seen.push(((id, track), signal.span));
+                    }
                     self.refuse_unreached(steps);
                     let mut steps: Vec<TestStep> =
                         steps.iter().filter_map(|step| self.step(step, id)).collect();

@@ -8,6 +8,7 @@ use spark_core::{Dimension, PolicyParts, Signal, SignalId, Source, SourceSpan as
 use super::Blocks;
 use super::durations::held;
 use super::scales::{Threshold, thresholds};
+use super::totals::is_total;
 use crate::ast::TriggerClause;
 use crate::interval::Ranges;
 use crate::test::TestCase;
@@ -42,6 +43,8 @@ pub(super) struct SignalFacts {
     pub(super) given_every: Option<TimeSpan>,
     /// Whether it is a share or a percentile: few events move it far.
     pub(super) fragile: Option<&'static str>,
+    /// Whether it is the total of a counter.
+    pub(super) total: bool,
 }
 
 impl Facts {
@@ -95,5 +98,5 @@ fn signal_facts(signal: &Signal) -> SignalFacts {
         _ => None,
     };
     let polled = !matches!(signal.source, Source::Push);
-    SignalFacts { polled, given_every: None, fragile }
+    SignalFacts { polled, given_every: None, fragile, total: is_total(signal) }
 }

@@ -9,12 +9,16 @@ mod clear;
 mod durations;
 mod evidence;
 mod facts;
+mod floors;
+mod instants;
+mod labels;
 mod levels;
 mod names;
 mod plan;
 mod scales;
 mod shares;
 mod tests;
+mod totals;
 mod truth;
 mod windows;
 mod words;
@@ -25,7 +29,7 @@ use crate::ast;
 use crate::check::{Problems, Texts};
 use crate::diagnostic::Diagnostic;
 use crate::test::TestCase;
-pub(crate) use allow::{Allows, read as read_allows};
+pub(crate) use allow::{Allows, covers as allow_covers, read as read_allows, span as item_spans};
 pub(crate) use facts::Facts;
 
 /// The blocks of a policy, each as it was written beside what it means, in the order of the files.
@@ -53,6 +57,7 @@ impl<'p> Linter<'p> {
     pub(crate) fn signal(&mut self, tree: &ast::Signal, signal: &Signal) {
         self.stale_too_soon(tree);
         self.source_window(tree);
+        self.labels_apart(tree);
         self.words_of_signal(tree);
         self.truth_of_expectation(signal);
         self.expectation_scale(tree, signal);
@@ -69,6 +74,8 @@ impl<'p> Linter<'p> {
         self.words_of_trigger(tree);
         self.without_given(tree, trigger);
         self.trigger_scale(tree);
+        self.totals(tree);
+        self.without_floor(trigger);
     }
 
     /// Lints of a plan.
@@ -83,6 +90,7 @@ impl<'p> Linter<'p> {
     /// Lints of a test.
     pub(crate) fn test(&mut self, tree: &ast::Test) {
         self.expects_nothing(tree);
+        self.between_instants(tree);
         self.words_of_test(tree);
     }
 

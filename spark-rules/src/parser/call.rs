@@ -52,7 +52,16 @@ impl Parser<'_> {
             return self.unknown_function(&function);
         }
         self.bump();
-        if let Some(selected) = self.selector_in_condition() {
+        // `rate(messages[5m])` names its function: `over` reads the window
+        let windowed = self.windowed_name(0);
+        if !windowed && self.peek().kind == Kind::Word && self.symbol_ahead(1, "[") {
+            let signal = self.peek_text();
+            let message = format!("the window of `{}` is no single length", function.text);
+            let problem = Diagnostic::error(codes::E0121, self.span_of(self.ahead(1)), message);
+            let help = format!("write its length alone, as in `{}({signal} over 5m)`", function.text);
+            return self.refuse(problem.help(help));
+        }
+        if !windowed && let Some(selected) = self.selector_in_condition() {
             let selected = selected?;
             while !self.at_end() && !self.first_on_line() && !self.eat_symbol(")") {
                 self.bump();
@@ -70,6 +79,10 @@ impl Parser<'_> {
     }
 
     fn argument(&mut self, function: &Name) -> Parse<Name> {
+        let aggregates = matches!(function.text.as_str(), "sum" | "avg" | "min" | "max" | "count");
+        if aggregates && let Some(problem) = self.aggregated(&function.text) {
+            return self.refuse(problem);
+        }
         let name = self.name("a signal's name")?;
         if matches!(self.peek_text(), "*" | "/" | "+" | "-" | ">" | "<" | "(") {
             let message = format!("`{}` takes a signal by its name, not a calculation", function.text);
@@ -78,6 +91,44 @@ impl Parser<'_> {
             return self.refuse(problem);
         }
         Ok(name)
+    }
+
+    /// Whether `messages[5m])` stands so many words ahead.
+    fn windowed_name(&self, by: usize) -> bool {
+        let is = |far: usize, sign: &str| self.symbol_ahead(by.saturating_add(far), sign);
+        self.ahead(by).kind == Kind::Word
+            && self.ahead(by.saturating_add(2)).kind == Kind::Number
+            && is(1, "[")
+            && is(3, "]")
+            && is(4, ")")
+    }
+
+    /// `sum(rate(messages[5m]))`: series are put together where a signal is declared.
+    fn aggregated(&self, function: &str) -> Option<Box<Diagnostic>> {
+        let inner = self.peek_text();
+        if self.peek().kind != Kind::Word || !self.symbol_ahead(1, "(") {
+            return None;
+        }
+        let metric = self.text_of(self.ahead(2));
+        let plain = self.ahead(2).kind == Kind::Word && !self.symbol_ahead(3, "(");
+        let metric = if plain { metric } else { "requests_total" };
+        let length = match self.windowed_name(2) {
+            true => self.text_of(self.ahead(4)),
+            false => "5m",
+        };
+        let message = format!("`{function}` of `{inner}(…)`: a condition puts no series together");
+        let kind = if inner == "increase" { "count" } else { "rate" };
+        let problem = Diagnostic::error(codes::E0207, self.span_of(self.ahead(0)), message);
+        Some(problem.help(match inner {
+            "rate" | "irate" | "increase" => format!(
+                "that stands in a signal, `signal traffic {{ is {kind}  from metrics {function}({}({metric})) over {length} }}`, and the condition compares it: `traffic > …`",
+                if inner == "irate" { "rate" } else { inner }
+            ),
+            _ if let Some(help) = super::worded::promql(inner) => help.to_owned(),
+            _ => format!(
+                "calculate in the signal's source, as in `signal traffic {{ is rate  from metrics {function}(rate(requests_total)) over 5m }}`, and compare `traffic` here"
+            ),
+        }))
     }
 
     /// `over 5m)`, and the ways of other languages to say it.
@@ -167,8 +218,20 @@ impl Parser<'_> {
             return self.refuse(problem.help(help));
         }
         if let Some((_, own)) = FOREIGN.iter().find(|(word, _)| *word == function.text) {
-            let edit = Edit::replace(function.span, *own);
-            return self.refuse(problem.help(format!("rules call it `{own}`")).maybe(vec![edit]));
+            let mut edits = vec![Edit::replace(function.span, *own)];
+            if !self.windowed_name(1) {
+                return self.refuse(problem.help(format!("rules call it `{own}`")).maybe(edits));
+            }
+            // `avg_over_time(lag[5m])`, as a whole
+            let (name, open, close) = (self.ahead(1), self.ahead(2), self.ahead(4));
+            let gap = Span { end: self.ahead(3).start, ..self.span_of(open) };
+            edits.extend([Edit::replace(gap, " over "), Edit::replace(self.span_of(close), "")]);
+            let (signal, length) = (self.text_of(name), self.text_of(self.ahead(3)));
+            let problem = problem.help(format!("rules write `{own}({signal} over {length})`"));
+            return self.refuse(match function.text.ends_with("_over_time") {
+                true => problem.machine(edits),
+                false => problem.maybe(edits),
+            });
         }
         self.refuse(match near.as_slice() {
             [best] => problem

@@ -309,12 +309,16 @@ impl Parser<'_> {
     pub(super) fn unknown(&mut self) -> Parse<TriggerClause> {
         if matches!(self.peek_text(), "rollback" | "proceed" | "warn" | "ok" | "ignore" | "pass" | "clear") {
             let message = format!("missing data cannot ask for {}", self.found());
+            // what is written behind `rollback` stays
+            let timed = self.word_ahead(1, "after") && self.ahead(2).kind == Kind::Number;
             let help = match self.peek_text() {
+                "rollback" if timed => "they hold first: put `hold, then` before it",
                 "rollback" => "they hold first: `unknown hold, then rollback after 10m`",
                 _ => "what is not known may be bad: `unknown hold`",
             };
             let problem = Diagnostic::error(codes::E0132, self.peek_span(), message).help(help);
             return self.refuse(match self.at_word("rollback") {
+                true if timed => problem.maybe(vec![Edit::insert(self.peek_span().start, "hold, then ")]),
                 true => problem.maybe(vec![Edit::replace(self.peek_span(), "hold, then rollback after 10m")]),
                 false => problem.maybe(vec![Edit::replace(self.peek_span(), "hold")]),
             });

@@ -23,7 +23,7 @@ const CLAUSES: &[&str] = &[
     "proceed", "at",
 ];
 const PLAN: &[&str] = &["stage", "proceed"];
-const TEST: &[&str] = &["given", "expect", "at"];
+pub(super) const TEST: &[&str] = &["given", "expect", "at"];
 
 impl Parser<'_> {
     /// The whole file.

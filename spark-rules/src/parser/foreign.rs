@@ -299,6 +299,11 @@ const TRIGGER: &[Clause] = &[
     ("recover", Some("clear"), "write `clear when`"),
     ("reset", Some("clear"), "write `clear when`"),
     ("until", None, "when a trigger may leave its level says `clear when p95 < 280ms`"),
+    (
+        "keep_firing_for",
+        None,
+        "a trigger keeps its level until its `clear` is so, and says there for how long: `clear when p95 < 280ms for 5m`",
+    ),
     ("requires", Some("given"), "what must be true first is `given`"),
     ("require", Some("given"), "what must be true first is `given`"),
     ("while", Some("given"), "what must be true first is `given`"),

@@ -9,8 +9,18 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 
 /// Words of a Prometheus rule file that stand before a colon.
-const PROMETHEUS_KEYS: &[&str] =
-    &["groups", "alert", "expr", "record", "rules", "labels", "annotations", "for", "rule_files"];
+const PROMETHEUS_KEYS: &[&str] = &[
+    "groups",
+    "alert",
+    "expr",
+    "record",
+    "rules",
+    "labels",
+    "annotations",
+    "for",
+    "keep_firing_for",
+    "rule_files",
+];
 
 impl<'a> Parser<'a> {
     /// Whether these words stand so many words ahead.

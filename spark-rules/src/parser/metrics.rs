@@ -3,11 +3,12 @@
 use spark_core::metrics::{
     AggregateFunction, Aggregation, LabelMatch, LabelMatcher, MetricsNode, RangeFunction, Selector,
 };
-use spark_core::{Operator, Quantile};
+use spark_core::{Dimension, Operator, Quantile, Quantity, SourceSpan as Span, TimeSpan, Unit};
 
+use super::value::ASSUMED;
 use super::words::Kind;
 use super::{Parse, Parser};
-use crate::ast::{Metrics, Name, Text};
+use crate::ast::{Length, Metrics, Name, Text};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::TREE_MAX;
@@ -21,6 +22,8 @@ const FOREIGN: &[(&str, &str)] = &[("deriv", "slope"), ("irate", "rate"), ("idel
 struct Gathered {
     ranged: Vec<Name>,
     patterns: Vec<Text>,
+    /// Windows that stand behind metrics, `[5m]`, and not behind the whole.
+    windows: Vec<Span>,
     nodes: u16,
 }
 
@@ -29,13 +32,47 @@ impl Parser<'_> {
     pub(super) fn metrics(&mut self) -> Parse<Metrics> {
         let start = self.peek_span();
         let mut gathered = Gathered::default();
-        let root = self.metrics_sum(&mut gathered)?;
+        let root = self.metrics_sum(&mut gathered);
         let span = self.since(start);
-        let over = match self.eat_word("over") {
+        let over = match root.is_ok() && self.eat_word("over") {
             true => Some(self.length("the window's length, such as `1m`")?),
             false => None,
         };
+        let root = root?;
+        let over = self.windows_inside(&gathered.windows, span, over);
         Ok(Metrics { root, over, span, ranged: gathered.ranged, patterns: gathered.patterns })
+    }
+
+    /// Tells windows that stand behind metrics, `rate(a[5m])`, once for the expression; gives the window that is meant.
+    fn windows_inside(&mut self, windows: &[Span], whole: Span, over: Option<Length>) -> Option<Length> {
+        let Some(first) = windows.first().copied() else { return over };
+        let inner = |span: Span| self.text_in(span).trim_start_matches('[').trim_end_matches(']').trim();
+        let text = inner(first);
+        let written = Quantity::parse(text).ok().filter(|value| value.unit == Unit::of(Dimension::Duration));
+        let value = written.and_then(|value| TimeSpan::from_decimal_seconds(value.value));
+        let value = value.filter(|value| !value.is_zero());
+        let meant = over.or(Some(Length { value: value.unwrap_or(ASSUMED), span: first }));
+        let problem =
+            Diagnostic::error(codes::E0401, first, "the window stands behind the whole expression, once");
+        let agree = windows.iter().all(|window| inner(*window) == text)
+            && over.is_none_or(|over| Some(over.value) == value);
+        if !agree {
+            let help = "all of it looks over one window: take them away here, and write one, as in `over 5m`, behind it";
+            self.tell(problem.help(help));
+            return meant;
+        }
+        let mut edits: Vec<Edit> = windows.iter().map(|window| Edit::replace(*window, "")).collect();
+        self.tell(match (over, value) {
+            (Some(_), _) => problem.help("take it away here").machine(edits),
+            (None, Some(_)) => {
+                edits.push(Edit::insert(whole.end, format!(" over {text}")));
+                problem
+                    .help(format!("take it away here, and write `over {text}` behind the expression"))
+                    .machine(edits)
+            }
+            (None, None) => problem.help("take it away here, and write a length behind it, as in `over 5m`"),
+        });
+        meant
     }
 
     fn metrics_error(&self, message: impl Into<String>) -> Box<Diagnostic> {
@@ -275,17 +312,11 @@ impl Parser<'_> {
         let selector = self.selector(gathered)?;
         let open = self.peek_span();
         if self.eat_symbol("[") {
-            let text = self.peek_text().to_owned();
             while !self.at_end() && !self.at_symbol("]") && !self.at_symbol(")") {
                 self.bump();
             }
             self.eat_symbol("]");
-            let span = self.since(open);
-            let problem =
-                Diagnostic::error(codes::E0401, span, "the window stands behind the whole expression, once")
-                    .help(format!("take it away here, and write `over {text}` behind the expression"))
-                    .maybe(vec![Edit::replace(span, "")]);
-            return self.refuse(problem);
+            gathered.windows.push(self.since(open));
         }
         Ok(selector)
     }

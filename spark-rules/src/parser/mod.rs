@@ -9,6 +9,7 @@ mod expression;
 mod file;
 mod foreign;
 mod habits;
+mod joined;
 mod metrics;
 mod number;
 mod piece;

@@ -123,11 +123,22 @@ impl Parser<'_> {
         let first = self.at_word("from");
         if first {
             self.bump();
+        } else if self.at_word("after") && self.ahead(1).kind == Kind::Number {
+            let (span, time) = (self.peek_span(), self.text_of(self.ahead(1)));
+            let message = format!("expected `at` or `from` and a time, found {}", self.found());
+            self.tell(
+                Diagnostic::error(codes::E0105, span, message)
+                    .help(format!(
+                        "write `from {time}` where it must not be so just before, else `at {time}`"
+                    ))
+                    .maybe(vec![Edit::replace(span, "from")]),
+            );
+            self.bump();
         } else if self.at_word("at")
             || matches!(self.ahead(1).kind, Kind::Number)
             || self.peek().kind == Kind::Number
         {
-            self.lead_in("at", "and a time", &["after", "by", "@", "in", "within", "on", "for", "until"])?;
+            self.lead_in("at", "and a time", &["by", "@", "in", "within", "on", "for", "until"])?;
         } else {
             let problem = self.unexpected("`at` or `from` and a time, such as `at 15m`").coded(codes::E0124);
             return self.refuse(match self.at_word("because") {
@@ -169,14 +180,22 @@ impl Parser<'_> {
         let signal = self.name("a signal's name")?;
         self.before_value(&signal.text)?;
         let mut baseline = self.on_track()?;
-        let mut steps = vec![self.step()?];
-        while self.at_symbol(",") || self.at_word("then") {
+        let mut steps = Vec::new();
+        let mut joined = false;
+        loop {
+            let mut step = self.step(&signal.text, joined)?;
+            joined = self.joined_step(&mut step)?;
+            steps.push(step);
+            if !joined && !self.at_symbol(",") && !self.at_word("then") {
+                break;
+            }
             self.eat_symbol(",");
             self.eat_word("then");
-            steps.push(self.step()?);
         }
         baseline |= self.on_track()?;
-        Ok(TestClause::Given { signal, baseline, steps })
+        let next = self.peek_text();
+        let whole = self.at_end() || next == "}" || self.at_item() || super::file::TEST.contains(&next);
+        Ok(TestClause::Given { signal, baseline, steps, whole })
     }
 
     /// `on baseline` (or `on canary`, which is what is meant without it).
@@ -193,7 +212,7 @@ impl Parser<'_> {
         Ok(baseline)
     }
 
-    fn step(&mut self) -> Parse<Step> {
+    fn step(&mut self, signal: &str, told: bool) -> Parse<Step> {
         let start = self.peek_span();
         let mut length = None;
         let kind = match self.step_word() {
@@ -204,10 +223,14 @@ impl Parser<'_> {
             None if self.foreign_step().is_some() => {
                 let (written, own) = (self.found(), self.foreign_step().unwrap_or(""));
                 let problem = Diagnostic::error(codes::E0105, start, format!("{written} is written `{own}`"));
-                self.tell(problem.help(format!("write `{own}`")).machine(vec![Edit::replace(start, own)]));
+                if !told {
+                    let edit = vec![Edit::replace(start, own)];
+                    self.tell(problem.help(format!("write `{own}`")).machine(edit));
+                }
                 self.bump();
                 self.word_step(own, &mut length)?
             }
+            None if !self.at_value() => return self.no_step(signal),
             None => {
                 let value = self.literal(
                     "a value, `from … to … over …`, `rises …`, `nothing`, `NaN`, `restart` or `error`",
@@ -318,7 +341,7 @@ impl Parser<'_> {
     }
 
     /// `for 10m`, `every 15s`, `once`, in any order.
-    fn step_rest(&mut self, step: &mut Step) -> Parse<()> {
+    pub(super) fn step_rest(&mut self, step: &mut Step) -> Parse<()> {
         loop {
             let span = self.peek_span();
             let lasting = ["until", "lasting", "during"].iter().any(|word| self.at_word(word));
@@ -329,8 +352,7 @@ impl Parser<'_> {
                 self.bump();
                 step.length = Some(self.length("a length of time, such as `10m`")?);
             } else if self.peek().kind == Kind::Number && !self.first_on_line() && step.length.is_none() {
-                self.lead_in("for", "before how long a step lasts", &[])?;
-                step.length = Some(self.length("a length of time, such as `10m`")?);
+                self.bare_number(step)?;
             } else if self.at_word("for") || self.at_word("every") {
                 let every = self.at_word("every");
                 let word = self.peek_text();

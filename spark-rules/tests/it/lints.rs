@@ -89,3 +89,43 @@ fn loud() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A multiple of what may be zero is advised against where no floor stands beside it, and only there.
+#[test]
+fn floors() {
+    let advised = |case: &str| {
+        let text = format!("{HEAD}trigger t {{ {case} }}\n");
+        let loaded = spark_rules::load("l.rules", &text, &mut |_| Err("no other file".to_owned())).unwrap();
+        loaded.advice.iter().filter(|told| told.code.id == "A0306").count()
+    };
+    for case in [
+        "hold when errors > 3x baseline",
+        "hold when errors > 3x previous stage for 5m",
+        "hold when avg(errors over 5m) >= 2x baseline and p95 > 300ms",
+        "hold when increase(requests over 5m) > 2x baseline",
+        "hold when rate(requests over 5m) > 2x baseline",
+        "hold when drops > 2 * baseline",
+        "hold when conns > 2x baseline or conns > 10",
+        "hold when errors > 3x baseline  given increase(requests over 5m) >= 200",
+        "hold when errors > 3x baseline and errors > 0%",
+        "warn when errors > 3x baseline and errors > 1%  hold when errors > 3x baseline",
+    ] {
+        assert_eq!(advised(case), 1, "{case}");
+    }
+    for case in [
+        "hold when errors > 3x baseline and errors > 1%",
+        "hold when (errors > 3x baseline and 1% < errors) for 5m",
+        "hold when (errors > 3x baseline for 5m) and errors > 1% and p95 > 300ms",
+        "hold when errors > 3x baseline  given errors > 1%",
+        "hold when errors > 3x baseline + 1%",
+        "hold when errors > baseline",
+        "hold when errors < 0.5x baseline",
+        "hold when p95 > 3x baseline",
+        "hold when rss > 3x baseline",
+        "hold when x > 3x baseline",
+        "hold when slope(conns over 5m) > 2x baseline",
+        "hold when count(p95 over 5m) > 2x baseline",
+    ] {
+        assert_eq!(advised(case), 0, "{case}");
+    }
+}

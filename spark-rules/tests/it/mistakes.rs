@@ -41,6 +41,21 @@ fn set_in(stem: &str, case: &str) -> String {
     }
 }
 
+/// Text of another tool is told as that, and asked for nothing that rules would need.
+#[test]
+fn other_tools_are_told_once() {
+    for text in [
+        "groups:\n- name: x\n  rules:\n  - alert: A\n    expr: up == 0\n    for: 5m\n    keep_firing_for: 5m\n",
+        "{ \"trigger\": \"x\" }\n",
+    ] {
+        let (told, _) = crate::cases::told("m.rules", text.as_bytes());
+        assert_eq!(told.iter().map(|told| told.code.id).collect::<Vec<_>>(), ["E0128"], "{text}");
+    }
+    let mixed = "signal p95 { is duration  from push }\n- alert: A\n  expr: up == 0\n";
+    let (told, _) = crate::cases::told("m.rules", mixed.as_bytes());
+    assert_eq!(told.iter().map(|told| told.code.id).collect::<Vec<_>>(), ["W0301", "E0128"]);
+}
+
 /// A fix that leaves its mistake as it is, is not done: else it would be done over and over.
 #[test]
 fn no_fix_is_done_in_vain() {
