@@ -1,3 +1,5 @@
+//! The server beside its words: what it answers, and when it is silent.
+
 use super::*;
 
 /// A server that was shaken hands with, whose words are kept.
