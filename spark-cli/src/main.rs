@@ -9,6 +9,7 @@ mod paths;
 mod rules;
 mod samples;
 mod table;
+mod unread;
 
 use std::process::ExitCode;
 

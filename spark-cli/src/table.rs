@@ -1,6 +1,7 @@
 //! Reports for people: the verdict with its reasons first, then every trigger and expectation.
 
 use rust_decimal::Decimal;
+use spark_core::quantity::ByteUnits;
 use spark_core::{Decision, Quantity, Report, Timestamp};
 
 use crate::console::{Console, faint, state, strong, verdict};
@@ -10,6 +11,11 @@ use crate::rules::Rules;
 const STATE_WIDTH: usize = 8;
 /// What stands where there is no value.
 const NONE: &str = "-";
+
+/// A quantity for people, bytes in the units that they write.
+pub(crate) fn people(quantity: Quantity, bytes: Option<ByteUnits>) -> String {
+    bytes.and_then(|units| quantity.in_bytes(units)).unwrap_or_else(|| short(&quantity.to_string()))
+}
 
 /// A written quantity for people: of each number in it six significant digits, and no digit before the point lost.
 /// Programs get all of them.
@@ -73,15 +79,24 @@ pub(crate) fn print(
         )));
         for report in ordered {
             let decides = decision.because.contains(&report.name);
-            row(console, report, width, decides);
+            row(console, report, width, decides, bytes(rules, report));
             details(console, rules, report, decides);
         }
     }
 }
 
-fn row(console: &mut Console, report: &Report, width: usize, decides: bool) {
+/// The units that the rules write a trigger's or a signal's bytes in.
+fn bytes(rules: &Rules, report: &Report) -> Option<ByteUnits> {
+    let policy = &rules.policy;
+    match policy.triggers().iter().find(|trigger| trigger.name == report.name) {
+        Some(trigger) => policy.byte_units_of(trigger),
+        None => policy.byte_units(&[policy.signal_id(&report.name)?]),
+    }
+}
+
+fn row(console: &mut Console, report: &Report, width: usize, decides: bool, bytes: Option<ByteUnits>) {
     let name = format!("{:width$}", report.name);
-    let text = |value: Option<Quantity>| value.map_or(NONE.to_owned(), |v| short(&v.to_string()));
+    let text = |value: Option<Quantity>| value.map_or(NONE.to_owned(), |v| people(v, bytes));
     let margin = match report.margin_percent {
         Some(percent) => format!("{} ({}%)", text(report.margin), percent.round_dp(1).normalize()),
         None => text(report.margin),

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{Comparison, Condition, Expression, Test};
+use crate::quantity::{ByteUnits, Dimension};
 use crate::signal::{Signal, SignalId};
 use crate::time::TimeSpan;
 use crate::trigger::{Plan, Trigger, TriggerId};
@@ -193,6 +195,45 @@ impl Policy {
         found.into_iter().collect()
     }
 
+    /// The signals that some comparison reads.
+    pub fn read_signals(&self) -> Vec<SignalId> {
+        let mut found = std::collections::BTreeSet::new();
+        let mut visit = |comparison: &Comparison| {
+            comparison.signals(&mut |id| {
+                found.insert(id);
+            });
+        };
+        self.conditions().for_each(|condition| condition.comparisons(&mut visit));
+        found.into_iter().collect()
+    }
+
+    /// The units that bytes of these signals are written in: in what they are compared with, or what their source says.
+    pub fn byte_units(&self, signals: &[SignalId]) -> Option<ByteUnits> {
+        let mut found = None;
+        let mut visit = |comparison: &Comparison| {
+            let mut reads = false;
+            comparison.signals(&mut |id| reads |= signals.contains(&id));
+            if reads && comparison.unit.dimension == Dimension::Bytes {
+                let per = if comparison.unit.per_time { comparison.per.seconds() } else { 1 };
+                comparison.expressions().into_iter().for_each(|side| {
+                    found = found.or_else(|| written_bytes(side, Decimal::from(per)));
+                });
+            }
+        };
+        self.conditions().for_each(|condition| condition.comparisons(&mut visit));
+        let scale = || signals.iter().find_map(|id| ByteUnits::of(self.signal(*id)?.scale));
+        found.or_else(scale)
+    }
+
+    /// The same of all that a trigger reads.
+    pub fn byte_units_of(&self, trigger: &Trigger) -> Option<ByteUnits> {
+        let mut signals = Vec::new();
+        for level in &trigger.levels {
+            level.condition.comparisons(&mut |comparison| comparison.signals(&mut |id| signals.push(id)));
+        }
+        self.byte_units(&signals)
+    }
+
     /// All conditions: expectations, levels, clears, givens, plans.
     fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let expectations = self.parts.signals.iter().filter_map(|s| s.expectation.as_ref());
@@ -216,6 +257,17 @@ impl TryFrom<PolicyParts> for Policy {
 impl From<Policy> for PolicyParts {
     fn from(policy: Policy) -> Self {
         policy.parts
+    }
+}
+
+/// The units that the bytes in an expression were written in.
+fn written_bytes(expression: &Expression, per: Decimal) -> Option<ByteUnits> {
+    match expression {
+        Expression::Literal(value) => ByteUnits::of(value.checked_mul(per)?),
+        Expression::Arithmetic { left, right, .. } => {
+            written_bytes(left, per).or_else(|| written_bytes(right, per))
+        }
+        _ => None,
     }
 }
 

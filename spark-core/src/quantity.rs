@@ -223,6 +223,34 @@ impl Quantity {
         }
     }
 
+    /// Of bytes, the text for people in the units that they write: at most four places behind the point. Nothing of
+    /// another dimension.
+    ///
+    /// ```
+    /// use spark_core::{quantity::ByteUnits, Quantity};
+    /// let quantity = Quantity::parse("50123456B").unwrap();
+    /// assert_eq!(quantity.in_bytes(ByteUnits::Binary).unwrap(), "47.8015MiB");
+    /// assert_eq!(quantity.in_bytes(ByteUnits::Decimal).unwrap(), "50.1235MB");
+    /// ```
+    pub fn in_bytes(&self, units: ByteUnits) -> Option<String> {
+        /// A hundred bytes of a megabyte: finer than any chart, and as short as a number of seconds.
+        const PLACES: u32 = 4;
+        let text = units.text(self.per_shown(), Some(PLACES));
+        match (self.unit.dimension, self.unit.per_time) {
+            (Dimension::Bytes, true) => Some(format!("{text}/{}", self.per.as_str())),
+            (Dimension::Bytes, false) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as it is shown: a rate per its own time.
+    fn per_shown(&self) -> Decimal {
+        match self.unit.per_time {
+            true => self.value.checked_mul(Decimal::from(self.per.seconds())).unwrap_or(self.value),
+            false => self.value,
+        }
+    }
+
     /// The same value, shown per another time where it is a rate.
     #[must_use]
     pub const fn shown_per(mut self, per: PerTime) -> Self {
@@ -359,22 +387,61 @@ pub(crate) fn shown_number(value: Decimal) -> String {
     settled(value).to_string()
 }
 
-fn bytes_text(value: Decimal) -> String {
-    for (shift, word) in [(40u32, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
-        let factor = Decimal::from(1u64 << shift);
-        if value.abs() >= factor {
-            return format!("{}{word}", shown_number(value.checked_div(factor).unwrap_or(value)));
+/// Units that bytes are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ByteUnits {
+    /// `KiB`, `MiB`, `GiB`: powers of 1,024.
+    Binary,
+    /// `KB`, `MB`, `GB`: powers of 1,000.
+    Decimal,
+}
+
+impl ByteUnits {
+    /// The units that a number of bytes is shorter in, as whoever wrote it would; nothing where it is as short in both.
+    ///
+    /// ```
+    /// use spark_core::{quantity::ByteUnits, Quantity};
+    /// let of = |text: &str| ByteUnits::of(Quantity::parse(text).unwrap().value);
+    /// assert_eq!((of("1.5GB"), of("10MiB"), of("300B")), (Some(ByteUnits::Decimal), Some(ByteUnits::Binary), None));
+    /// ```
+    pub fn of(bytes: Decimal) -> Option<Self> {
+        let length = |units: Self| units.text(bytes, None).len();
+        match length(Self::Binary).cmp(&length(Self::Decimal)) {
+            std::cmp::Ordering::Less => Some(Self::Binary),
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Greater => Some(Self::Decimal),
         }
     }
-    format!("{}B", shown_number(value))
+
+    /// Bytes in the largest of these units that gives at least one, with at most so many places behind the point.
+    fn text(self, bytes: Decimal, places: Option<u32>) -> String {
+        const BINARY: [(u64, &str); 4] =
+            [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        const DECIMAL: [(u64, &str); 4] =
+            [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
+        let units = match self {
+            Self::Binary => BINARY,
+            Self::Decimal => DECIMAL,
+        };
+        let shown = |value: Decimal| shown_number(places.map_or(value, |places| value.round_dp(places)));
+        for (factor, word) in units {
+            let factor = Decimal::from(factor);
+            if bytes.abs() >= factor {
+                return format!("{}{word}", shown(bytes.checked_div(factor).unwrap_or(bytes)));
+            }
+        }
+        format!("{}B", shown(bytes))
+    }
+}
+
+/// The shorter of both ways: what was written in one of them is exact there, and endless digits in the other.
+fn bytes_text(value: Decimal) -> String {
+    ByteUnits::of(value).unwrap_or(ByteUnits::Binary).text(value, None)
 }
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = match self.unit.per_time {
-            true => self.value.checked_mul(Decimal::from(self.per.seconds())).unwrap_or(self.value),
-            false => self.value,
-        };
+        let value = self.per_shown();
         let text = match self.unit.dimension {
             Dimension::Number | Dimension::Count => shown_number(value),
             Dimension::Ratio => {
@@ -418,7 +485,13 @@ mod tests {
             ("50/min", "50/min"),
             ("3/s", "3/s"),
             ("10MiB/min", "10MiB/min"),
-            ("1GB", "953.67431640625MiB"),
+            ("1GB", "1GB"),
+            ("1.5GB", "1.5GB"),
+            ("1.5GiB", "1.5GiB"),
+            ("500MB/min", "500MB/min"),
+            ("1000B", "1KB"),
+            ("1024B", "1KiB"),
+            ("1234567B", "1.234567MB"),
             ("512KiB", "512KiB"),
             ("0.10 USDT", "0.1 USDT"),
             ("5EUR", "5 EUR"),

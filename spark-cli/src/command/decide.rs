@@ -17,7 +17,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::rules::Rules;
 use crate::samples::{self, HttpArgs};
-use crate::table;
+use crate::{table, unread};
 
 #[derive(Debug, Args)]
 #[command(
@@ -69,6 +69,7 @@ pub(crate) fn run(console: &mut Console, args: &DecideArgs) -> Result<Exit, Fail
     } else if args.scrape.is_empty() {
         let recording = samples::read_files(&args.samples, &rules.policy)?;
         ceilings::tell(console, &rules, &recording.ceilings(&rules.policy));
+        unread::tell(console, &rules, &recording);
         let instants = recording.instants(rules.policy.every()).map_err(|error| Failure::of(&error))?;
         last(&rules, &recording, instants)?
     } else {

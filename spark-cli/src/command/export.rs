@@ -61,6 +61,9 @@ struct CommonArgs {
     /// A file, or a folder that gets one named after the rules; standard output when absent
     #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
+    /// Write over files that are there, as a pipeline does that exports again
+    #[arg(long, requires = "output")]
+    force: bool,
     /// What the names of recorded series begin with: two files in one Prometheus need two
     #[arg(long, default_value = "spark", value_name = "NAME")]
     prefix: String,
@@ -99,19 +102,21 @@ fn prometheus(console: &mut Console, args: &PrometheusArgs) -> Result<Exit, Fail
         return Err(Failure::could_not_run(words));
     }
     if exported.subjects == 0 {
-        return Err(Failure::could_not_run("there is nothing to export: no trigger and no expectation"));
+        return Err(Failure::could_not_run(nothing(exported.refused.len())));
     }
     let path = target(common, "yml");
+    let beside = path.as_deref().filter(|_| args.tests).map(tests_beside);
+    for written in [&path, &beside].into_iter().flatten() {
+        overwrites(written, common.force)?;
+    }
     write(console, path.as_deref(), &exported.rules)?;
     for note in &exported.notes {
         console.note(format!("to know: {note}"));
     }
-    if let (true, Some(path)) = (args.tests, &path) {
+    if let (Some(beside), Some(path)) = (&beside, &path) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("rules.yml");
         let written = export::promtool_tests(&loaded, &options, name);
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("rules");
-        let beside = path.with_file_name(format!("{stem}_test.yml"));
-        write(console, Some(&beside), &written.tests)?;
+        write(console, Some(beside), &written.tests)?;
         for words in &written.skipped {
             console.note(format!("not in the tests: {words}"));
         }
@@ -132,7 +137,9 @@ fn grafana(console: &mut Console, args: &CommonArgs) -> Result<Exit, Failure> {
     tell_refused(&exported.refused);
     let stem = args.rules.file_stem().and_then(|stem| stem.to_str()).unwrap_or("rules");
     let dashboard = export::grafana(&loaded, &options, stem);
-    write(console, target(args, "json").as_deref(), &dashboard)?;
+    let path = target(args, "json");
+    path.as_deref().map_or(Ok(()), |path| overwrites(path, args.force))?;
+    write(console, path.as_deref(), &dashboard)?;
     Ok(Exit::Done)
 }
 
@@ -225,6 +232,35 @@ fn target(args: &CommonArgs, extension: &str) -> Option<PathBuf> {
         }
         false => output.clone(),
     })
+}
+
+/// The test file beside a rule file.
+fn tests_beside(path: &Path) -> PathBuf {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("rules");
+    path.with_file_name(format!("{stem}_test.yml"))
+}
+
+/// Why there is nothing to write.
+fn nothing(refused: usize) -> String {
+    match refused {
+        0 => "there is nothing to export: no trigger and no expectation".to_owned(),
+        1 => {
+            "nothing was written: the one trigger or expectation that there is cannot be said, as told above"
+                .to_owned()
+        }
+        _ => format!(
+            "nothing was written: what these rules have cannot be said, {refused} reasons stand above"
+        ),
+    }
+}
+
+/// Refuses to write over a file, unless that is wished.
+pub(super) fn overwrites(path: &Path, force: bool) -> Result<(), Failure> {
+    if force || !path.exists() {
+        return Ok(());
+    }
+    let words = format!("`{}` is there already: `--force` writes over it", path.display());
+    Err(Failure::could_not_run(words))
 }
 
 fn write(console: &mut Console, path: Option<&Path>, text: &str) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use spark_core::Severity;
 use spark_rules::import::{self, FILE_BYTES_MAX, ImportOptions};
 
+use super::export::overwrites;
 use crate::console::{Console, say};
 use crate::exit::{Exit, Failure};
 
@@ -46,10 +47,7 @@ struct PrometheusArgs {
 pub(crate) fn run(console: &mut Console, args: &ImportArgs) -> Result<Exit, Failure> {
     let System::Prometheus(args) = &args.system;
     let options = options(&args.level)?;
-    if let Some(output) = args.output.as_ref().filter(|output| output.exists() && !args.force) {
-        let words = format!("`{}` is there already: `--force` writes over it", output.display());
-        return Err(Failure::could_not_run(words));
-    }
+    args.output.as_deref().map_or(Ok(()), |output| overwrites(output, args.force))?;
     let mut files = Vec::new();
     for path in &args.files {
         files.push((path.display().to_string(), read(path)?));

@@ -13,6 +13,7 @@ mod cases;
 mod demo;
 mod exchange;
 mod explain;
+mod first_use;
 mod live;
 mod lsp;
 mod prometheus;

@@ -17,6 +17,15 @@ impl View<'_> {
         }
     }
 
+    /// Why a trigger is unknown, in words; where its `given` is not known, that has a cause of its own.
+    pub(super) fn causes(&self, cause: Option<Unknown>, given: Option<Unknown>) -> Option<String> {
+        let words = self.cause_words(cause?);
+        Some(match given {
+            Some(given) => format!("{words}: {}", self.cause_words(given)),
+            None => words,
+        })
+    }
+
     /// Why something is unknown, in words.
     pub(super) fn cause_words(&self, cause: Unknown) -> String {
         match cause {

@@ -26,6 +26,14 @@ impl Outcome {
         matches!(self, Self::False)
     }
 
+    /// Why it is unknown.
+    pub(super) const fn cause(self) -> Option<Unknown> {
+        match self {
+            Self::Unknown(cause) => Some(cause),
+            Self::True | Self::False => None,
+        }
+    }
+
     /// Kleene's `and`: false wins, then unknown; of several causes the first stays.
     pub(super) const fn and(self, other: Self) -> Self {
         match (self, other) {

@@ -21,6 +21,8 @@ pub struct Glance {
     pub asks: Option<Verdict>,
     /// Why it is unknown, or why a level at or above its own is.
     pub cause: Option<Unknown>,
+    /// Where that is too little evidence: why `given` is not known, and nothing where it is false.
+    pub given: Option<Unknown>,
 }
 
 /// A condition at the last evaluation: its truth, and how far it is from turning.
@@ -54,7 +56,13 @@ impl Engine {
     pub fn glance(&self, trigger: TriggerId) -> Option<Glance> {
         self.state.last.as_ref()?;
         let memory = self.state.memory.triggers.get(trigger.index())?;
-        Some(Glance { state: memory.shown, since: memory.since, asks: memory.asks, cause: memory.cause })
+        Some(Glance {
+            state: memory.shown,
+            since: memory.since,
+            asks: memory.asks,
+            cause: memory.cause,
+            given: memory.given,
+        })
     }
 
     /// How far a trigger's level is from turning at the last evaluation; none before the first, where there is no such

@@ -45,7 +45,7 @@ impl Engine {
             since: memory.since.unwrap_or(at),
             value,
             margin,
-            cause: memory.cause.map(|cause| view.cause_words(cause)),
+            cause: view.causes(memory.cause, memory.given),
         })
     }
 
@@ -75,7 +75,7 @@ impl Engine {
             span: deciding
                 .and_then(|deciding| view.comparison(deciding.place))
                 .map_or(trigger.span, |c| c.span),
-            cause: memory.cause.map(|cause| view.cause_words(cause)),
+            cause: view.causes(memory.cause, memory.given),
             would_change: self.would_change(place, trigger, at),
         })
     }
@@ -164,7 +164,7 @@ impl Engine {
         let severity = |n: usize| trigger.levels.get(n).map_or("", |level| level.severity.as_str());
         match memory.shown {
             State::Unknown => {
-                let cause = memory.cause.map(|cause| view.cause_words(cause))?;
+                let cause = view.causes(memory.cause, memory.given)?;
                 Some(match trigger.unknown_rollback_after {
                     Some(after) => format!(
                         "is known again when this ends: {cause}; asks for rollback once it has lasted {after}"

@@ -52,11 +52,22 @@ pub(super) struct TriggerMemory {
     pub(super) asks: Option<Verdict>,
     /// Why it is unknown.
     pub(super) cause: Option<Unknown>,
+    /// Where that is too little evidence: why `given` is not known, and nothing where it is false.
+    #[serde(default)]
+    pub(super) given: Option<Unknown>,
 }
 
 impl Default for TriggerMemory {
     fn default() -> Self {
-        Self { level: None, unknown_since: None, shown: State::Unknown, since: None, asks: None, cause: None }
+        Self {
+            level: None,
+            unknown_since: None,
+            shown: State::Unknown,
+            since: None,
+            asks: None,
+            cause: None,
+            given: None,
+        }
     }
 }
 
@@ -90,6 +101,8 @@ impl TriggerMemory {
         // of ok and unknown: the first instant in that state
         let since = since.or(self.since.filter(|_| self.shown == state)).or(Some(at));
         (self.shown, self.since, self.asks, self.cause) = (state, since, asks, cause);
+        let masked = cause == Some(Unknown::TooLittleEvidence);
+        self.given = truth.given.filter(|_| masked).and_then(Outcome::cause);
     }
 
     /// Leaves the level when it clears, then goes up to the highest that holds; both may be the same instant.

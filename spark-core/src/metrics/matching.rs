@@ -80,7 +80,7 @@ impl MetricsNode {
     }
 
     /// Calls `visit` with the name of every metric that it reads; a histogram's with `_bucket`.
-    pub(super) fn metrics(&self, visit: &mut impl FnMut(String)) {
+    pub fn metrics(&self, visit: &mut impl FnMut(String)) {
         match self {
             Self::Select(selector) | Self::Range { selector, .. } | Self::Age(selector) => {
                 visit(selector.metric.clone());

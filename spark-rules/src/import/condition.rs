@@ -235,6 +235,18 @@ fn is_flag(expr: &Expr) -> bool {
 
 /// What a signal could be called.
 fn name_of(expr: &Expr) -> String {
+    // another unit of the same
+    match &unwrapped(expr).kind {
+        Kind::Binary { operator: Operator::Multiply | Operator::Divide, left, right, .. }
+            if is_number(right) =>
+        {
+            return name_of(left);
+        }
+        Kind::Binary { operator: Operator::Multiply, left, right, .. } if is_number(left) => {
+            return name_of(right);
+        }
+        _ => {}
+    }
     let metric = metric_of(expr).unwrap_or("signal");
     let endings = [
         "_total",
@@ -259,8 +271,23 @@ fn name_of(expr: &Expr) -> String {
         _ if inner_function(expr, "rate") || inner_function(expr, "irate") => "_rate",
         _ => "",
     };
-    let quotient = matches!(&unwrapped(expr).kind, Kind::Binary { operator: Operator::Divide, .. });
-    format!("{stem}{}", if quotient { "_share" } else { tail })
+    let tail = match &unwrapped(expr).kind {
+        Kind::Binary { operator: Operator::Divide, left, right, .. } => {
+            let ends = |expr: &Expr, end: &str| metric_of(expr).is_some_and(|metric| metric.ends_with(end));
+            // a sum by its count is a mean, as of a summary or a histogram
+            if ends(left, "_sum") && ends(right, "_count") { "_mean" } else { "_share" }
+        }
+        _ => tail,
+    };
+    format!("{stem}{tail}")
+}
+
+fn is_number(expr: &Expr) -> bool {
+    match &unwrapped(expr).kind {
+        Kind::Number(_) => true,
+        Kind::Binary { left, right, .. } => is_number(left) && is_number(right),
+        _ => false,
+    }
 }
 
 fn inner_function(expr: &Expr, wanted: &str) -> bool {

@@ -101,8 +101,13 @@ impl Sheet<'_> {
                 let _ = writeln!(out, "#   not taken over: {}", comment(words));
             }
         }
-        let title = rules.iter().find_map(|rule| rule.said(&["summary", "title", "message", "description"]));
-        let title = title.map(titled).filter(|title| !title.is_empty());
+        let title = rules.iter().find_map(|rule| {
+            let said = |key| rule.said(&[key]).and_then(titled);
+            ["summary", "title", "message", "description"].into_iter().find_map(said)
+        });
+        // a name says more than what a template leaves
+        let templated = || rules.iter().find(|rule| rule.said(&["summary"]).is_some());
+        let title = title.or_else(|| templated().map(|rule| comment(&rule.name)));
         let title = title.map(|title| format!(" {}", quoted(&title))).unwrap_or_default();
         let _ = writeln!(out, "trigger {}{title} {{", trigger.name);
         for level in &trigger.levels {
@@ -170,8 +175,10 @@ pub(super) fn quoted(text: &str) -> String {
     crate::quote::quoted(&text.chars().map(seen).collect::<String>())
 }
 
-/// An annotation as a title: what a template would fill in is left open.
-fn titled(text: &str) -> String {
+/// An annotation as a title: what a template would fill in is left open. Nothing where that is most of it: "… is …s" says
+/// nothing.
+fn titled(text: &str) -> Option<String> {
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -180,9 +187,13 @@ fn titled(text: &str) -> String {
         rest = after.split_once("}}").map_or("", |(_, after)| after);
     }
     out.push_str(rest);
+    let left = letters(&out);
+    if left == 0 || left.saturating_mul(2) < letters(text) {
+        return None;
+    }
     let out = comment(&out);
-    match out.char_indices().nth(TITLE_CHARS) {
+    Some(match out.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", out.get(..end).unwrap_or("").trim_end()),
         None => out,
-    }
+    })
 }

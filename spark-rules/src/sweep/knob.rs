@@ -27,12 +27,19 @@ pub struct Knob {
     pub(super) stem: String,
     /// Whether it is a length of time after `for`.
     pub(super) is_for: bool,
+    /// Whether it is the factor of `3x baseline`.
+    pub(super) is_factor: bool,
 }
 
 impl Knob {
     /// The trigger's or the signal's name.
     pub fn owner(&self) -> &str {
         self.path.split('.').next().unwrap_or(&self.path)
+    }
+
+    /// The literal as people know it: of `3x baseline`, `3x`.
+    pub fn shown(&self) -> String {
+        format!("{}{}", self.present, if self.is_factor { "x" } else { "" })
     }
 
     /// Whether it is the length of a `for`; else it is a threshold.
@@ -137,10 +144,12 @@ fn numbered(files: &Files, clause: &str, target: Target, found: Vec<Found>) -> V
             let path = if kind.len() == 1 { stem.clone() } else { number.clone() };
             paths.extend([number, path.clone()]);
             // of `3x baseline` the factor alone is tried otherwise
-            let present = files.text(one.span).trim_end_matches(['x', '×']).trim_end().to_owned();
+            let written = files.text(one.span);
+            let present = written.trim_end_matches(['x', '×']).trim_end().to_owned();
+            let is_factor = written.ends_with(['x', '×']);
             let length = u32::try_from(present.len()).unwrap_or(u32::MAX);
             let span = Span { end: one.span.start.saturating_add(length), ..one.span };
-            knobs.push(Knob { path, target, span, present, paths, stem: stem.clone(), is_for });
+            knobs.push(Knob { path, target, span, present, paths, stem: stem.clone(), is_for, is_factor });
         }
     }
     knobs

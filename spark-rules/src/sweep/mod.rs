@@ -198,7 +198,7 @@ fn named<'k>(knobs: &'k [Knob], path: &str, policy: &Policy) -> Result<&'k Knob,
 }
 
 fn listed(knobs: &[&Knob]) -> String {
-    let shown = knobs.iter().take(LISTED_MAX).map(|knob| format!("`{}` ({})", knob.path, knob.present));
+    let shown = knobs.iter().take(LISTED_MAX).map(|knob| format!("`{}` ({})", knob.path, knob.shown()));
     let mut text = shown.collect::<Vec<_>>().join(", ");
     if let Some(more) = knobs.len().checked_sub(LISTED_MAX).filter(|more| *more > 0) {
         text.push_str(&format!(" and {more} more"));

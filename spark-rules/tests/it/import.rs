@@ -50,6 +50,31 @@ fn unit_tests() {
     check("tests");
 }
 
+fn check_words(expr: &str, summary: &str, signal: &str, title: &str) {
+    let text = format!(
+        "groups: [{{name: a, rules: [{{alert: QueueLagHigh, expr: '{expr}', annotations: {{summary: '{summary}'}}}}]}}]"
+    );
+    let imported = prometheus(&[("a", &text)], &ImportOptions::default()).unwrap().text;
+    assert!(imported.contains(&format!("signal {signal} {{")), "{imported}");
+    assert!(imported.contains(&format!(" \"{title}\" {{")), "{imported}");
+}
+
+/// A signal is named by what it is, and a title of which a template would be most gives way to the alert's name.
+#[test]
+fn names_and_titles() {
+    let title = "Queue {{ $labels.queue }} lags behind its producers";
+    let kept = "Queue … lags behind its producers";
+    check_words("process_resident_memory_bytes / 1024 / 1024 > 500", title, "process_resident_memory", kept);
+    check_words(
+        "1000 * lag_seconds > 500",
+        "Lag on {{ $labels.queue }} is {{ $value }}s",
+        "lag",
+        "QueueLagHigh",
+    );
+    check_words("rate(x_sum[5m]) / rate(x_count[5m]) > 5", "{{ $value }}", "x_mean", "QueueLagHigh");
+    check_words("used_bytes / limit_bytes * 100 > 90", "no template", "used_share", "no template");
+}
+
 /// A label's value is the level that the caller says.
 #[test]
 fn levels_are_chosen() {

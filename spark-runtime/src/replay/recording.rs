@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spark_core::metrics::{Ceiling, Ceilings};
-use spark_core::{Policy, Reading, Sample, SignalId, TimeSpan, Timestamp, Track, Verdict};
+use spark_core::{Policy, Reading, Sample, SignalId, Source, TimeSpan, Timestamp, Track, Verdict};
 
 use super::{Instants, ReplayError, Summary};
 use crate::source::file::Record;
@@ -18,7 +18,10 @@ pub struct Recording {
     // INVARIANT: ordered by time; within a series, times rise
     kept: Vec<Record>,
     given: BTreeSet<(SignalId, Track)>,
-    points: bool,
+    /// The metrics whose points it has.
+    metrics: BTreeSet<String>,
+    /// Names that no signal has, with how many samples stand under each.
+    undeclared: BTreeMap<String, u64>,
     span: Option<(Timestamp, Timestamp)>,
     samples: u64,
     dropped: u64,
@@ -45,6 +48,14 @@ impl Recording {
     fn take(&mut self, record: Record, series: &mut Series) {
         let at = record.at();
         self.samples = self.samples.saturating_add(1);
+        if let Record::Undeclared { name, .. } = &record {
+            match self.undeclared.get_mut(name) {
+                Some(count) => *count = count.saturating_add(1),
+                None => {
+                    self.undeclared.insert(name.clone(), 1);
+                }
+            }
+        }
         let arrival = series.arrive(&record);
         if !matches!(arrival, Arrival::Late) {
             // what is dropped opens no instants: nothing could be known at them
@@ -56,7 +67,11 @@ impl Recording {
                     Record::Sample(sample) => {
                         self.given.insert((sample.signal, sample.track));
                     }
-                    Record::Point(..) => self.points = true,
+                    Record::Point(_, point) => {
+                        if !self.metrics.contains(&point.metric) {
+                            self.metrics.insert(point.metric.clone());
+                        }
+                    }
                     // it counts, and nothing reads it
                     Record::Undeclared { .. } => return,
                 }
@@ -106,6 +121,30 @@ impl Recording {
         ceilings.known().filter(|known| !self.given.contains(&(known.signal, Track::Canary))).collect()
     }
 
+    /// The names in it that no signal of the rules has, with how many samples stand under each: nothing reads them.
+    pub const fn undeclared(&self) -> &BTreeMap<String, u64> {
+        &self.undeclared
+    }
+
+    /// What the rules read and it has nothing of: neither a sample nor, of a signal that is computed from metrics, a
+    /// point of any of them. It is unknown throughout.
+    pub fn missing(&self, policy: &Policy) -> Vec<(SignalId, Track)> {
+        let canary = policy.read_signals().into_iter().map(|id| (id, Track::Canary));
+        let baseline = policy.baseline_signals().into_iter().map(|id| (id, Track::Baseline));
+        let has_points = |id: SignalId| match policy.signal(id).map(|signal| &signal.source) {
+            Some(Source::Metrics(expression)) => {
+                let mut any = false;
+                expression.root.metrics(&mut |metric| any |= self.metrics.contains(&metric));
+                any
+            }
+            _ => false,
+        };
+        canary
+            .chain(baseline)
+            .filter(|series| !self.given.contains(series) && !has_points(series.0))
+            .collect()
+    }
+
     /// How many samples the files hold.
     pub const fn samples(&self) -> u64 {
         self.samples
@@ -138,8 +177,8 @@ impl Recording {
         &self.kept
     }
 
-    pub(super) const fn has_points(&self) -> bool {
-        self.points
+    pub(super) fn has_points(&self) -> bool {
+        !self.metrics.is_empty()
     }
 
     pub(super) const fn given(&self) -> &BTreeSet<(SignalId, Track)> {

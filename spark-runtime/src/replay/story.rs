@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use spark_core::quantity::ByteUnits;
 use spark_core::{Measured, Severity, SignalId, State, TimeSpan, Timestamp, TriggerId, Verdict};
 
 use super::{Axis, Band};
@@ -16,6 +17,8 @@ pub struct Close {
     pub at: Timestamp,
     /// How near, or how far beyond.
     pub measured: Measured,
+    /// The units that the rules write its bytes in.
+    pub bytes: Option<ByteUnits>,
 }
 
 /// How long a condition was true without firing.
@@ -65,12 +68,15 @@ pub struct LevelStory {
     pub longest: Option<Progress>,
     /// The run of truth that did not lead there yet: its farthest point.
     pub(super) rising: Option<Close>,
+    /// The units that the rules write its bytes in.
+    pub(super) bytes: Option<ByteUnits>,
 }
 
 impl LevelStory {
-    pub(super) const fn new(severity: Severity) -> Self {
+    pub(super) const fn new(severity: Severity, bytes: Option<ByteUnits>) -> Self {
         Self {
             severity,
+            bytes,
             fires: 0,
             time: TimeSpan::ZERO,
             spells: Vec::new(),
@@ -91,6 +97,25 @@ impl LevelStory {
     /// The first instant at the level.
     pub fn first(&self) -> Option<Timestamp> {
         self.spells.first().map(|spell| spell.from)
+    }
+}
+
+/// The times at which a trigger asked for rollback because it was unknown for too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// How long is too long.
+    pub after: TimeSpan,
+    /// How often it asked.
+    pub fires: u64,
+    /// The time of it, all together.
+    pub time: TimeSpan,
+    /// The first [`SPELLS_MAX`] times of it.
+    pub spells: Vec<Spell>,
+}
+
+impl GivenUp {
+    pub(super) const fn new(after: TimeSpan) -> Self {
+        Self { after, fires: 0, time: TimeSpan::ZERO, spells: Vec::new() }
     }
 }
 
@@ -118,6 +143,8 @@ pub struct TriggerStory {
     pub times: BTreeMap<&'static str, TimeSpan>,
     /// Why it was unknown, and for how long; the longest first.
     pub unknown: Vec<UnknownTime>,
+    /// When that alone asked for rollback; none where it never does.
+    pub given_up: Option<GivenUp>,
     /// What it showed.
     pub band: Band<State>,
 }
@@ -139,6 +166,8 @@ pub struct ExpectationStory {
     pub unknown: TimeSpan,
     /// Where it was farthest from being met, or nearest to not being.
     pub worst: Option<Close>,
+    /// The units that the rules write its bytes in.
+    pub(super) bytes: Option<ByteUnits>,
     /// `ok` where it was met, `hold` where it was not, and `unknown`.
     pub band: Band<State>,
 }

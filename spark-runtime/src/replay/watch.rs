@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use spark_core::{
-    Closeness, Decision, Engine, Glance, Policy, SignalId, State, TimeSpan, Timestamp, TriggerId, Truth,
-    Unknown,
+    Closeness, Decision, Engine, Glance, Policy, SignalId, State, TimeSpan, Timestamp, Trigger, TriggerId,
+    Truth, Verdict,
 };
 
+use super::cause::Cause;
 use super::story::{
-    Close, DecisionStory, ExpectationStory, LevelStory, Progress, SPELLS_MAX, Spell, TriggerStory,
+    Close, DecisionStory, ExpectationStory, GivenUp, LevelStory, Progress, SPELLS_MAX, Spell, TriggerStory,
     UnknownTime, place,
 };
-use super::{Axis, Band, cause};
+use super::{Axis, Band};
 
 /// Of what the story is kept, beside the decisions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct Story {
     /// By expectation: whether it was met at the instant before.
     met: Vec<Option<Truth>>,
     /// By trigger: unknown time by cause.
-    causes: Vec<Vec<(Unknown, TimeSpan, u64)>>,
+    causes: Vec<Vec<(Cause, TimeSpan, u64)>>,
 }
 
 impl Story {
@@ -57,9 +58,10 @@ impl Story {
             .map(|(id, trigger)| TriggerStory {
                 id,
                 name: trigger.name.clone(),
-                levels: trigger.levels.iter().map(|level| LevelStory::new(level.severity)).collect(),
+                levels: levels(policy, trigger),
                 times: BTreeMap::new(),
                 unknown: Vec::new(),
+                given_up: trigger.unknown_rollback_after.map(GivenUp::new),
                 band: Band::new(axis),
             })
             .collect();
@@ -81,6 +83,7 @@ impl Story {
                 time: TimeSpan::ZERO,
                 unknown: TimeSpan::ZERO,
                 worst: None,
+                bytes: policy.byte_units(&[signal]),
                 band: Band::new(axis),
             })
             .collect();
@@ -112,11 +115,14 @@ impl Story {
                 count_time(story, causes, before, passed);
             }
             if now.state == State::Unknown
-                && let Some(cause) = now.cause
+                && let Some(cause) = Cause::of(now)
             {
                 blame(causes, cause, TimeSpan::ZERO, 1);
             }
             story.band.show(bucket, now.state);
+            if let Some(given_up) = &mut story.given_up {
+                give_up(given_up, before, now, at, passed);
+            }
             let (id, was) = (story.id, before.map(|before| before.state));
             for level in &mut story.levels {
                 let closeness = engine.level_closeness(id, level.severity);
@@ -141,7 +147,7 @@ impl Story {
         if let Some(count) = story.instants.get_mut(place(decision.verdict)) {
             *count = count.saturating_add(1);
         }
-        if decision.verdict == spark_core::Verdict::Rollback {
+        if decision.verdict == Verdict::Rollback {
             story.first_rollback.get_or_insert(decision.at);
         }
         story.band.show(bucket, decision.verdict);
@@ -154,7 +160,7 @@ impl Story {
             let mut unknown: Vec<UnknownTime> = causes
                 .iter()
                 .map(|(cause, time, instants)| UnknownTime {
-                    cause: cause::words(policy, *cause),
+                    cause: cause.words(policy),
                     time: *time,
                     instants: *instants,
                 })
@@ -166,9 +172,13 @@ impl Story {
     }
 }
 
+fn levels(policy: &Policy, trigger: &Trigger) -> Vec<LevelStory> {
+    let bytes = policy.byte_units_of(trigger);
+    trigger.levels.iter().map(|level| LevelStory::new(level.severity, bytes)).collect()
+}
+
 /// Adds to a cause's time and instants.
-fn blame(causes: &mut Vec<(Unknown, TimeSpan, u64)>, cause: Unknown, time: TimeSpan, instants: u64) {
-    let cause = cause::kind(cause);
+fn blame(causes: &mut Vec<(Cause, TimeSpan, u64)>, cause: Cause, time: TimeSpan, instants: u64) {
     match causes.iter_mut().find(|(known, ..)| *known == cause) {
         Some((_, so_far, count)) => {
             *so_far = so_far.plus(time);
@@ -181,16 +191,38 @@ fn blame(causes: &mut Vec<(Unknown, TimeSpan, u64)>, cause: Unknown, time: TimeS
 /// Counts the time since the instant before to what was shown then.
 fn count_time(
     story: &mut TriggerStory,
-    causes: &mut Vec<(Unknown, TimeSpan, u64)>,
+    causes: &mut Vec<(Cause, TimeSpan, u64)>,
     before: Glance,
     passed: TimeSpan,
 ) {
     let time = story.times.entry(before.state.as_str()).or_default();
     *time = time.plus(passed);
     if before.state == State::Unknown
-        && let Some(cause) = before.cause
+        && let Some(cause) = Cause::of(before)
     {
         blame(causes, cause, passed, 0);
+    }
+}
+
+/// Follows the times at which missing data alone asked for rollback.
+fn give_up(story: &mut GivenUp, before: Option<Glance>, now: Glance, at: Timestamp, passed: TimeSpan) {
+    // below its level, nothing else asks for it
+    let asks = |glance: Glance| glance.asks == Some(Verdict::Rollback) && glance.state != State::Rollback;
+    let (was, is) = (before.is_some_and(asks), asks(now));
+    if was {
+        story.time = story.time.plus(passed);
+        if let Some(spell) = story.spells.last_mut().filter(|spell| spell.to.is_none()) {
+            spell.lasted = spell.lasted.plus(passed);
+            spell.to = (!is).then_some(at);
+        }
+    }
+    if is && !was {
+        story.fires = story.fires.saturating_add(1);
+        if story.spells.len() < SPELLS_MAX {
+            let since = now.since.unwrap_or(at);
+            let lasted = TimeSpan::ZERO;
+            story.spells.push(Spell { from: at, to: None, since, lasted, peak: None, least: None });
+        }
     }
 }
 
@@ -213,7 +245,7 @@ fn follow(
             }
         }
     }
-    let close = closeness.and_then(|c| c.measured).map(|measured| Close { at, measured });
+    let close = closeness.and_then(|c| c.measured).map(|measured| Close { at, measured, bytes: level.bytes });
     let bare = closeness.map(|closeness| closeness.bare);
     // the run of truth that leads to the level belongs to its peak
     match bare {
@@ -297,5 +329,6 @@ fn expect(
     };
     story.band.show(bucket, state);
     // what is expected is to be true: the larger the margin, the worse
-    story.worst = nearer(story.worst, now.measured.map(|measured| Close { at, measured }));
+    let close = now.measured.map(|measured| Close { at, measured, bytes: story.bytes });
+    story.worst = nearer(story.worst, close);
 }

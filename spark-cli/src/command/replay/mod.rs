@@ -101,7 +101,7 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
     let variants = what_if.as_ref().map(WhatIf::policies).unwrap_or_default();
     let tried = what_if.as_ref().map(WhatIf::tried).unwrap_or_default();
     let seen = Seen { pictures: args.format == Format::Html, tried };
-    let mut told = Told::new(args.format, console.verbose());
+    let mut told = Told::new(&rules.policy, args.format, console.verbose());
     let mut summary = None;
     let mut progress = Progress::new(console, &found, variants.len());
     let began = std::time::Instant::now();

@@ -2,14 +2,15 @@
 //! each decision.
 
 use rust_decimal::Decimal;
-use spark_core::{Measured, Quantity, State, TimeSpan, Verdict};
+use spark_core::quantity::ByteUnits;
+use spark_core::{Measured, Quantity, Severity, State, TimeSpan, Verdict};
 use spark_runtime::replay::{Backtest, Close, LevelStory, Progress, Story, Summary};
 
 use super::grid::Grid;
 use super::strip;
 use crate::console::{Console, strong, verdict};
 use crate::rules::Rules;
-use crate::table::{headline, short};
+use crate::table::{headline, people};
 
 /// Times at one level that are shown without `-v`.
 const SPELLS_SHOWN: usize = 10;
@@ -124,36 +125,55 @@ pub(super) fn fired(story: &Story, most: usize) -> (Grid, Vec<String>) {
         ">down to",
     ]);
     let mut left_out = Vec::new();
+    let mut more = |name: &str, what: String, fires: u64, shown: usize, time: TimeSpan| {
+        if fires > u64::try_from(shown).unwrap_or(u64::MAX) {
+            left_out.push(format!(
+                "{name} was {what} {fires} times, {} all together; the first {shown} are shown",
+                span(time)
+            ));
+        }
+    };
     for trigger in &story.triggers {
         for level in &trigger.levels {
             for spell in level.spells.iter().take(most) {
-                let peak = spell.peak.map(|close| close.measured);
                 grid.row([
                     trigger.name.clone(),
                     level.severity.as_str().to_owned(),
                     spell.from.to_string(),
                     spell.to.map_or("the end".to_owned(), |to| to.to_string()),
                     span(spell.lasted),
-                    peak.map_or(NONE.to_owned(), |measured| quantity(measured.value)),
-                    peak.map_or(NONE.to_owned(), |measured| quantity(measured.threshold)),
+                    spell.peak.map_or(NONE.to_owned(), |peak| people(peak.measured.value, peak.bytes)),
+                    spell.peak.map_or(NONE.to_owned(), |peak| people(peak.measured.threshold, peak.bytes)),
                     beyond(spell.peak),
                     beyond(spell.least),
                 ]);
             }
-            let shown = level.spells.len().min(most);
-            let shown = u64::try_from(shown).unwrap_or(u64::MAX);
-            if level.fires > shown {
-                left_out.push(format!(
-                    "{} was at {} {} times, {} all together; the first {shown} are shown",
-                    trigger.name,
-                    level.severity.as_str(),
-                    level.fires,
-                    span(level.time)
-                ));
-            }
+            let at = format!("at {}", level.severity.as_str());
+            more(&trigger.name, at, level.fires, level.spells.len().min(most), level.time);
         }
+        let Some(given_up) = &trigger.given_up else { continue };
+        for spell in given_up.spells.iter().take(most) {
+            grid.row([
+                trigger.name.clone(),
+                Severity::Rollback.as_str().to_owned(),
+                spell.from.to_string(),
+                spell.to.map_or("the end".to_owned(), |to| to.to_string()),
+                span(spell.lasted),
+                NONE.to_owned(),
+                unknown_for(given_up.after),
+                NONE.to_owned(),
+                NONE.to_owned(),
+            ]);
+        }
+        let too_long = format!("{} and longer", unknown_for(given_up.after));
+        more(&trigger.name, too_long, given_up.fires, given_up.spells.len().min(most), given_up.time);
     }
     (grid, left_out)
+}
+
+/// What missing data alone is rolled back for.
+pub(super) fn unknown_for(after: TimeSpan) -> String {
+    format!("unknown for {}", span(after))
 }
 
 /// How near each level came that never was reached.
@@ -170,7 +190,8 @@ pub(super) fn missed(story: &Story) -> Grid {
 /// How near a level came, in words.
 pub(super) fn miss(level: &LevelStory) -> String {
     if let Some(longest) = level.longest {
-        let peak = longest.peak.map(|close| format!(", at most {}", quantity(close.measured.value)));
+        let peak =
+            longest.peak.map(|close| format!(", at most {}", people(close.measured.value, close.bytes)));
         return format!("{} at {}{}", held(longest), longest.at, peak.unwrap_or_default());
     }
     match level.nearest {
@@ -192,9 +213,9 @@ pub(super) fn near(close: Close) -> String {
     let Measured { value, threshold, margin, .. } = close.measured;
     format!(
         "{} away: {} against {} at {}",
-        distance(margin, threshold),
-        quantity(value),
-        quantity(threshold),
+        distance(margin, threshold, close.bytes),
+        people(value, close.bytes),
+        people(threshold, close.bytes),
         close.at
     )
 }
@@ -230,7 +251,9 @@ pub(super) fn expected(rules: &Rules, story: &Story) -> Grid {
     for expectation in &story.expectations {
         let worst = expectation.worst.map(|close| close.measured);
         let shown = |quantity_of: fn(Measured) -> Quantity| {
-            worst.map_or(NONE.to_owned(), |measured| quantity(quantity_of(measured)))
+            expectation
+                .worst
+                .map_or(NONE.to_owned(), |worst| people(quantity_of(worst.measured), worst.bytes))
         };
         let rule = worst.map_or(NONE.to_owned(), |measured| rules.quote(measured.span));
         grid.row([
@@ -247,25 +270,21 @@ pub(super) fn expected(rules: &Rules, story: &Story) -> Grid {
     grid
 }
 
-pub(super) fn quantity(quantity: Quantity) -> String {
-    short(&quantity.to_string())
-}
-
 /// How far beyond its threshold something was.
 pub(super) fn beyond(close: Option<Close>) -> String {
     close.map_or(NONE.to_owned(), |close| {
         let Measured { threshold, margin, .. } = close.measured;
         let beyond = Decimal::ZERO.checked_sub(margin.value).unwrap_or(margin.value);
-        distance(Quantity { value: beyond, ..margin }, threshold)
+        distance(Quantity { value: beyond, ..margin }, threshold, close.bytes)
     })
 }
 
 /// A distance with its part of the threshold.
-fn distance(distance: Quantity, threshold: Quantity) -> String {
+fn distance(distance: Quantity, threshold: Quantity, bytes: Option<ByteUnits>) -> String {
     let percent = distance
         .value
         .checked_div(threshold.value.abs())
         .and_then(|part| part.checked_mul(Decimal::ONE_HUNDRED))
         .map(|percent| format!(" ({}%)", percent.round_dp(1).normalize()));
-    format!("{}{}", quantity(distance), percent.unwrap_or_default())
+    format!("{}{}", people(distance, bytes), percent.unwrap_or_default())
 }

@@ -13,7 +13,7 @@ use crate::ceilings;
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::rules::Rules;
-use crate::samples;
+use crate::{samples, unread};
 
 /// What is replayed.
 pub(super) struct Found {
@@ -41,6 +41,7 @@ pub(super) fn find(
     }
     let recording = samples::read_files(&args.samples, &rules.policy)?;
     ceilings::tell(console, rules, &recording.ceilings(&rules.policy));
+    unread::tell(console, rules, &recording);
     let all = recording.instants(every).map_err(failed)?;
     let instants = match (args.from, args.to) {
         (None, None) => all,
@@ -106,6 +107,7 @@ fn ask(
         ));
     }
     let recording = Recording::from_samples(samples).counted_from(instants.from());
+    unread::tell(console, rules, &recording);
     Ok(Found { recording, history: Some(asked.from()), instants })
 }
 

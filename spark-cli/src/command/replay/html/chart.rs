@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use spark_core::quantity::ByteUnits;
 use spark_core::{Dimension, Quantity, Signal, Unit};
 use spark_runtime::replay::{Picture, Spot};
 
@@ -9,7 +10,7 @@ use super::axis::Time;
 use super::escape;
 use super::limits::{Limit, limits};
 use crate::rules::Rules;
-use crate::table::short;
+use crate::table::people;
 
 /// Height of a chart, of what stands above its plot, and of the plot.
 const HEIGHT: f64 = 176.0;
@@ -39,8 +40,13 @@ fn float(value: Decimal) -> f64 {
 }
 
 /// A value of a signal, for people.
-pub(super) fn value_text(signal: &Signal, value: Decimal) -> String {
-    short(&Quantity::new(value, signal.unit).shown_per(signal.per).to_string())
+pub(super) fn value_text(signal: &Signal, bytes: Option<ByteUnits>, value: Decimal) -> String {
+    people(Quantity::new(value, signal.unit).shown_per(signal.per), bytes)
+}
+
+/// The units that the rules write a signal's bytes in.
+pub(super) fn units(rules: &Rules, signal: &Signal) -> Option<ByteUnits> {
+    rules.policy.byte_units(&[rules.policy.signal_id(&signal.name)?])
 }
 
 /// A signal's row: its name, and its chart.
@@ -49,13 +55,16 @@ pub(super) fn row(rules: &Rules, signal: &Signal, pictures: &[&Picture], time: T
     let low = values().map(|cell| cell.low.value).min();
     let high = values().map(|cell| cell.high.value).max();
     let title = signal.title.as_deref().unwrap_or("");
+    let bytes = units(rules, signal);
     let extent = match (low, high) {
-        (Some(low), Some(high)) if low == high => value_text(signal, low),
-        (Some(low), Some(high)) => format!("{} to {}", value_text(signal, low), value_text(signal, high)),
+        (Some(low), Some(high)) if low == high => value_text(signal, bytes, low),
+        (Some(low), Some(high)) => {
+            format!("{} to {}", value_text(signal, bytes, low), value_text(signal, bytes, high))
+        }
         _ => "no sample".to_owned(),
     };
     let limits = limits(rules, signal);
-    let (chart, off) = chart(signal, pictures, &limits, (low, high), time);
+    let (chart, off) = chart((signal, bytes), pictures, &limits, (low, high), time);
     let on = |limit: &&Limit| !off.iter().any(|other| std::ptr::eq(*other, *limit));
     let mut legend: String = limits
         .iter()
@@ -91,7 +100,7 @@ fn entry(class: &str, words: &str) -> String {
 }
 
 fn chart<'l>(
-    signal: &Signal,
+    (signal, bytes): (&Signal, Option<ByteUnits>),
     pictures: &[&Picture],
     limits: &'l [Limit],
     (low, high): (Option<Decimal>, Option<Decimal>),
@@ -115,7 +124,7 @@ fn chart<'l>(
     let label = format!("{} over time", escape::text(&signal.name));
     let mut svg = format!("<svg class=\"plot\" height=\"{HEIGHT}\" role=\"img\" aria-label=\"{label}\">");
     grid(&mut svg, time);
-    let (lines, words) = values(signal, &scale);
+    let (lines, words) = values(signal, bytes, &scale);
     svg.push_str(&lines);
     for picture in pictures.iter().take(1) {
         for (from, to) in &picture.gaps {
@@ -139,7 +148,7 @@ fn chart<'l>(
     }
     svg.push_str("</svg>");
     svg.push_str(&words);
-    names(&mut svg, signal, &drawn, &scale);
+    names(&mut svg, (signal, bytes), &drawn, &scale);
     svg.push_str(&format!(
         "<line class=\"cross\" x1=\"0\" x2=\"0\" y1=\"{TOP}\" y2=\"{}\"/></svg>",
         TOP + PLOT
@@ -166,17 +175,17 @@ fn grid(svg: &mut String, time: Time) {
 }
 
 /// The lines of round values, and what they are; above the samples, so that these do not cover the words.
-fn values(signal: &Signal, scale: &Scale) -> (String, String) {
+fn values(signal: &Signal, bytes: Option<ByteUnits>, scale: &Scale) -> (String, String) {
     // round is what reads round: per minute, where the rules say so
     let per = if signal.unit.per_time { f64::from(signal.per.seconds()) } else { 1.0 };
     let (mut lines, mut words) = (String::new(), String::new());
-    for shown in ticks(signal.unit, scale.low * per, scale.high * per) {
+    for shown in ticks(signal.unit, bytes, scale.low * per, scale.high * per) {
         let value = shown / per;
         let y = scale.y(value);
         lines.push_str(&format!(
             "<line class=\"gridline\" x1=\"0\" x2=\"100%\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
         ));
-        let text = spark_core::decimal::from_float(value).map(|value| value_text(signal, value));
+        let text = spark_core::decimal::from_float(value).map(|value| value_text(signal, bytes, value));
         words.push_str(&format!(
             "<text class=\"value\" x=\"2\" y=\"{:.1}\">{}</text>",
             y - 3.0,
@@ -187,14 +196,16 @@ fn values(signal: &Signal, scale: &Scale) -> (String, String) {
 }
 
 /// Round values between two, about three of them.
-fn ticks(unit: Unit, low: f64, high: f64) -> Vec<f64> {
+fn ticks(unit: Unit, bytes: Option<ByteUnits>, low: f64, high: f64) -> Vec<f64> {
     let wanted = (high - low) / 3.0;
     if wanted <= 0.0 || !wanted.is_finite() {
         return Vec::new();
     }
     let times: &[f64] = &[60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0, 43_200.0, 86_400.0];
     let (base, parts): (f64, &[f64]) = match unit.dimension {
-        Dimension::Bytes => (1_024.0, &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
+        Dimension::Bytes if bytes != Some(ByteUnits::Decimal) => {
+            (1_024.0, &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0])
+        }
         _ => (10.0, &[1.0, 2.0, 5.0]),
     };
     let long = unit.dimension == Dimension::Duration && !unit.per_time && wanted > 30.0;
@@ -244,7 +255,7 @@ fn paths(picture: &Picture, scale: &Scale, time: Time) -> (String, String) {
 }
 
 /// The limits as lines with their values, which give way to each other.
-fn names(svg: &mut String, signal: &Signal, limits: &[&Limit], scale: &Scale) {
+fn names(svg: &mut String, (signal, bytes): (&Signal, Option<ByteUnits>), limits: &[&Limit], scale: &Scale) {
     let mut sorted: Vec<(&Limit, f64)> =
         limits.iter().map(|limit| (*limit, scale.y(float(limit.value)))).collect();
     sorted.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -259,7 +270,7 @@ fn names(svg: &mut String, signal: &Signal, limits: &[&Limit], scale: &Scale) {
         }
         let at = (y - 3.0).max(named.map_or(TOP - 4.0, |(_, last)| last + NAMES_APART));
         named = Some((limit.value, at));
-        let words = escape::text(&value_text(signal, limit.value));
+        let words = escape::text(&value_text(signal, bytes, limit.value));
         svg.push_str(&format!(
             "<text class=\"limit-name {class}\" x=\"100%\" y=\"{at:.1}\" text-anchor=\"end\">{words}</text>"
         ));

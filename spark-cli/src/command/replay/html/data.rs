@@ -5,7 +5,7 @@ use spark_core::{State, Verdict};
 use spark_runtime::replay::{Backtest, Band, Picture, Rank};
 
 use super::axis::Time;
-use super::chart::value_text;
+use super::chart::{units, value_text};
 use super::escape;
 use crate::rules::Rules;
 
@@ -56,23 +56,24 @@ fn signal(rules: &Rules, picture: &Picture, starts: &[spark_core::Timestamp]) ->
         spark_core::Track::Canary => signal.name.clone(),
         spark_core::Track::Baseline => format!("{} (baseline)", signal.name),
     };
+    let bytes = units(rules, signal);
     let mut newest = None;
     let cells = picture.cells.iter().zip(starts).map(|(cell, start)| match cell {
         Some(cell) => {
             newest = Some(cell.last);
             match cell.low.value == cell.high.value {
-                true => value_text(signal, cell.last.value),
+                true => value_text(signal, bytes, cell.last.value),
                 false => format!(
                     "{} to {}",
-                    value_text(signal, cell.low.value),
-                    value_text(signal, cell.high.value)
+                    value_text(signal, bytes, cell.low.value),
+                    value_text(signal, bytes, cell.high.value)
                 ),
             }
         }
         // between samples the newest one counts, until it is stale
         None => newest
             .filter(|newest| !picture.is_broken(newest.at, start.plus(spark_core::TimeSpan::from_nanos(1))))
-            .map(|newest| value_text(signal, newest.value))
+            .map(|newest| value_text(signal, bytes, newest.value))
             .unwrap_or_default(),
     });
     Some(Row { name, cells: cells.collect() })
