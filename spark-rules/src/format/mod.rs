@@ -13,7 +13,10 @@
 //!   parentheses; a series or a list between its parts. Sources and quoted text are never broken.
 //! - A blank line stands on both sides of what takes several lines; a comment right above an item stays with it.
 //! - A comment stays on its own line, or behind what it stood behind, two spaces away. One behind a line that becomes
-//!   several goes above them, for it speaks of all: an allow covers the same before and after.
+//!   several goes above them, for it speaks of all.
+//! - A comment that allows a warning covers what it covered: where its line becomes several, it goes on a line of its own
+//!   above the clause that it spoke of, or above the block if it spoke of more than one of its clauses. What it covers
+//!   besides is told, as is one that spoke of several blocks on one line.
 //! - Lines end as the file's first one does, the last one too; a byte order mark goes.
 //!
 //! A one-line trigger is named by its line (`line_12`). Where it moves, references to it in the same file follow, and the
@@ -26,6 +29,7 @@
 //! ```
 
 mod blocks;
+mod covers;
 mod flow;
 mod names;
 mod pieces;
@@ -39,6 +43,7 @@ use crate::ast::File;
 use crate::diagnostic::{Diagnostic, apply};
 use crate::limits::TEXT_BYTES_MAX;
 use crate::{Failed, Files, codes, parser};
+pub use covers::Strayed;
 pub use names::Renamed;
 
 /// The columns that a line has where it can be broken: two files side by side fit on a wide screen.
@@ -56,6 +61,8 @@ pub struct Formatted {
     pub text: String,
     /// One-line triggers that are called otherwise now, as the file's own tests call them.
     pub renamed: Vec<Renamed>,
+    /// Comments that allow a warning, and cover more or something else now.
+    pub strayed: Vec<Strayed>,
 }
 
 /// Why a text was not formatted.
@@ -91,20 +98,43 @@ impl std::error::Error for FormatError {}
 pub fn format(name: &str, text: &str) -> Result<Formatted, FormatError> {
     let tree = parsed(name, text)?;
     let before = names::lines(&tree, text);
-    let mut after = before.clone();
+    let mut result = layout(name, text, &tree, &before)?;
+    if let Some(settled) = covers::settled(text, &tree, &result.text, &result.tree) {
+        let settled_tree =
+            parsed(name, &settled).map_err(|error| FormatError::Unproven(error.to_string()))?;
+        if let Some(place) = proof::more_than_comments_moved(text, &tree, &settled, &settled_tree) {
+            return Err(FormatError::Unproven(place));
+        }
+        result = layout(name, &settled, &settled_tree, &before)?;
+    }
+    let strayed = covers::strayed(text, &tree, &result.text, &result.tree);
+    let renamed = names::renamed(&before, &result.lines);
+    Ok(Formatted { text: ended(text, result.text), renamed, strayed })
+}
+
+/// A layout, proven.
+struct Layout {
+    text: String,
+    tree: File,
+    /// The lines of its one-line triggers.
+    lines: Vec<u32>,
+}
+
+/// Lays out a text whose references to one-line triggers name the lines `before`.
+fn layout(name: &str, text: &str, tree: &File, before: &[u32]) -> Result<Layout, FormatError> {
+    let mut after = before.to_vec();
     for _ in 0..ROUNDS_MAX {
-        let edits = names::edits(&tree, name, &before, &after);
+        let edits = names::edits(tree, name, before, &after);
         let changed = if edits.is_empty() { None } else { Some(apply(text, &edits)) };
         let changed_tree = changed.as_ref().map(|changed| parsed(name, changed)).transpose()?;
-        let (meant, meant_tree) =
-            (changed.as_deref().unwrap_or(text), changed_tree.as_ref().unwrap_or(&tree));
+        let (meant, meant_tree) = (changed.as_deref().unwrap_or(text), changed_tree.as_ref().unwrap_or(tree));
         let laid = laid(meant, meant_tree);
         let laid_tree = parsed(name, &laid).map_err(|error| FormatError::Unproven(error.to_string()))?;
         let lines = names::lines(&laid_tree, &laid);
-        if lines == after || edits == names::edits(&tree, name, &before, &lines) {
+        if lines == after || edits == names::edits(tree, name, before, &lines) {
             return match proof::difference(meant, meant_tree, &laid, &laid_tree) {
                 Some(place) => Err(FormatError::Unproven(place)),
-                None => Ok(Formatted { text: ended(text, laid), renamed: names::renamed(&before, &lines) }),
+                None => Ok(Layout { text: laid, tree: laid_tree, lines }),
             };
         }
         after = lines;

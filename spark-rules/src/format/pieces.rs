@@ -79,6 +79,15 @@ impl<'t> Pieces<'t> {
         (0..self.len()).filter(move |place| self.is_comment(*place) == comments).map(|place| self.text(place))
     }
 
+    /// Where each word begins, and whether it is a brace that closes.
+    pub(super) fn words(&self) -> impl Iterator<Item = (u32, bool)> {
+        let words = (0..self.len()).filter(|place| !self.is_comment(*place));
+        words.filter_map(|place| {
+            let start = u32::try_from(self.list.get(place)?.start).ok()?;
+            Some((start, self.is(place, "}")))
+        })
+    }
+
     pub(super) fn is_comment(&self, place: usize) -> bool {
         self.list.get(place).is_some_and(|piece| piece.what == What::Comment)
     }

@@ -7,16 +7,45 @@ use crate::ast::File;
 pub(super) fn difference(text: &str, tree: &File, other_text: &str, other_tree: &File) -> Option<String> {
     let (one, other) = (Pieces::of(text), Pieces::of(other_text));
     // a comment may go above what it stood behind, so that its order among the comments counts
-    for comments in [false, true] {
-        let (mut first, mut second) = (one.texts(comments), other.texts(comments));
-        loop {
-            match (first.next(), second.next()) {
-                (None, None) => break,
-                (a, b) if a == b => {}
-                (a, b) => return a.or(b).map(str::to_owned),
-            }
+    if let Some(word) = [false, true].into_iter().find_map(|comments| parted(&one, &other, comments)) {
+        return Some(word);
+    }
+    trees_parted(tree, other_tree)
+}
+
+/// As [`difference`], but for the places of comments among each other.
+pub(super) fn more_than_comments_moved(
+    text: &str,
+    tree: &File,
+    other_text: &str,
+    other_tree: &File,
+) -> Option<String> {
+    let (one, other) = (Pieces::of(text), Pieces::of(other_text));
+    let sorted = |pieces: &Pieces<'_>| {
+        let mut comments: Vec<String> = pieces.texts(true).map(str::to_owned).collect();
+        comments.sort_unstable();
+        comments
+    };
+    if sorted(&one) != sorted(&other) {
+        return Some("the comments".to_owned());
+    }
+    parted(&one, &other, false).or_else(|| trees_parted(tree, other_tree))
+}
+
+/// Where the words or the comments of two texts part first.
+fn parted(one: &Pieces<'_>, other: &Pieces<'_>, comments: bool) -> Option<String> {
+    let (mut first, mut second) = (one.texts(comments), other.texts(comments));
+    loop {
+        match (first.next(), second.next()) {
+            (None, None) => return None,
+            (a, b) if a == b => {}
+            (a, b) => return a.or(b).map(str::to_owned),
         }
     }
+}
+
+/// Where two trees part first, places aside.
+fn trees_parted(tree: &File, other_tree: &File) -> Option<String> {
     if tree.items.len() != other_tree.items.len() {
         return Some("the number of blocks".to_owned());
     }

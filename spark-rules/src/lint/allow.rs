@@ -60,6 +60,15 @@ pub(crate) fn read(files: &Files, trees: &[File], problems: &mut Problems) -> Al
     Allows(allows)
 }
 
+/// The allows of a text that are whole, in order: the comment, and what it covers.
+pub(crate) fn covers<'t>(text: &'t str, tree: &'t File) -> impl Iterator<Item = (Span, Span)> + 't {
+    tree.comments.iter().filter_map(move |comment| {
+        let words = text.get(comment.start as usize..comment.end as usize)?;
+        parsed(directive(words)?).ok()?;
+        Some((*comment, Place { text, tree }.cover(*comment)))
+    })
+}
+
 impl Allows {
     /// Takes away what is silenced at an instant, and tells of allows past their end. Of allows that silence nothing it
     /// tells where all that there is to silence was looked for.
@@ -255,7 +264,7 @@ impl Place<'_> {
 }
 
 /// Where an item stands, and its clauses.
-fn span(item: &Item) -> (Span, Vec<Span>) {
+pub(crate) fn span(item: &Item) -> (Span, Vec<Span>) {
     fn clauses<T>(clauses: &[Clause<T>]) -> Vec<Span> {
         clauses.iter().map(|clause| clause.span).collect()
     }
