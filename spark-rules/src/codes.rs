@@ -150,6 +150,7 @@ codes! {
     W0324 "an expectation between two evaluations";
     W0325 "a counter's total";
     W0326 "metrics that never meet";
+    W0327 "a piece of a series without a sample";
 }
 
 /// All codes, sorted.

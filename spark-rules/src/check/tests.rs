@@ -20,6 +20,7 @@ impl Checker<'_> {
         };
         self.refuse_empty(&tree.title, "title");
         let mut seen: Vec<((SignalId, Track), Span)> = Vec::new();
+        let mut entered = Vec::new();
         for clause in &tree.clauses {
             match &clause.kind {
                 TestClause::Given { signal, baseline, steps, whole } => {
@@ -48,13 +49,8 @@ impl Checker<'_> {
                 }
                 TestClause::AtStage { share, plan, from } => {
                     let from = from.map_or(TimeSpan::ZERO, |from| from.value);
-                    let stage = self.stage(*share, plan.as_ref(), plans);
-                    test.stages.extend(stage.map(|(plan, stage)| TestStage {
-                        plan,
-                        stage,
-                        from,
-                        span: clause.span,
-                    }));
+                    let may_be = self.stage(*share, plan.as_ref(), plans);
+                    entered.push(Entered { may_be, share: share.span, from, span: clause.span });
                 }
                 TestClause::ExpectState { name, state, at } => {
                     let subject = self.subject(name);
@@ -77,7 +73,65 @@ impl Checker<'_> {
                 }
             }
         }
+        test.stages = self.walked(&entered, plans);
         test
+    }
+
+    /// The stages that a test is in, of one plan, each further on than those before it.
+    fn walked(&mut self, entered: &[Entered], plans: &[Plan]) -> Vec<TestStage> {
+        // a plan that has all of them is meant where a share alone does not say which
+        let has_all = |plan: usize| {
+            entered.iter().all(|one| one.may_be.is_empty() || one.may_be.iter().any(|(own, _)| *own == plan))
+        };
+        let mut stages: Vec<(TestStage, Span)> = Vec::new();
+        for Entered { may_be, share, from, span } in entered {
+            let fitting: Vec<_> = match may_be.as_slice() {
+                [one] => vec![*one],
+                several => several.iter().copied().filter(|(plan, _)| has_all(*plan)).collect(),
+            };
+            let fitting = if fitting.is_empty() { may_be.clone() } else { fitting };
+            let Some((plan, stage)) = fitting.first().copied() else { continue };
+            if fitting.len() > 1 {
+                let names: Vec<String> = fitting
+                    .iter()
+                    .filter_map(|(plan, _)| Some(format!("`{}`", plans.get(*plan)?.name)))
+                    .collect();
+                let written = self.written(*share).to_owned();
+                let name = plans.get(plan).map_or("", |plan| plan.name.as_str());
+                let message = format!("`{written}` is a stage of several plans: {}", names.join(", "));
+                self.problems.tell(
+                    Diagnostic::error(codes::E0506, *share, message)
+                        .help(format!("say which one, as in `at stage {written} of {name}`")),
+                );
+                return Vec::new();
+            }
+            stages.push((TestStage { plan, stage, from: *from, span: *span }, *share));
+        }
+        let mut in_time: Vec<&(TestStage, Span)> = stages.iter().collect();
+        in_time.sort_by_key(|(stage, _)| stage.from);
+        for ((first, before), (next, share)) in
+            in_time.iter().zip(in_time.iter().skip(1)).map(|(a, b)| (*a, *b))
+        {
+            if first.plan == next.plan && first.stage < next.stage {
+                continue;
+            }
+            let (written, was) = (self.written(*share).to_owned(), self.written(*before).to_owned());
+            let (message, help) = match first.plan == next.plan {
+                true => (
+                    format!("stage `{written}` from {} does not come after stage `{was}`", next.from),
+                    "a test goes through the stages of a plan in their order: write another test for another way",
+                ),
+                false => (
+                    format!("stage `{written}` is not of the plan that stage `{was}` is of"),
+                    "a test goes through the stages of one plan: write a test for each",
+                ),
+            };
+            self.problems.tell(
+                Diagnostic::error(codes::E0506, *share, message).also(*before, "the stage before").help(help),
+            );
+            break;
+        }
+        stages.into_iter().map(|(stage, _)| stage).collect()
     }
 
     fn subject(&mut self, name: &Name) -> Option<Subject> {
@@ -147,34 +201,34 @@ impl Checker<'_> {
         })
     }
 
-    /// The place of a plan and of its stage with that share.
-    fn stage(&mut self, share: ast::Literal, plan: Option<&Name>, plans: &[Plan]) -> Option<(usize, usize)> {
-        let wanted = self.share(share)?;
+    /// The places of the plans that may be meant, each with that of its stage with that share.
+    fn stage(&mut self, share: ast::Literal, plan: Option<&Name>, plans: &[Plan]) -> Vec<(usize, usize)> {
+        let Some(wanted) = self.share(share) else { return Vec::new() };
         let place = match plan {
             None => None,
             Some(name) => match self.plans.get(&name.text) {
                 Some((place, _)) => Some(*place),
-                None if self.doubtful(&name.text) => return None,
+                None if self.doubtful(&name.text) => return Vec::new(),
                 None => {
                     let message = format!("no plan is called `{}`", name.text);
                     let problem = Diagnostic::error(codes::E0201, name.span, message);
                     let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
                     let problem = self.problems.suggesting(problem, &name.text, &names, "plans");
                     self.problems.tell(problem);
-                    return None;
+                    return Vec::new();
                 }
             },
         };
-        let mut found = plans
+        let found: Vec<_> = plans
             .iter()
             .enumerate()
             .filter(|(number, _)| place.is_none_or(|place| place == *number))
             .filter_map(|(number, plan)| {
                 let stage = plan.stages.iter().position(|stage| stage.share_bp == wanted)?;
                 Some((number, stage))
-            });
-        let first = found.next();
-        if first.is_none() && !self.plans_broken && self.doubtful.is_some() {
+            })
+            .collect();
+        if found.is_empty() && !self.plans_broken && self.doubtful.is_some() {
             let written = self.written(share.span).to_owned();
             let whose = plan
                 .map_or("no plan".to_owned(), |plan| format!("plan `{}` has no stage, so none", plan.text));
@@ -185,8 +239,17 @@ impl Checker<'_> {
             let problem = Diagnostic::error(codes::E0506, share.span, message);
             self.problems.tell(problem.help("name a stage of a plan by its share"));
         }
-        first
+        found
     }
+}
+
+/// An `at stage` as it was read.
+struct Entered {
+    /// The places of the plans that it may mean, each with that of the stage.
+    may_be: Vec<(usize, usize)>,
+    share: Span,
+    from: TimeSpan,
+    span: Span,
 }
 
 /// What between two pieces that say nothing of its length is one sample.

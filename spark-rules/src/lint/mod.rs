@@ -17,6 +17,7 @@ mod names;
 mod plan;
 mod scales;
 mod shares;
+mod steps;
 mod tests;
 mod totals;
 mod truth;
@@ -91,6 +92,7 @@ impl<'p> Linter<'p> {
     pub(crate) fn test(&mut self, tree: &ast::Test) {
         self.expects_nothing(tree);
         self.between_instants(tree);
+        self.without_sample(tree);
         self.words_of_test(tree);
     }
 

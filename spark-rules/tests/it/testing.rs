@@ -234,6 +234,53 @@ fn stages() {
     );
 }
 
+/// A share that several plans have says which, unless the test's other stages do; stages of a test are of one plan, and rise.
+#[test]
+fn stages_of_one_plan() {
+    let told = |stages: &str| {
+        let text = format!(
+            "edition 2026\nevaluate every 15s\nsignal c {{ is count  from push }}\n\
+             plan a {{ stage 5% for 5m  stage 25% for 5m  stage 100% for 5m }}\n\
+             plan b {{ stage 10% for 5m  stage 25% for 5m  stage 50% for 5m }}\n\
+             test \"t\" {{ given c 1  {stages}  expect decision proceed at 1m }}\n"
+        );
+        match spark_rules::load("t.rules", &text, &mut |_| Err("no other file".to_owned())) {
+            Ok(loaded) => {
+                loaded.tests[0].stages.iter().map(|stage| format!("{} {}", stage.plan, stage.stage)).collect()
+            }
+            Err(failed) => failed
+                .diagnostics
+                .iter()
+                .map(|told| format!("{}: {}", told.code.id, told.message))
+                .collect::<Vec<_>>(),
+        }
+    };
+    for (stages, expected) in [
+        ("at stage 5%", &["0 0"][..]),
+        ("at stage 25% of b", &["1 1"]),
+        ("at stage 25%", &["E0506: `25%` is a stage of several plans: `a`, `b`"]),
+        // the other stages say which
+        ("at stage 10%  at stage 25% from 5m", &["1 0", "1 1"]),
+        ("at stage 25%  at stage 100% of a from 5m", &["0 1", "0 2"]),
+        ("at stage 25% from 5m  at stage 5%", &["0 1", "0 0"]),
+        (
+            "at stage 25% of b  at stage 5% from 5m",
+            &["E0506: stage `5%` is not of the plan that stage `25%` is of"],
+        ),
+        (
+            "at stage 25% of a  at stage 5% from 5m",
+            &["E0506: stage `5%` from 5m does not come after stage `25%`"],
+        ),
+        ("at stage 5%  at stage 5% from 5m", &["E0506: stage `5%` from 5m does not come after stage `5%`"]),
+        (
+            "at stage 5%  at stage 25% from 5m  at stage 5% from 10m",
+            &["E0506: stage `5%` from 10m does not come after stage `25%`"],
+        ),
+    ] {
+        assert_eq!(told(stages), expected, "{stages}");
+    }
+}
+
 /// Values that are none, failed sources and silence are unknown from their instant, and no longer than they last.
 #[test]
 fn missing() {
