@@ -58,7 +58,11 @@ impl Declared {
     /// Whether the signals are what the others are.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()
-            && self.0.iter().zip(&other.0).all(|(a, b)| a.unit == b.unit && a.per == b.per)
+            && self
+                .0
+                .iter()
+                .zip(&other.0)
+                .all(|(a, b)| a.unit == b.unit && a.per == b.per && a.scale == b.scale)
     }
 }
 

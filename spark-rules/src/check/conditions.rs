@@ -5,7 +5,7 @@ use spark_core::{Comparison, Condition as Checked, Dimension, PerTime, Quantity,
 
 use super::Checker;
 use super::expressions::{Side, Typed};
-use super::units::{Type, meant_as, of, unify};
+use super::units::{Type, of, unify};
 use crate::ast::{Against, Compare, Condition, ConditionKind, Expression};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
@@ -180,11 +180,11 @@ impl Checker<'_> {
             (None, None) => signal,
         };
         let diagnostic = match (right.literal, left.literal, &compare.left) {
-            (Some(literal), _, _) => self.wrong_literal(&subject, left.kind, &written, literal, at),
+            (Some(literal), _, _) => self.wrong_literal(&subject, left.kind, &written, (literal, at), reads),
             (None, Some(literal), Some(wrong)) => {
                 let subject = self.written(at.span).to_owned();
                 let written = self.written(wrong.span).to_owned();
-                self.wrong_literal(&subject, right.kind, &written, literal, wrong)
+                self.wrong_literal(&subject, right.kind, &written, (literal, wrong), reads)
             }
             _ => {
                 let message = format!(
@@ -211,8 +211,8 @@ impl Checker<'_> {
         subject: &str,
         wanted: Type,
         written: &str,
-        literal: Quantity,
-        at: &Expression,
+        (literal, at): (Quantity, &Expression),
+        reads: Option<SignalId>,
     ) -> Box<Diagnostic> {
         let kind = Type::of_literal(&literal);
         if let (Some(a), Some(b)) = (currency(wanted), currency(kind))
@@ -228,14 +228,12 @@ impl Checker<'_> {
             let message = format!("`{subject}` is {}, `{written}` has no unit", wanted.named());
             let diagnostic = Diagnostic::error(codes::E0204, at.span, message)
                 .label(format!("expected {}", wanted.named()));
-            return match meant_as(written, literal.value, wanted) {
-                Some((meant, true)) => {
-                    let help = format!("write `{meant}`, which is what `{written}` says");
-                    diagnostic.help(help).machine(vec![Edit::replace(at.span, meant)])
+            return match self.meant(written, literal.value, wanted, reads) {
+                Some(meant) => {
+                    let edit = vec![Edit::replace(at.span, meant.text)];
+                    let diagnostic = diagnostic.help(meant.help);
+                    if meant.sure { diagnostic.machine(edit) } else { diagnostic.maybe(edit) }
                 }
-                Some((meant, false)) => diagnostic
-                    .help(either(written, literal.value, &meant))
-                    .maybe(vec![Edit::replace(at.span, meant)]),
                 None => diagnostic.help(format!("write it as in `{}`", wanted.example())),
             };
         }

@@ -213,7 +213,8 @@ impl Checker<'_> {
         right: &Expression,
     ) -> Typed {
         let (subject, written) = (self.written(left.span).to_owned(), self.written(right.span).to_owned());
-        let diagnostic = self.wrong_literal(&subject, a.kind, &written, literal, right);
+        let diagnostic =
+            self.wrong_literal(&subject, a.kind, &written, (literal, right), self.first_signal(left));
         let share = of(spark_core::Dimension::Ratio);
         self.problems.tell(match (Type::of_literal(&literal) == share, a.reference && a.kind == share) {
             (true, _) => diagnostic.help(format!(

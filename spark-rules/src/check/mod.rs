@@ -4,6 +4,7 @@
 mod alone;
 mod conditions;
 mod expressions;
+mod meant;
 mod metrics;
 mod names;
 mod problems;
@@ -18,6 +19,7 @@ pub(crate) mod units;
 
 use std::collections::{HashMap, HashSet};
 
+use rust_decimal::Decimal;
 use spark_core::{PerTime, PolicyParts, SourceSpan as Span, TimeSpan, Unit};
 
 use crate::ast;
@@ -54,6 +56,8 @@ pub(crate) struct SignalInfo {
     per: PerTime,
     /// `is rate` whose source does not say of what.
     open_rate: bool,
+    /// What its lengths of time are like.
+    scale: Option<meant::Scale>,
 }
 
 /// What a name stands for among signals and triggers.
@@ -80,6 +84,8 @@ struct Checker<'t> {
     names: HashMap<String, (Named, Span)>,
     plans: HashMap<String, (usize, Span)>,
     signals: Vec<SignalInfo>,
+    /// The lengths of time that signals are compared with in the trigger that is read.
+    beside: HashMap<String, Decimal>,
     /// Names that may be declared in what could not be read; none where nothing is known of them.
     doubtful: Option<HashSet<&'t str>>,
     /// Whether a plan could not be read, so that its stages are not all known.
@@ -146,6 +152,7 @@ impl<'t> Checker<'t> {
             names: HashMap::new(),
             plans: HashMap::new(),
             signals: Vec::new(),
+            beside: HashMap::new(),
             doubtful: (!blind).then(|| trees.flat_map(|tree| &tree.doubtful).map(String::as_str).collect()),
             plans_broken: false,
             signal_types: Vec::new(),

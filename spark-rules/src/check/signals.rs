@@ -6,6 +6,7 @@ use spark_core::{
     Condition, Currency, Dimension, PerTime, Signal, SignalId, Source, SourceSpan as Span, Unit,
 };
 
+use super::meant::Scale;
 use super::units::Type;
 use super::{Checker, SignalInfo, TYPES, types_help};
 use crate::ast::{self, Clause, Name, SignalClause, SourceUnit};
@@ -61,7 +62,12 @@ impl Checker<'_> {
         let kind = is.and_then(|name| self.type_word(name));
         let meaning = self.meaning(kind, from.map(|(_, unit, clause)| (unit, clause)));
         let source = from.map_or(Source::Push, |(source, ..)| self.source(source));
-        self.signals.push(SignalInfo { unit: meaning.unit, per: meaning.per, open_rate: meaning.open_rate });
+        self.signals.push(SignalInfo {
+            unit: meaning.unit,
+            per: meaning.per,
+            open_rate: meaning.open_rate,
+            scale: Scale::of(signal, self.texts),
+        });
         Signal {
             name: signal.name.text.clone(),
             title: signal.title.as_ref().map(|title| title.value.clone()),
@@ -333,15 +339,13 @@ impl Checker<'_> {
         let message = format!("`{subject}` is {}, `{written}` {tail}", wanted.named());
         let problem = self.declared_here(Diagnostic::error(code, literal.span, message), Some(signal));
         let meant = (found == Type::Plain)
-            .then(|| super::units::meant_as(&written, literal.value.value, wanted))
+            .then(|| self.meant(&written, literal.value.value, wanted, Some(signal)))
             .flatten();
         self.problems.tell(match meant {
-            Some((meant, true)) => {
-                problem.help(format!("write `{meant}`")).machine(vec![Edit::replace(literal.span, meant)])
-            }
-            Some((meant, false)) => problem
-                .help(super::conditions::either(&written, literal.value.value, &meant))
-                .maybe(vec![Edit::replace(literal.span, meant)]),
+            Some(meant) if meant.sure => problem
+                .help(format!("write `{}`", meant.text))
+                .machine(vec![Edit::replace(literal.span, meant.text)]),
+            Some(meant) => problem.help(meant.help).maybe(vec![Edit::replace(literal.span, meant.text)]),
             None => problem.help(format!("write it as in `{}`", wanted.example())),
         });
         None

@@ -35,6 +35,7 @@ impl Checker<'_> {
             owner: None,
             span: tree.span,
         };
+        self.beside = super::meant::beside(tree);
         let mut any_level = tree.broken;
         for clause in &tree.clauses {
             match &clause.kind {
@@ -71,6 +72,7 @@ impl Checker<'_> {
                 }
             }
         }
+        self.beside.clear();
         if !any_level {
             let span = tree.name.as_ref().map_or(tree.span, |name| name.span);
             self.problems.tell(

@@ -1,6 +1,7 @@
 //! Values with units, and what people write instead of them.
 
-use spark_core::{Dimension, Quantity, SourceSpan as Span, TimeSpan};
+use rust_decimal::Decimal;
+use spark_core::{Dimension, Quantity, SourceSpan as Span, TimeSpan, Unit};
 
 use super::number::split_number;
 use super::words::{Kind, Token};
@@ -11,6 +12,9 @@ use crate::diagnostic::{Diagnostic, Edit};
 
 /// A length that could not be read, where something must stand for it. No policy is made from it.
 pub(super) const ASSUMED: TimeSpan = TimeSpan::from_nanos(1);
+
+/// From how many on a length without its unit is taken as seconds: `for 120`, while `for 5` is taken as minutes.
+const SECONDS_FROM: Decimal = Decimal::from_parts(30, 0, 0, false, 0);
 
 impl Parser<'_> {
     /// A value with its unit: `what` as in "a value, such as `200ms`".
@@ -125,6 +129,12 @@ impl Parser<'_> {
         let Literal { value, span } = self.literal(what)?;
         let written = self.text.get(span.start as usize..span.end as usize).unwrap_or("").to_owned();
         if value.unit.per_time || value.unit.dimension != Dimension::Duration {
+            // few are minutes, many are seconds
+            let seconds = value.value >= SECONDS_FROM;
+            let which = match value.value >= Decimal::from(60u32) {
+                true => format!(", which is {},", Quantity::new(value.value, Unit::of(Dimension::Duration))),
+                false => String::new(),
+            };
             let plain = value.unit.dimension == Dimension::Number && !value.unit.per_time;
             let problem = match plain {
                 true => Diagnostic::error(
@@ -132,8 +142,11 @@ impl Parser<'_> {
                     span,
                     format!("`{written}` has no unit: expected a length of time"),
                 )
-                .help(format!("did you mean `{written}s` or `{written}m`?"))
-                .maybe(vec![Edit::replace(span, format!("{written}m"))]),
+                .help(match seconds {
+                    true => format!("did you mean `{written}s`{which} or `{written}m`?"),
+                    false => format!("did you mean `{written}m` or `{written}s`?"),
+                })
+                .maybe(vec![Edit::replace(span, format!("{written}{}", if seconds { "s" } else { "m" }))]),
                 false => Diagnostic::error(codes::E0203, span, format!("`{written}` is no length of time"))
                     .help(format!("expected {what}")),
             };
