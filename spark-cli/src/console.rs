@@ -143,3 +143,24 @@ pub(crate) fn state(state: State, width: usize) -> String {
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
+
+/// `count` of a thing, in words.
+pub(crate) fn some(count: impl std::fmt::Display, word: &str) -> String {
+    let count = count.to_string();
+    match count.as_str() {
+        "1" => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of a thing is one, and not ones.
+    #[test]
+    fn counts() {
+        let told: Vec<String> = [0u64, 1, 2, 21].iter().map(|count| some(count, "sample")).collect();
+        assert_eq!(told, ["0 samples", "1 sample", "2 samples", "21 samples"]);
+    }
+}

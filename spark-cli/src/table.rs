@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use spark_core::quantity::ByteUnits;
 use spark_core::{Decision, Quantity, Report, Timestamp};
 
-use crate::console::{Console, faint, state, strong, verdict};
+use crate::console::{Console, faint, some, state, strong, verdict};
 use crate::rules::Rules;
 
 /// Width of the widest state.
@@ -128,8 +128,8 @@ fn details(console: &mut Console, rules: &Rules, report: &Report, decides: bool)
     let time = |at: Option<Timestamp>| at.map_or(NONE.to_owned(), |at| at.to_string());
     let gap = evidence.largest_gap.map_or(NONE.to_owned(), |gap| gap.to_string());
     console.line(format!(
-        "    evidence: {} samples from {} to {}, largest gap {gap}",
-        evidence.samples,
+        "    evidence: {} from {} to {}, largest gap {gap}",
+        some(evidence.samples, "sample"),
         time(evidence.oldest),
         time(evidence.newest)
     ));

@@ -9,7 +9,7 @@ use spark_runtime::journal::{Fact, JournalError, Replayed, replay_as_far, replay
 use spark_runtime::replay::Events;
 
 use crate::command::replay::line;
-use crate::console::{Console, strong};
+use crate::console::{Console, some, strong};
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, Args)]
@@ -154,8 +154,9 @@ fn replay(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
     let told = journal(dir)?;
     same_policy(&told)?;
     console.line(format!(
-        "replayed: {} decisions derived again from {} samples, every one with the same bytes",
-        told.decisions, told.samples
+        "replayed: {} derived again from {}, every one with the same bytes",
+        some(told.decisions, "decision"),
+        some(told.samples, "sample")
     ));
     console.line(ended(&told));
     Ok(Exit::Done)

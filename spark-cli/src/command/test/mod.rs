@@ -223,11 +223,3 @@ fn survivors(suites: &[Suite]) -> usize {
     let judged = suites.iter().filter_map(|suite| suite.mutants.as_ref()).flatten();
     judged.filter(|judged| judged.survived()).count()
 }
-
-/// `count` of a thing, in words.
-fn some(count: usize, word: &str) -> String {
-    match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
-    }
-}

@@ -4,8 +4,8 @@ use spark_rules::Loaded;
 use spark_rules::mutate::{Fate, Judged, hunk, judge as try_all, mutants};
 
 use super::text::{failed, passed};
-use super::{Suite, new_bar, some};
-use crate::console::{Console, faint, strong};
+use super::{Suite, new_bar};
+use crate::console::{Console, faint, some, strong};
 
 /// Most threads: mutants are short, and a machine that builds something else as well has to breathe.
 const THREADS_MAX: usize = 8;

@@ -3,8 +3,8 @@
 use anstyle::{AnsiColor, Style};
 use spark_rules::test::{Outcome, TestCase, failure_text};
 
-use super::{Suite, coverage, mutants, some};
-use crate::console::{Console, faint};
+use super::{Suite, coverage, mutants};
+use crate::console::{Console, faint, some};
 
 pub(super) fn report(console: &mut Console, suites: &[Suite]) {
     for suite in suites {
@@ -43,7 +43,9 @@ fn test(console: &mut Console, suite: &Suite, case: &TestCase, outcome: &Outcome
             true => String::new(),
             false => format!("; without {}", outcome.left_out.join(", ")),
         };
-        let took = format!("({} evaluations, {} samples{left_out})", outcome.evaluations, outcome.samples);
+        let (evaluations, samples) =
+            (some(outcome.evaluations, "evaluation"), some(outcome.samples, "sample"));
+        let took = format!("({evaluations}, {samples}{left_out})");
         console.line(format!("{}     {place}: {}  {}", passed("ok"), case.title, faint(&took)));
     }
 }
@@ -60,7 +62,7 @@ fn summary(console: &mut Console, suites: &[Suite]) {
             "{} {}  {}",
             some(count, "test"),
             passed("passed"),
-            faint(&format!("({evaluations} evaluations)"))
+            faint(&format!("({})", some(evaluations, "evaluation")))
         ),
         wrong => format!("{wrong} of {} {}", some(count, "test"), failed("failed")),
     });
