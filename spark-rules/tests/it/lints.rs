@@ -106,6 +106,7 @@ fn floors() {
         "hold when rate(requests over 5m) > 2x baseline",
         "hold when drops > 2 * baseline",
         "hold when conns > 2x baseline or conns > 10",
+        "hold when errors > baseline + 10%",
         "hold when errors > 3x baseline  given increase(requests over 5m) >= 200",
         "hold when errors > 3x baseline and errors > 0%",
         "warn when errors > 3x baseline and errors > 1%  hold when errors > 3x baseline",
