@@ -60,14 +60,21 @@ struct Finding {
 
 pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failure> {
     let paths = paths::gather(&args.paths)?;
-    let count = paths.len();
     let mut findings = Vec::new();
+    let mut unread = Vec::new();
     for path in paths {
-        if args.fix {
-            fix(console, &path, args.advice)?;
+        let fixed = if args.fix { fix(console, &path, args.advice) } else { Ok(()) };
+        match fixed.and_then(|()| check(path, args.advice)) {
+            Ok(finding) => findings.push(finding),
+            // the others are not held up by it
+            Err(failure) => unread.push(failure.words),
         }
-        findings.push(check(path, args.advice)?);
     }
+    let failed = || Failure::could_not_run(unread.join("\nerror: "));
+    if findings.is_empty() && !unread.is_empty() {
+        return Err(failed());
+    }
+    let count = findings.len();
     drop_parts(&mut findings, &args.paths);
     drop_repeated(&mut findings);
     match args.format {
@@ -83,6 +90,9 @@ pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failu
     }
     let mut all = findings.iter().flat_map(|finding| &finding.diagnostics);
     let bad = all.any(|diagnostic| diagnostic.is_error() || (args.deny_warnings && !diagnostic.is_advice()));
+    if !unread.is_empty() {
+        return Err(failed());
+    }
     Ok(if bad { Exit::BadRules } else { Exit::Done })
 }
 

@@ -36,6 +36,8 @@ struct Outcome {
     changed: usize,
     mistaken: usize,
     defects: usize,
+    /// Files that could not be read or written.
+    failed: usize,
 }
 
 pub(crate) fn run(console: &mut Console, args: &FmtArgs) -> Result<Exit, Failure> {
@@ -49,23 +51,31 @@ pub(crate) fn run(console: &mut Console, args: &FmtArgs) -> Result<Exit, Failure
     let paths = paths::gather(&args.paths)?;
     let mut outcome = Outcome::default();
     for path in &paths {
-        let bytes =
-            rules::read(path).map_err(|words| Failure::could_not_run(format!("cannot read {words}")))?;
+        let bytes = match rules::read(path) {
+            Ok(bytes) => bytes,
+            Err(words) => {
+                fail(&mut outcome, &format!("cannot read {words}"));
+                continue;
+            }
+        };
         let name = path.display().to_string();
         let Some(formatted) = formatted(&name, &bytes, &mut outcome) else { continue };
         if formatted.text.as_bytes() == bytes {
             continue;
         }
-        outcome.changed = outcome.changed.saturating_add(1);
         if args.check {
             console.line(format!("would change {name}"));
             difference(console, &bytes, &formatted.text);
         } else {
-            replace(path, &bytes, formatted.text.as_bytes())
-                .map_err(|error| Failure::could_not_run(format!("cannot write `{name}`: {error}")))?;
+            if let Err(error) = replace(path, &bytes, formatted.text.as_bytes()) {
+                fail(&mut outcome, &format!("cannot write `{name}`: {error}"));
+                continue;
+            }
             console.line(format!("formatted {name}"));
         }
+        outcome.changed = outcome.changed.saturating_add(1);
         tell_renamed(console, &name, &formatted);
+        tell_strayed(console, &name, &formatted);
     }
     summary(console, args.check, paths.len(), &outcome);
     Ok(exit(args.check, &outcome))
@@ -86,8 +96,15 @@ fn standard_input(console: &mut Console, check: bool) -> Result<Exit, Failure> {
             difference(console, &bytes, &formatted.text);
         }
         tell_renamed(console, "<stdin>", &formatted);
+        tell_strayed(console, "<stdin>", &formatted);
     }
     Ok(exit(check, &outcome))
+}
+
+/// Tells of a file that could not be read or written; the others are not held up.
+fn fail(outcome: &mut Outcome, words: &str) {
+    say(&format!("error: {words}"));
+    outcome.failed = outcome.failed.saturating_add(1);
 }
 
 /// A file in its layout. What is wrong with it is told and counted.
@@ -113,7 +130,7 @@ fn formatted(name: &str, bytes: &[u8], outcome: &mut Outcome) -> Option<Formatte
 
 fn exit(check: bool, outcome: &Outcome) -> Exit {
     match outcome {
-        Outcome { defects: 1.., .. } => Exit::CouldNotRun,
+        Outcome { defects: 1.., .. } | Outcome { failed: 1.., .. } => Exit::CouldNotRun,
         Outcome { mistaken: 1.., .. } => Exit::BadRules,
         Outcome { changed: 1.., .. } if check => Exit::NotGood,
         _ => Exit::Done,
@@ -123,7 +140,8 @@ fn exit(check: bool, outcome: &Outcome) -> Exit {
 fn summary(console: &mut Console, check: bool, count: usize, outcome: &Outcome) {
     let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
     let left = outcome.mistaken.saturating_add(outcome.defects);
-    let same = count.saturating_sub(outcome.changed).saturating_sub(left);
+    let told = outcome.changed.saturating_add(left).saturating_add(outcome.failed);
+    let same = count.saturating_sub(told);
     let mut parts = Vec::new();
     if outcome.changed > 0 {
         let words = if check { "would change" } else { "formatted" };
@@ -136,7 +154,9 @@ fn summary(console: &mut Console, check: bool, count: usize, outcome: &Outcome) 
         parts.push(format!("{} left as {}", files(left), if left == 1 { "it is" } else { "they are" }));
     }
     console.flush();
-    console.note(parts.join(", "));
+    if !parts.is_empty() {
+        console.note(parts.join(", "));
+    }
 }
 
 /// Names of one-line triggers that others may refer to.
@@ -147,6 +167,18 @@ fn tell_renamed(console: &Console, name: &str, formatted: &Formatted) {
             "{name}: the one-line trigger `{from}` is `{to}` in the new layout; where another file refers to it, write \
              `trigger NAME {{ … }}`"
         ));
+    }
+}
+
+/// Comments that allow a warning, and cover more or something else in the new layout.
+fn tell_strayed(console: &Console, name: &str, formatted: &Formatted) {
+    for strayed in &formatted.strayed {
+        let (line, comment) = (strayed.line, &strayed.comment);
+        let what = match strayed.wider {
+            true => "covers more in the new layout: all that begins below it",
+            false => "no longer covers all that it covered: write one above each block",
+        };
+        console.note(format!("{name}:{line}: `{comment}` {what}"));
     }
 }
 

@@ -91,6 +91,63 @@ fn bad_input() {
     check("bad-input");
 }
 
+/// A file that cannot be read holds up no other: each is told of, and the command ends with 1.
+#[test]
+fn missing_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let good =
+        "edition 2026\nsignal errors { is ratio  from push }\n\ntrigger t { hold when errors > 50% }\n";
+    let put = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    put("a.rules", &good.replace("{ is", "{  is"));
+    put("b.rules", &good.replace("{ is", "{  is"));
+    put("wrong.rules", &good.replace("> 50%", "> 5s"));
+    for command in ["check", "test", "fmt"] {
+        let line = format!("spark {command} a.rules one.rules two.rules wrong.rules b.rules");
+        let output = run(dir.path(), &line);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{line}\n{stderr}");
+        for missing in ["error: cannot read `one.rules`", "error: cannot read `two.rules`"] {
+            assert!(stderr.contains(missing), "{line}\n{stderr}");
+        }
+        let told = match command {
+            "check" => "error[E0203]",
+            "fmt" => "formatted b.rules",
+            _ => "",
+        };
+        assert!(stdout.contains(told), "{line}\n{stdout}");
+    }
+    assert_eq!(fs::read_to_string(dir.path().join("b.rules")).unwrap(), good);
+    let json = printed(dir.path(), "spark check wrong.rules one.rules --format json", 1);
+    assert!(json.contains("E0203"), "{json}");
+    assert_eq!(printed(dir.path(), "spark check one.rules two.rules", 1), "");
+}
+
+/// An allow that covers more, or less, in the new layout is told of beside the file that is laid out.
+#[test]
+fn strayed_allows() {
+    let dir = tempfile::tempdir().unwrap();
+    let allow = "# allow W0302 until 2100-01-01 because it is per mille";
+    let head = "edition 2026\nsignal e { is ratio  from push }\n\n";
+    for (rules, told) in [
+        (
+            format!("trigger t {{\n  hold when e > 150% rollback when e > 160%  {allow}\n}}\n"),
+            "r.rules:4: `# allow",
+        ),
+        (
+            format!("trigger t {{ hold when e > 150% }} trigger u {{ hold when e > 150% }} {allow}\n"),
+            "r.rules:5: `# allow",
+        ),
+    ] {
+        fs::write(dir.path().join("r.rules"), format!("{head}{rules}")).unwrap();
+        for line in ["spark fmt --check r.rules", "spark fmt r.rules"] {
+            let stderr = text(&run(dir.path(), line).stderr);
+            assert!(stderr.contains(told), "{stderr}");
+        }
+        let again = run(dir.path(), "spark fmt r.rules");
+        assert_eq!(text(&again.stderr), "1 file laid out already\n");
+    }
+}
+
 /// An allow holds to the end of its day, by the system's clock, and then is told of itself.
 #[test]
 fn allows() {

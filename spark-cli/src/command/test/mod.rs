@@ -133,9 +133,12 @@ pub(crate) fn run(console: &mut Console, args: &TestArgs) -> Result<Exit, Failur
 /// Loads every file that stands for itself.
 fn load(console: &Console, named: &[PathBuf]) -> Result<Vec<Suite>, Failure> {
     let mut read: Vec<(PathBuf, Result<Loaded, Failed>)> = Vec::new();
+    let mut unread: Vec<String> = Vec::new();
     for path in paths::gather(named)? {
-        let loaded = rules::load(&path)?;
-        read.push((path, loaded));
+        match rules::load(&path) {
+            Ok(loaded) => read.push((path, loaded)),
+            Err(failure) => unread.push(failure.words),
+        }
     }
     let files: Vec<(&std::path::Path, &Files)> = read
         .iter()
@@ -162,6 +165,10 @@ fn load(console: &Console, named: &[PathBuf]) -> Result<Vec<Suite>, Failure> {
                 wrong.push(format!("`{}` {}", path.display(), rules::count(&failed.diagnostics)));
             }
         }
+    }
+    if !unread.is_empty() {
+        unread.extend(wrong);
+        return Err(Failure::could_not_run(unread.join("\nerror: ")));
     }
     match wrong.is_empty() {
         true => Ok(suites),
