@@ -115,10 +115,13 @@ fn line_of(text: &str, comment: Span) -> Edit {
 /// Where the clause begins that has the words from `first` to `last`, else the block; none where these are of several.
 fn target(tree: &File, first: u32, last: u32) -> Option<u32> {
     let has = |span: &Span| span.start <= first && last < span.end;
-    let (item, whole, clauses) = tree.items.iter().find_map(|item| {
-        let (whole, clauses) = item_spans(item);
-        has(&whole).then_some((item, whole, clauses))
-    })?;
+    // items stand in the order of the text
+    let next = tree.items.partition_point(|item| item_spans(item).0.start <= first);
+    let item = next.checked_sub(1).and_then(|place| tree.items.get(place))?;
+    let (whole, clauses) = item_spans(item);
+    if !has(&whole) {
+        return None;
+    }
     let braces = match item {
         Item::Trigger(trigger) => trigger.name.is_some(),
         Item::Signal(_) | Item::Plan(_) | Item::Test(_) => true,
