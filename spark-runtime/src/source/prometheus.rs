@@ -13,6 +13,7 @@ mod bounds;
 mod join;
 mod question;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,6 +33,13 @@ const REQUESTS_MAX: usize = 4;
 
 /// Most points of a series that Prometheus gives in one answer (its own, fixed limit).
 const POINTS_PER_ANSWER: u32 = 11_000;
+
+/// Into how many pieces a query is divided that was not answered in time.
+const PIECES: u32 = 8;
+
+/// Fewest points that are asked for at once: an hour at 15 s is 240, and what cannot be computed for an hour within
+/// the time that a user grants is not divided further.
+const POINTS_MIN: u32 = 250;
 
 /// Most instants of one range: half a million are three months at 15 s, and with 40 signals some gigabytes.
 const STEPS_MAX: u32 = 500_000;
@@ -278,12 +286,14 @@ enum Unanswered {
     Refused(String),
     /// There is no usable answer.
     Lost(String),
+    /// There is none in time: less may be answered.
+    Late(String),
 }
 
 impl Unanswered {
     fn words(self) -> String {
         match self {
-            Self::Refused(words) | Self::Lost(words) => words,
+            Self::Refused(words) | Self::Lost(words) | Self::Late(words) => words,
         }
     }
 }
@@ -333,14 +343,30 @@ impl Server {
         let mut history = History::default();
         let mut joined = join::Joined::default();
         let mut lost: Option<String> = None;
-        for when in chunks {
+        let mut waiting: VecDeque<(When, bool)> = chunks.iter().map(|when| (*when, true)).collect();
+        let mut most = POINTS_PER_ANSWER;
+        while let Some((when, ends_chunk)) = waiting.pop_front() {
+            if lost.is_none() && when.count() > most {
+                let pieces = when.pieces(most);
+                let last = pieces.len().saturating_sub(1);
+                for (place, piece) in pieces.into_iter().enumerate().rev() {
+                    waiting.push_front((piece, ends_chunk && place == last));
+                }
+                continue;
+            }
             let answer = match &lost {
                 // a source that was lost once is not waited for again, chunk by chunk
                 Some(words) => Err(words.clone()),
-                None => match self.answer(question, *when, reach).await {
+                None => match self.answer(question, when, reach).await {
                     Ok(answer) => Ok(answer),
                     Err(Unanswered::Refused(words)) => Err(words),
-                    Err(Unanswered::Lost(words)) => {
+                    Err(Unanswered::Late(_)) if when.count() > POINTS_MIN && !reach.is_given_up() => {
+                        // less of it at a time, from here on: what was too much now is too much later
+                        most = when.count().div_ceil(PIECES).max(POINTS_MIN);
+                        waiting.push_front((when, ends_chunk));
+                        continue;
+                    }
+                    Err(Unanswered::Lost(words) | Unanswered::Late(words)) => {
                         lost = Some(words.clone());
                         Err(words)
                     }
@@ -349,16 +375,18 @@ impl Server {
             match answer {
                 Ok(answer) => {
                     history.answered = true;
-                    joined.add(question, &answer, *when, &mut history.samples);
+                    joined.add(question, &answer, when, &mut history.samples);
                 }
                 Err(words) => {
-                    history.unheard(question, *when, &words);
+                    history.unheard(question, when, &words);
                     let instants = when.instants();
                     history.samples.extend(instants.flat_map(|at| question.failed(at, &words)));
                     history.failure.get_or_insert(words);
                 }
             }
-            count.one_more();
+            if ends_chunk {
+                count.one_more();
+            }
         }
         history
     }
@@ -428,10 +456,14 @@ fn unanswered(error: HttpError) -> Unanswered {
     {
         return match kind.as_str() {
             "bad_data" | "execution" => Unanswered::Refused(refusal.problem),
+            "timeout" => Unanswered::Late(refusal.problem),
             _ => Unanswered::Lost(refusal.problem),
         };
     }
-    Unanswered::Lost(error.to_string())
+    match error.failure {
+        HttpFailure::Silent(_) | HttpFailure::TooSlow(_) => Unanswered::Late(error.to_string()),
+        _ => Unanswered::Lost(error.to_string()),
+    }
 }
 
 fn chunks(from: Timestamp, to: Timestamp, step: TimeSpan) -> Result<Vec<When>, SourceError> {
@@ -447,15 +479,7 @@ fn chunks(from: Timestamp, to: Timestamp, step: TimeSpan) -> Result<Vec<When>, S
             "the range has {steps} steps of {step}, and at most {STEPS_MAX} are asked for: take a longer step"
         )));
     }
-    let last = u32::try_from(steps).unwrap_or(STEPS_MAX);
-    let mut chunks = Vec::new();
-    let mut first = 0u32;
-    while first <= last {
-        let end = first.saturating_add(POINTS_PER_ANSWER.saturating_sub(1)).min(last);
-        chunks.push(When::Range { from: from.plus(step.times(first)), to: from.plus(step.times(end)), step });
-        first = end.saturating_add(1);
-    }
-    Ok(chunks)
+    Ok(When::Range { from, to, step }.pieces(POINTS_PER_ANSWER))
 }
 
 fn failed_sample(signal: SignalId, track: Track, at: Timestamp, words: &str) -> Sample {

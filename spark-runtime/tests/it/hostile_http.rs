@@ -487,3 +487,66 @@ async fn one_dead_query() {
     let none = source.range(&policy(vec![asked("dead", "dead")]), at(), at(), step).await.unwrap_err();
     assert_eq!(none.to_string(), "signal `dead`: prometheus refuses (execution): too many samples");
 }
+
+/// A query that is late for a long range is asked in smaller pieces, and from then on at once: no piece is lost, and a
+/// server that is late for any is not asked for ever.
+#[tokio::test]
+async fn late_for_long_ranges() {
+    async fn start(most: u64) -> (PrometheusSource, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let counted = Arc::clone(&counted);
+                tokio::spawn(async move {
+                    let mut request = Vec::new();
+                    let mut piece = [0; 4096];
+                    while !contains(&request, b"lookback_delta=") {
+                        match stream.read(&mut piece).await {
+                            Ok(read) if read > 0 => request.extend_from_slice(&piece[..read]),
+                            _ => return,
+                        }
+                    }
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    let text = String::from_utf8(request).unwrap();
+                    let field = |name: &str| -> u64 {
+                        let (_, value) = text.split_once(&format!("&{name}=")).unwrap();
+                        value.split('&').next().unwrap().trim().parse().unwrap()
+                    };
+                    let (start, end) = (field("start"), field("end"));
+                    if (end - start) / 15 >= most {
+                        std::future::pending::<()>().await;
+                    }
+                    let values: Vec<String> =
+                        (start..=end).step_by(15).map(|at| format!(r#"[{at},"{at}"]"#)).collect();
+                    let body = format!(
+                        r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{}},"values":[{}]}}]}}}}"#,
+                        values.join(",")
+                    );
+                    let _ = stream.write_all(&answer("200 OK", "application/json", &body)).await;
+                    let _ = stream.shutdown().await;
+                });
+            }
+        });
+        let config = PrometheusConfig { timeout: TIMEOUT, ..PrometheusConfig::new(url) };
+        (PrometheusSource::new(config).unwrap(), asked)
+    }
+    let step = TimeSpan::from_seconds(15);
+    let (policy, last) = (policy(vec![asked("load", "load")]), 25_000u32);
+    let (source, count) = start(2_000).await;
+    let samples = source.range(&policy, at(), at().plus(step.times(last)), step).await.unwrap();
+    let values: Vec<String> = samples.iter().map(|s| format!("{:?}", s.reading.value())).collect();
+    let expected = (0..=u64::from(last)).map(|place| format!("Some({})", 1_767_225_600 + 15 * place));
+    assert!(values.iter().eq(expected.collect::<Vec<_>>().iter()), "{} of {last}", values.len());
+    // the query and its form with times are late once for the whole range, not once for every piece
+    let count = count.load(Ordering::SeqCst);
+    assert!((19..=42).contains(&count), "{count} queries");
+
+    let (dead, _) = start(0).await;
+    let started = Instant::now();
+    let error = dead.range(&policy, at(), at().plus(step.times(last)), step).await.unwrap_err();
+    assert!(error.to_string().contains("no whole answer"), "{error}");
+    assert!(started.elapsed() < TIMEOUT * 8 + ROOM, "{:?}", started.elapsed());
+}

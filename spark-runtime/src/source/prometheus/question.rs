@@ -133,6 +133,32 @@ impl When {
         }
     }
 
+    /// How many instants it asks for.
+    pub(super) fn count(self) -> u32 {
+        let Self::Range { from, to, step } = self else { return 1 };
+        let steps = to.since(from).nanos().checked_div(step.nanos()).unwrap_or_default();
+        u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// The same in pieces of at most so many instants, in order.
+    pub(super) fn pieces(self, most: u32) -> Vec<Self> {
+        let (Self::Range { from, step, .. }, count, most) = (self, self.count(), most.max(1)) else {
+            return vec![self];
+        };
+        let mut pieces = Vec::new();
+        let mut first = 0u32;
+        while first < count {
+            let end = first.saturating_add(most.saturating_sub(1)).min(count.saturating_sub(1));
+            pieces.push(Self::Range {
+                from: from.plus(step.times(first)),
+                to: from.plus(step.times(end)),
+                step,
+            });
+            first = end.saturating_add(1);
+        }
+        pieces
+    }
+
     /// All of them.
     pub(super) fn instants(self) -> impl Iterator<Item = Timestamp> {
         let (from, to, step) = match self {
