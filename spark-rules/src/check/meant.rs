@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
-use spark_core::{Dimension, Quantity, SignalId, Unit};
+use spark_core::{Dimension, Quantile, Quantity, SignalId, Unit};
 
 use super::units::{Type, meant_as};
 use super::{Checker, Texts};
@@ -43,6 +43,12 @@ impl Scale {
                 "ms" => Some(Self::Milliseconds),
                 _ => None,
             },
+            // a percentile of times that are counted in seconds is mostly milliseconds
+            SignalClause::From { source: Source::Metrics(metrics), .. }
+                if metrics.ranged.iter().any(|name| Quantile::parse(&name.text).is_some()) =>
+            {
+                None
+            }
             SignalClause::From { source: Source::Metrics(metrics), .. } => named(texts.text(metrics.span)),
             SignalClause::From { source: Source::Prometheus(query), .. } => named(&query.value),
             _ => None,
