@@ -214,7 +214,7 @@ impl Parser<'_> {
             "write `({both}) for {held}` if all of it must hold together, or `{left} {} ({right} for {held})` if only the last part must",
             joint.word
         );
-        let span = Span { start: inner.span.end.saturating_add(1).min(length.span.start), ..length.span };
+        let span = Span { start: self.behind(inner.span.end).min(length.span.start), ..length.span };
         let problem = Diagnostic::error(codes::E0107, span, format!("`for {held}` can be read in two ways"))
             .help(help)
             .maybe(vec![Edit::insert(start, "("), Edit::insert(inner.span.end, ")")]);
@@ -254,7 +254,7 @@ impl Parser<'_> {
                 text(held.span),
                 text(length.span)
             );
-            let span = Span { start: held.span.end.saturating_add(1).min(length.span.start), ..length.span };
+            let span = Span { start: self.behind(held.span.end).min(length.span.start), ..length.span };
             let problem = Diagnostic::error(codes::E0107, span, "this `for` can be read in two ways")
                 .help(help)
                 .maybe(vec![Edit::insert(start.start, "("), Edit::insert(held.span.end, ")")]);

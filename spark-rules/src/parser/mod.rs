@@ -82,6 +82,13 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    /// The place behind the letter that begins here: a space may have several bytes.
+    fn behind(&self, at: u32) -> u32 {
+        let rest = self.text.get(at as usize..).unwrap_or("");
+        let bytes = rest.chars().next().map_or(0, char::len_utf8);
+        at.saturating_add(u32::try_from(bytes).unwrap_or(0))
+    }
+
     fn token_at(&self, place: usize) -> Token {
         self.reach.set(self.reach.get().max(place));
         let end = || Token { kind: Kind::End, start: self.text_end(), end: self.text_end() };

@@ -212,3 +212,14 @@ proptest! {
         never_worse(&put);
     }
 }
+
+/// What stands between words may have several bytes: a length behind such a space is told where it stands.
+#[test]
+fn wide_spaces() {
+    for space in ["\u{feff}", "\u{3000}", "\u{a0}", " "] {
+        check(&format!(" rollback h= 000&00=0.00000 000{space}000h"));
+        check(&format!("trigger t {{ hold when a > 1{space}5m }}"));
+        check(&format!("trigger t {{ hold when (a > 1 for 5m){space}5m }}"));
+        check(&format!("trigger t {{ hold when a > 1 for 5m{space}5m }}"));
+    }
+}
