@@ -58,6 +58,15 @@ impl Time {
     }
 }
 
+/// Where the words of a mark at so many percent are held, so that none is cut off at an edge.
+pub(super) fn anchor(percent: f64) -> &'static str {
+    match percent {
+        far if far > 96.0 => "end",
+        near if near < 2.0 => "start",
+        _ => "middle",
+    }
+}
+
 fn clock(at: Timestamp, pattern: &str) -> String {
     let at: DateTime<Utc> = DateTime::from_timestamp_nanos(at.nanos());
     at.format(pattern).to_string()

@@ -3,7 +3,7 @@
 use spark_core::{State, Timestamp, Verdict};
 use spark_runtime::replay::{Axis, Band, Rank};
 
-use super::axis::Time;
+use super::axis::{Time, anchor};
 use super::escape;
 
 /// Height of a band.
@@ -93,13 +93,7 @@ fn svg<T: Shade>(label: &str, band: &Band<T>, axis: Axis, time: Time) -> String 
 pub(super) fn marks(time: Time) -> String {
     let mut svg = "<svg height=\"20\" aria-hidden=\"true\">".to_owned();
     for (x, words) in time.marks() {
-        let anchor = if x > 96.0 {
-            "end"
-        } else if x < 2.0 {
-            "start"
-        } else {
-            "middle"
-        };
+        let anchor = anchor(x);
         svg.push_str(&format!("<text x=\"{x:.3}%\" y=\"14\" text-anchor=\"{anchor}\">{words}</text>"));
     }
     svg.push_str("</svg>");

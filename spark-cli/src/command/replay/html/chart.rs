@@ -6,7 +6,7 @@ use spark_core::quantity::ByteUnits;
 use spark_core::{Dimension, Quantity, Signal, Unit};
 use spark_runtime::replay::{Picture, Spot};
 
-use super::axis::Time;
+use super::axis::{Time, anchor};
 use super::escape;
 use super::limits::{Limit, limits};
 use crate::rules::Rules;
@@ -160,13 +160,7 @@ fn chart<'l>(
 fn grid(svg: &mut String, time: Time) {
     let base = TOP + PLOT;
     for (x, words) in time.marks() {
-        let anchor = if x > 96.0 {
-            "end"
-        } else if x < 2.0 {
-            "start"
-        } else {
-            "middle"
-        };
+        let anchor = anchor(x);
         svg.push_str(&format!(
             "<line class=\"gridline\" x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"{TOP}\" y2=\"{base}\"/><text x=\"{x:.3}%\" y=\"{}\" text-anchor=\"{anchor}\">{words}</text>",
             base + 17.0
