@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use spark_core::{Policy, SourceSpan};
 use spark_rules::{Diagnostic, DiagnosticSeverity, Failed, Files, Loaded};
-use spark_runtime::journal::RuleText;
+use spark_runtime::audit::RuleText;
 use spark_runtime::runner::{Clock, SystemClock};
 
 use crate::console::{Console, say};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use spark_core::{Policy, Severity};
-use spark_runtime::journal::RuleText;
+use spark_runtime::audit::RuleText;
 
 use super::Failure;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use spark_core::{Report, State, Timestamp};
 
 use super::{EvidenceError, io_error};
-use crate::journal::RuleText;
+use crate::audit::RuleText;
 
 /// Longest release id: it is a folder's name, and those end at 255 bytes.
 const RELEASE_BYTES_MAX: usize = 128;

@@ -25,7 +25,7 @@ pub use self::event::{Ending, Observer, RunEvent};
 use self::walk::Walk;
 use crate::action::Actions;
 use crate::evidence::{self, EvidenceError, EvidenceFolder, ReleaseId, Sealed, StageSummary};
-use crate::journal::RuleText;
+use crate::audit::RuleText;
 
 /// Longest single sleep: a clock that was set is noticed after it.
 const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(1);

@@ -9,7 +9,7 @@ use super::event::{Ending, Observer, RunEvent};
 use super::{Clock, Outcome, Release, RunError, SampleSource, all_failed};
 use crate::action::{ActionOutcome, Actions, RollBack, SetShare};
 use crate::evidence::{EvidenceError, EvidenceFolder, SignalSummary, StageSummary};
-use crate::journal::{Fact, JOURNAL_NAME, Journal, Start};
+use crate::audit::{Fact, JOURNAL_NAME, Journal, Start};
 use crate::replay::{Event, Events};
 
 /// The part of the time between two evaluations that a source may take. What has not answered by then is

@@ -12,7 +12,7 @@ use spark_core::{
 };
 use spark_runtime::action::{ActionOutcome, Actions, RollBack, SetShare};
 use spark_runtime::evidence::{self, EvidenceError, ReleaseId};
-use spark_runtime::journal::{JOURNAL_NAME, JournalError, RuleText, replay_journal};
+use spark_runtime::audit::{JOURNAL_NAME, JournalError, RuleText, replay_journal};
 use spark_runtime::runner::{self, Clock, Ending, Outcome, Release, RunEvent, SampleSource};
 
 use crate::policies;
