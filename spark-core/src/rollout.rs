@@ -130,13 +130,19 @@ mod tests {
 
     /// Walks two stages of 30 s each over decisions 15 s apart; a letter a decision, `p` where `proceed when` does not hold.
     fn check(decisions: &str, expected: &str) {
-        let stage =
-            |share_bp| Stage { share_bp, duration: TimeSpan::from_seconds(30), span: SourceSpan::default() };
+        let stage = |share_bp| Stage {
+            share_bp,
+            duration: TimeSpan::from_seconds(30),
+            approval: false,
+            span: SourceSpan::default(),
+        };
         let plan = Plan {
             name: "canary".to_owned(),
             title: None,
             stages: vec![stage(100), stage(10_000)],
             proceed: None,
+            warmup: TimeSpan::ZERO,
+            watch: TimeSpan::ZERO,
             span: SourceSpan::default(),
         };
         let (mut rollout, step) = Rollout::start(&plan, TimeSpan::from_seconds(15));

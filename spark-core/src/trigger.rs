@@ -84,6 +84,9 @@ pub struct Stage {
     pub share_bp: u16,
     /// The time that must be served there.
     pub duration: TimeSpan,
+    /// Whether a person has to approve before it is entered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
     /// Where it stands.
     pub span: SourceSpan,
 }
@@ -107,6 +110,12 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// What must hold for a stage to be left; without one, the decision alone.
     pub proceed: Option<Condition>,
+    /// How long nothing serves after the share was changed: caches fill, connections open. Rollbacks do not wait for it.
+    #[serde(default)]
+    pub warmup: TimeSpan,
+    /// How long the release is watched after its last stage was served, before it is complete.
+    #[serde(default)]
+    pub watch: TimeSpan,
     /// Where it stands.
     pub span: SourceSpan,
 }

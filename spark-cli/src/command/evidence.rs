@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use spark_core::Step;
-use spark_runtime::evidence::{self, EvidenceError};
 use spark_runtime::audit::{Fact, JournalError, Replayed, replay_as_far, replay_journal};
+use spark_runtime::evidence::{self, EvidenceError};
 use spark_runtime::replay::Events;
 
 use crate::command::replay::line;

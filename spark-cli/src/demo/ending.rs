@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use spark_runtime::evidence::{self, EvidenceError, Sealed};
 use spark_runtime::audit::{Replayed, replay_journal};
+use spark_runtime::evidence::{self, EvidenceError, Sealed};
 use spark_runtime::runner::{Ending, Outcome};
 
 use super::effect::Effect;

@@ -21,6 +21,8 @@ impl Checker<'_> {
             title: tree.title.as_ref().map(|title| title.value.clone()),
             stages: Vec::new(),
             proceed: None,
+            warmup: spark_core::TimeSpan::ZERO,
+            watch: spark_core::TimeSpan::ZERO,
             span: tree.span,
         };
         let mut any_stage = tree.broken;
@@ -32,7 +34,12 @@ impl Checker<'_> {
                     let Some(share_bp) = self.share(*share) else { continue };
                     self.refuse_falling(before, share_bp, *share);
                     before = Some((share_bp, *share));
-                    plan.stages.push(Stage { share_bp, duration: duration.value, span: clause.span });
+                    plan.stages.push(Stage {
+                        share_bp,
+                        duration: duration.value,
+                        approval: false,
+                        span: clause.span,
+                    });
                 }
                 PlanClause::Proceed(condition) => plan.proceed = self.condition(condition, Place::PLAN),
             }

@@ -24,8 +24,8 @@ use spark_core::{Decision, Policy, Reading, Sample, SignalId, Timestamp, Track};
 pub use self::event::{Ending, Observer, RunEvent};
 use self::walk::Walk;
 use crate::action::Actions;
-use crate::evidence::{self, EvidenceError, EvidenceFolder, ReleaseId, Sealed, StageSummary};
 use crate::audit::RuleText;
+use crate::evidence::{self, EvidenceError, EvidenceFolder, ReleaseId, Sealed, StageSummary};
 
 /// Longest single sleep: a clock that was set is noticed after it.
 const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(1);

@@ -8,8 +8,8 @@ use spark_core::{Decision, Engine, Plan, Policy, Rollout, Sample, Step, Timestam
 use super::event::{Ending, Observer, RunEvent};
 use super::{Clock, Outcome, Release, RunError, SampleSource, all_failed};
 use crate::action::{ActionOutcome, Actions, RollBack, SetShare};
-use crate::evidence::{EvidenceError, EvidenceFolder, SignalSummary, StageSummary};
 use crate::audit::{Fact, JOURNAL_NAME, Journal, Start};
+use crate::evidence::{EvidenceError, EvidenceFolder, SignalSummary, StageSummary};
 use crate::replay::{Event, Events};
 
 /// The part of the time between two evaluations that a source may take. What has not answered by then is

@@ -11,8 +11,8 @@ use spark_core::{
     Track, Trigger, Unit,
 };
 use spark_runtime::action::{ActionOutcome, Actions, RollBack, SetShare};
-use spark_runtime::evidence::{self, EvidenceError, ReleaseId};
 use spark_runtime::audit::{JOURNAL_NAME, JournalError, RuleText, replay_journal};
+use spark_runtime::evidence::{self, EvidenceError, ReleaseId};
 use spark_runtime::runner::{self, Clock, Ending, Outcome, Release, RunEvent, SampleSource};
 
 use crate::policies;
@@ -49,12 +49,14 @@ fn policy() -> Arc<Policy> {
         owner: None,
         span,
     };
-    let stage = |share_bp| Stage { share_bp, duration: EVERY.times(5), span };
+    let stage = |share_bp| Stage { share_bp, duration: EVERY.times(5), approval: false, span };
     let plan = Plan {
         name: "canary".to_owned(),
         title: None,
         stages: vec![stage(100), stage(2_500), stage(10_000)],
         proceed: Some(Condition::EveryExpectation),
+        warmup: TimeSpan::ZERO,
+        watch: TimeSpan::ZERO,
         span,
     };
     let parts = PolicyParts { every: EVERY, signals: vec![p95], triggers: vec![trigger], plans: vec![plan] };
