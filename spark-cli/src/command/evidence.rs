@@ -131,9 +131,8 @@ fn tell(console: &mut Console, events: &mut Events, fact: &Fact) {
                 console.line(format!("{at}  {failure}"));
             }
             let words = match step {
-                Step::EnterStage { stage, share_bp } => {
-                    let share = spark_runtime::action::SetShare { stage: *stage, share_bp: *share_bp };
-                    format!("give {}% to the canary", share.percent())
+                Step::EnterStage { share_bp, .. } => {
+                    format!("give {}% to the canary", spark_runtime::action::percent(*share_bp))
                 }
                 Step::RollBack { because, .. } => format!("roll back because {}", because.join(", ")),
                 Step::Complete => "complete".to_owned(),

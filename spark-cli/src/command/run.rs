@@ -74,12 +74,8 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     let root = args.evidence.clone().or(config.evidence.clone()).unwrap_or_else(|| PathBuf::from("evidence"));
     let release =
         Release { id, policy: Arc::clone(&rules.policy), plan, rules: rules.texts(), evidence: root };
-    let actions = CommandActions {
-        release: args.release.clone(),
-        set: config.set,
-        rollback: config.rollback,
-        deadline: config.deadline,
-    };
+    let actions =
+        CommandActions { set: config.set, rollback: config.rollback, probe: None, deadline: config.deadline };
     let source = LiveSource::new(config.source, Arc::clone(&rules.policy)).map_err(|e| Failure::of(&e))?;
     let source = source.telling_ceilings(ceilings::teller(&rules, said.quiet));
     let walk = runner::run(release, source, actions, SystemClock, Teller::new(said), interrupted());
@@ -207,14 +203,14 @@ impl runner::Observer for Teller {
                     say(&format!("{at}  {}: {}", outcome.command.join(" "), outcome.status));
                 }
                 for text in [&outcome.stdout, &outcome.stderr] {
-                    if !outcome.ok || self.said.verbose {
+                    if !outcome.succeeded() || self.said.verbose {
                         text.lines().for_each(|line| say(&format!("    {line}")));
                     }
                 }
             }
             RunEvent::StageEntered { at, stage, share_bp } => {
-                let share = spark_runtime::action::SetShare { stage: *stage, share_bp: *share_bp };
-                say(&format!("{at}  stage {}: {}%", stage.saturating_add(1), share.percent()));
+                let share = spark_runtime::action::percent(*share_bp);
+                say(&format!("{at}  stage {}: {share}%", stage.saturating_add(1)));
             }
             RunEvent::Decided { decision, rollout, .. } => {
                 for event in self.events.of(decision) {

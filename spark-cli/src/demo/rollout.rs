@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use spark_core::{Change, Decision, Engine, Plan, Policy, Rollout, RolloutState, State, Step};
-use spark_runtime::action::{ActionOutcome, Actions, RollBack, SetShare};
+use spark_runtime::action::{ActionOutcome, Actions, Measured, Order};
 use spark_runtime::runner::{Observer, RunEvent};
 use tokio::sync::Notify;
 
@@ -153,20 +153,24 @@ impl DemoActions {
 }
 
 impl Actions for DemoActions {
-    async fn set_share(&mut self, share: SetShare) -> ActionOutcome {
-        self.traffic.set_share(share.share_bp);
-        if share.stage == FAULT_STAGE
+    async fn set_share(&mut self, order: &Order) -> ActionOutcome {
+        self.traffic.set_share(order.share_bp);
+        if order.stage == FAULT_STAGE
             && let Some(fault) = self.fault.take()
         {
             tokio::spawn(break_new_version(Arc::clone(&self.shared), fault));
         }
-        ActionOutcome::done(format!("the split sends {}% of users to the new version", share.percent()))
+        ActionOutcome::done(format!("the split sends {}% of users to the new version", order.percent()))
     }
 
-    async fn roll_back(&mut self, _back: &RollBack) -> ActionOutcome {
+    async fn roll_back(&mut self, _order: &Order) -> ActionOutcome {
         self.traffic.set_share(0);
         self.shared.told().rolled_back = Some(Instant::now());
         ActionOutcome::done("the split sends every user to the stable version")
+    }
+
+    async fn measure_share(&mut self, _order: &Order) -> Measured {
+        Measured::share(self.traffic.share(), "the share that the split sends to the new version")
     }
 }
 
@@ -270,7 +274,7 @@ impl Observer for Teller {
                     self.shared.screen().say(&format!("      the rule: {rule}"));
                 }
             }
-            RunEvent::Acted { step: Step::RollBack { stage, .. }, outcome, .. } if outcome.ok => {
+            RunEvent::Acted { step: Step::RollBack { stage, .. }, outcome, .. } if outcome.succeeded() => {
                 self.shared.screen().event("every user is sent to the stable version again");
                 self.moved(RolloutState::RolledBack(*stage));
             }

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use spark_core::{Decision, Engine, Plan, Policy, Rollout, Sample, Step, Timestamp};
+use spark_core::{Decision, Engine, Plan, Policy, Rollout, Sample, Step, TimeSpan, Timestamp};
 
 use super::event::{Ending, Observer, RunEvent};
 use super::{Clock, Outcome, Release, RunError, SampleSource, all_failed};
-use crate::action::{ActionOutcome, Actions, RollBack, SetShare};
+use crate::action::{ActionOutcome, Actions, Order, percent};
 use crate::audit::{Fact, JOURNAL_NAME, Journal, Start};
 use crate::evidence::{EvidenceError, EvidenceFolder, SignalSummary, StageSummary};
 use crate::replay::{Event, Events};
@@ -15,6 +15,9 @@ use crate::replay::{Event, Events};
 /// The part of the time between two evaluations that a source may take. What has not answered by then is
 /// unknown at this instant; the rest is left for deciding and for the next instant to be met.
 const SOURCE_SHARE: (u32, u32) = (3, 4);
+
+/// The longest that a step may take: a rollback has five minutes end to end.
+const STEP_MAX: TimeSpan = TimeSpan::from_seconds(300);
 
 /// The journal, and whether it still takes facts.
 struct Record {
@@ -207,11 +210,11 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
             let reason = format!("the journal cannot be written, so no traffic was moved: {reason}");
             return Some(Ending::Failed { reason });
         }
-        let share = SetShare { stage, share_bp };
-        let outcome = self.actions.set_share(share).await;
+        let order = self.order(stage, share_bp, String::new());
+        let outcome = self.actions.set_share(&order).await;
         let at = self.done(&step, &outcome);
-        if !outcome.ok {
-            let failure = format!("giving {}% to the canary failed: {}", share.percent(), outcome.status);
+        if !outcome.succeeded() {
+            let failure = format!("giving {}% to the canary failed: {}", percent(share_bp), outcome.status);
             return Some(self.go_back(stage, vec![failure.clone()], Some(failure)).await);
         }
         self.leave_stage(at);
@@ -219,7 +222,7 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
         self.record.append(&Fact::Stage { at, stage });
         self.stages.push(StageSummary {
             stage,
-            share: format!("{}%", share.percent()),
+            share: format!("{}%", percent(share_bp)),
             entered: at,
             left: None,
             evaluations: 0,
@@ -230,13 +233,19 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
         None
     }
 
+    fn order(&self, stage: u32, share_bp: u16, reason: String) -> Order {
+        let release = self.release.id.as_str().to_owned();
+        let key = format!("{release}/0.{}", self.acts);
+        Order { release, key, fence: 0, stage, share_bp, reason, deadline: STEP_MAX }
+    }
+
     async fn go_back(&mut self, stage: u32, because: Vec<String>, failure: Option<String>) -> Ending {
         let step = Step::RollBack { stage, because: because.clone() };
         self.begin(&step, failure);
-        let outcome = self.actions.roll_back(&RollBack { stage, because: because.clone() }).await;
+        let outcome = self.actions.roll_back(&self.order(stage, 0, because.join(", "))).await;
         let at = self.done(&step, &outcome);
         self.leave_stage(at);
-        if outcome.ok {
+        if outcome.succeeded() {
             return Ending::RolledBack { stage, because };
         }
         let reason = format!(
@@ -268,7 +277,7 @@ impl<S: SampleSource, A: Actions, C: Clock, O: Observer> Walk<S, A, C, O> {
     /// Records how a step ended.
     fn done(&mut self, step: &Step, outcome: &ActionOutcome) -> Timestamp {
         let at = self.clock.now();
-        self.record.append(&Fact::Outcome { at, ok: outcome.ok, status: outcome.status.clone() });
+        self.record.append(&Fact::Outcome { at, ok: outcome.succeeded(), status: outcome.status.clone() });
         self.record.sync();
         self.acts = self.acts.saturating_add(1);
         let name = match step {

@@ -10,7 +10,7 @@ use spark_core::{
     Reading, Relation, Sample, Severity, SignalId, Source, SourceSpan, Stage, Test, TimeSpan, Timestamp,
     Track, Trigger, Unit,
 };
-use spark_runtime::action::{ActionOutcome, Actions, RollBack, SetShare};
+use spark_runtime::action::{ActionOutcome, Actions, Measured, Order};
 use spark_runtime::audit::{JOURNAL_NAME, JournalError, RuleText, replay_journal};
 use spark_runtime::evidence::{self, EvidenceError, ReleaseId};
 use spark_runtime::runner::{self, Clock, Ending, Outcome, Release, RunEvent, SampleSource};
@@ -112,12 +112,16 @@ impl Switch {
 }
 
 impl Actions for Switch {
-    async fn set_share(&mut self, share: SetShare) -> ActionOutcome {
-        self.answer(format!("{}%", share.percent()))
+    async fn set_share(&mut self, order: &Order) -> ActionOutcome {
+        self.answer(format!("{}%", order.percent()))
     }
 
-    async fn roll_back(&mut self, back: &RollBack) -> ActionOutcome {
-        self.answer(format!("back because {}", back.reason()))
+    async fn roll_back(&mut self, order: &Order) -> ActionOutcome {
+        self.answer(format!("back because {}", order.reason))
+    }
+
+    async fn measure_share(&mut self, _order: &Order) -> Measured {
+        Measured::unknown("this switch has no probe")
     }
 }
 

@@ -1,96 +1,19 @@
-//! Carrying out steps: the commands that move traffic, as argument vectors, with a deadline, without a shell.
+//! Commands that move traffic, as argument vectors, with a deadline, without a shell.
 
-use std::future::Future;
 use std::process::{ExitStatus, Stdio};
 
-use serde::{Deserialize, Serialize};
 use spark_core::TimeSpan;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
+use super::{ActionOutcome, Actions, Measured, Order};
+
 /// Bytes that are kept of each of a command's outputs. Enough for the last words of any tool; what is beyond is
 /// read and counted, so that the command never blocks on a full pipe.
-pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+pub const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 
 /// How long a killed command may take to go away, and its outputs to close.
 const REAP: std::time::Duration = std::time::Duration::from_secs(2);
-
-/// A share of traffic to be given to the canary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SetShare {
-    /// The stage's place in the plan.
-    pub stage: u32,
-    /// The share, in hundredths of a percent.
-    pub share_bp: u16,
-}
-
-impl SetShare {
-    /// The share in percent, as a plain number: `25`, `0.5`.
-    pub fn percent(self) -> String {
-        rust_decimal::Decimal::new(i64::from(self.share_bp), 2).normalize().to_string()
-    }
-}
-
-/// A way back that is to be taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RollBack {
-    /// The stage's place in the plan.
-    pub stage: u32,
-    /// Why: trigger and signal names, or what failed.
-    pub because: Vec<String>,
-}
-
-impl RollBack {
-    /// The reasons in one line.
-    pub fn reason(&self) -> String {
-        self.because.join(", ")
-    }
-}
-
-/// How an action ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActionOutcome {
-    /// Whether it did what it should.
-    pub ok: bool,
-    /// How it ended, in words: `exit status 0`, `no end within 1m`.
-    pub status: String,
-    /// What was run, as a reader would type it; empty where nothing was.
-    pub command: Vec<String>,
-    /// The first part of its standard output.
-    pub stdout: String,
-    /// The first part of its standard error.
-    pub stderr: String,
-    /// Bytes of both outputs that were not kept.
-    pub dropped_bytes: u64,
-}
-
-impl ActionOutcome {
-    /// The outcome of an action that runs in this process.
-    pub fn done(status: impl Into<String>) -> Self {
-        Self {
-            ok: true,
-            status: status.into(),
-            command: Vec::new(),
-            stdout: String::new(),
-            stderr: String::new(),
-            dropped_bytes: 0,
-        }
-    }
-
-    /// The outcome of an action that failed.
-    pub fn failed(status: impl Into<String>) -> Self {
-        Self { ok: false, ..Self::done(status) }
-    }
-}
-
-/// What moves traffic. Each is called once per step, and its answer is final: nothing is tried again here.
-pub trait Actions: Send {
-    /// Gives the canary a share of traffic.
-    fn set_share(&mut self, share: SetShare) -> impl Future<Output = ActionOutcome> + Send;
-
-    /// Takes all traffic back to the stable version.
-    fn roll_back(&mut self, back: &RollBack) -> impl Future<Output = ActionOutcome> + Send;
-}
 
 /// A command: a program and its arguments, in which `{share}`, `{stage}`, `{reason}` and `{release}` are replaced.
 ///
@@ -197,11 +120,14 @@ async fn attend(mut child: Child, deadline: TimeSpan) -> ActionOutcome {
     let stderr = tokio::spawn(keep_first(child.stderr.take()));
     let ended = tokio::time::timeout(deadline.to_std(), child.wait()).await;
     let mut outcome = match ended {
-        Ok(Ok(status)) => ActionOutcome { ok: status.success(), ..ActionOutcome::done(status_text(status)) },
+        Ok(Ok(status)) => match status.success() {
+            true => ActionOutcome::done(status_text(status)),
+            false => ActionOutcome::failed(status_text(status)),
+        },
         Ok(Err(error)) => ActionOutcome::failed(format!("it could not be waited for: {error}")),
         Err(_) => {
             kill_group(&mut child).await;
-            ActionOutcome::failed(format!("no end within {deadline}; it was killed"))
+            ActionOutcome::unknown(format!("no end within {deadline}; it was killed"))
         }
     };
     // a grandchild may hold the pipes open beyond the command's own end: what came until then is enough
@@ -254,16 +180,16 @@ async fn keep_first(pipe: Option<impl AsyncRead + Unpin>) -> (String, u64) {
     (String::from_utf8_lossy(&kept).into_owned(), dropped)
 }
 
-/// Moves traffic with two commands.
+/// Moves traffic with two commands, and measures it with a third.
 #[derive(Debug, Clone)]
 pub struct CommandActions {
-    /// The release, for `{release}`.
-    pub release: String,
-    /// Gives a share: `{share}`, `{stage}`, `{release}`.
+    /// Gives a share.
     pub set: CommandTemplate,
-    /// Takes all back: `{reason}`, `{stage}`, `{release}`.
+    /// Takes all back.
     pub rollback: CommandTemplate,
-    /// How long each may take.
+    /// Prints the share that the canary has; without it the share is never known.
+    pub probe: Option<CommandTemplate>,
+    /// How long each may take, where the order leaves more.
     pub deadline: TimeSpan,
 }
 
@@ -272,30 +198,36 @@ impl CommandActions {
     pub const SET_PLACEHOLDERS: [&'static str; 3] = ["share", "stage", "release"];
     /// The placeholders of the command that takes all back.
     pub const ROLLBACK_PLACEHOLDERS: [&'static str; 3] = ["reason", "stage", "release"];
-}
 
-/// Stages as people count them, from 1.
-fn stage_number(stage: u32) -> String {
-    stage.saturating_add(1).to_string()
+    async fn run(&self, template: &CommandTemplate, order: &Order) -> ActionOutcome {
+        let words = template.fill(&[
+            ("share", &order.percent()),
+            ("stage", &order.stage_number()),
+            ("reason", &order.reason),
+            ("release", &order.release),
+        ]);
+        run_command(&words, self.deadline.min(order.deadline)).await
+    }
 }
 
 impl Actions for CommandActions {
-    async fn set_share(&mut self, share: SetShare) -> ActionOutcome {
-        let (percent, stage) = (share.percent(), stage_number(share.stage));
-        let words = self.set.fill(&[("share", &percent), ("stage", &stage), ("release", &self.release)]);
-        run_command(&words, self.deadline).await
+    async fn set_share(&mut self, order: &Order) -> ActionOutcome {
+        self.run(&self.set, order).await
     }
 
-    async fn roll_back(&mut self, back: &RollBack) -> ActionOutcome {
-        let (reason, stage) = (back.reason(), stage_number(back.stage));
-        let words = self.rollback.fill(&[("reason", &reason), ("stage", &stage), ("release", &self.release)]);
-        run_command(&words, self.deadline).await
+    async fn roll_back(&mut self, order: &Order) -> ActionOutcome {
+        self.run(&self.rollback, order).await
+    }
+
+    async fn measure_share(&mut self, _order: &Order) -> Measured {
+        Measured::unknown("no probe is configured")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::ActionEnd;
 
     fn template(words: &[&str]) -> Result<CommandTemplate, TemplateError> {
         CommandTemplate::new(words.iter().map(|w| (*w).to_owned()).collect(), &["share", "stage"])
@@ -330,21 +262,24 @@ mod tests {
     async fn statuses() {
         let second = TimeSpan::from_seconds(20);
         let good = run_command(&sh("echo out; echo err >&2"), second).await;
-        assert!(good.ok, "{good:?}");
+        assert!(good.succeeded(), "{good:?}");
         assert_eq!((good.stdout.as_str(), good.stderr.as_str()), ("out\n", "err\n"));
         let bad = run_command(&sh("exit 3"), second).await;
-        assert_eq!((bad.ok, bad.status.as_str()), (false, "exit status 3"));
+        assert_eq!((bad.succeeded(), bad.status.as_str()), (false, "exit status 3"));
         let none = run_command(&["/no/such/program".to_owned()], second).await;
-        assert!(!none.ok && none.status.starts_with("`/no/such/program` could not be started"), "{none:?}");
+        assert!(
+            !none.succeeded() && none.status.starts_with("`/no/such/program` could not be started"),
+            "{none:?}"
+        );
     }
 
     /// Output beyond the limit is counted, not kept, and never blocks the command.
     #[tokio::test]
     async fn long_output() {
         let outcome = run_command(&sh("head -c 1000000 /dev/zero"), TimeSpan::from_seconds(20)).await;
-        assert!(outcome.ok);
+        assert!(outcome.succeeded());
         assert_eq!(outcome.stdout.len(), OUTPUT_BYTES_MAX);
-        assert_eq!(outcome.dropped_bytes, 1_000_000 - 65_536);
+        assert_eq!(outcome.dropped_bytes, 1_000_000 - 16_384);
     }
 
     /// At the deadline a command ends with its children, though they hold its pipes.
@@ -355,7 +290,10 @@ mod tests {
         let script = format!("(sleep 1; touch '{}') & sleep 60", mark.display());
         let begun = std::time::Instant::now();
         let outcome = run_command(&sh(&script), TimeSpan::from_nanos(200_000_000)).await;
-        assert_eq!((outcome.ok, outcome.status.as_str()), (false, "no end within 200ms; it was killed"));
+        assert_eq!(
+            (outcome.end, outcome.status.as_str()),
+            (ActionEnd::Unknown, "no end within 200ms; it was killed")
+        );
         assert!(begun.elapsed() < std::time::Duration::from_secs(10));
         tokio::time::sleep(std::time::Duration::from_millis(1300)).await;
         assert!(!mark.exists(), "the child of the command went on");

@@ -1,0 +1,29 @@
+//! Carrying out steps: what moves traffic, and what measures where the traffic is.
+//!
+//! An action's own word is never proof: a command that exits 0 may have done nothing, one that was killed may have
+//! done all. So [`Actions`] has three ways to end (done, not done, nobody knows) and a probe that measures the share of
+//! traffic by itself, and the rollout believes only the probe.
+
+mod command;
+mod order;
+mod outcome;
+
+use std::future::Future;
+
+pub use self::command::{CommandActions, CommandTemplate, OUTPUT_BYTES_MAX, TemplateError, run_command};
+pub use self::order::{Order, percent};
+pub use self::outcome::{ActionEnd, ActionOutcome, Measured};
+
+/// What moves traffic, and measures where it is. Nothing here decides: each call is one step of one rollout.
+///
+/// Every call ends by itself within the order's deadline, and may be repeated with the same key.
+pub trait Actions: Send {
+    /// Gives the canary the order's share of traffic.
+    fn set_share(&mut self, order: &Order) -> impl Future<Output = ActionOutcome> + Send;
+
+    /// Takes all traffic back to the stable version.
+    fn roll_back(&mut self, order: &Order) -> impl Future<Output = ActionOutcome> + Send;
+
+    /// Measures the share of traffic that the canary has now. The order's share is the one that is expected.
+    fn measure_share(&mut self, order: &Order) -> impl Future<Output = Measured> + Send;
+}
