@@ -154,6 +154,9 @@ pub struct Decision {
     pub ready: Truth,
     /// The triggers whose shown state differs from the instant before, by name.
     pub changes: Vec<Change>,
+    /// The triggers that an operator had overridden at that instant, sorted: they ask for nothing, whatever they show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<String>,
 }
 
 /// A trigger's new state, with what brought it there.
@@ -201,6 +204,9 @@ pub struct Report {
     pub cause: Option<String>,
     /// What would change it, in words.
     pub would_change: Option<String>,
+    /// Until when an operator has overridden it, where that is so: until then it asks for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden_until: Option<Timestamp>,
 }
 
 /// The samples that a report rests on: those of the deciding comparison's signals, as far back as it looks.

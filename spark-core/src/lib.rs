@@ -19,7 +19,9 @@ mod window;
 
 pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test, WindowFunction};
 pub use decision::{Change, Decision, Evidence, Observed, Report, State, Truth, Unknown, Verdict};
-pub use engine::{Closeness, Conditions, Engine, EngineState, Glance, Measured, RestoreError};
+pub use engine::{
+    Closeness, Conditions, Engine, EngineState, Glance, Measured, RestoreError, UnknownTrigger,
+};
 pub use policy::{Policy, PolicyError, PolicyParts};
 pub use quantity::{Currency, Dimension, PerTime, Quantity, QuantityError, Unit};
 pub use rollout::{Rollout, RolloutState, Step};

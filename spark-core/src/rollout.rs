@@ -163,6 +163,7 @@ mod tests {
                 because: Vec::new(),
                 ready: if letter == 'p' { Truth::Unknown } else { Truth::True },
                 changes: Vec::new(),
+                overridden: Vec::new(),
             };
             steps.push(match rollout.apply(&plan, &decision) {
                 None => '.',

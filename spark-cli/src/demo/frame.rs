@@ -323,6 +323,7 @@ mod tests {
             span: SourceSpan::default(),
             cause: None,
             would_change: Some("goes to rollback at 2026-01-01T00:00:04Z if it stays".to_owned()),
+            overridden_until: None,
         };
         let at = at("2026-01-01T00:00:01.5Z");
         TriggerRow { title: title.to_owned(), at, since: TimeSpan::from_seconds(1), report }

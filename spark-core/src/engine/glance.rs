@@ -17,7 +17,7 @@ pub struct Glance {
     pub state: State,
     /// Since when, in the sense of the state.
     pub since: Option<Timestamp>,
-    /// What it asks for.
+    /// What it asks for; nothing while it is overridden.
     pub asks: Option<Verdict>,
     /// Why it is unknown, or why a level at or above its own is.
     pub cause: Option<Unknown>,
@@ -56,10 +56,11 @@ impl Engine {
     pub fn glance(&self, trigger: TriggerId) -> Option<Glance> {
         self.state.last.as_ref()?;
         let memory = self.state.memory.triggers.get(trigger.index())?;
+        let overridden = self.overridden_until(trigger).is_some();
         Some(Glance {
             state: memory.shown,
             since: memory.since,
-            asks: memory.asks,
+            asks: memory.asks.filter(|_| !overridden),
             cause: memory.cause,
             given: memory.given,
         })

@@ -5,6 +5,7 @@ mod clock;
 mod glance;
 mod history;
 mod measure;
+mod overrides;
 mod pass;
 mod program;
 mod report;
@@ -20,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use self::clock::Outcome;
 pub use self::glance::{Closeness, Glance, Measured};
 use self::history::History;
+use self::overrides::Overrides;
+pub use self::overrides::UnknownTrigger;
 use self::pass::{Memory, Pass};
 use self::program::Program;
 use self::stages::StageMemory;
@@ -64,6 +67,8 @@ pub struct EngineState {
     /// By signal: whether its expectation was met, and the first instant at which it was so.
     expectations: Vec<Option<(Truth, Timestamp)>>,
     last: Option<Decision>,
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    overrides: Overrides,
 }
 
 /// Why a state is not of this policy.
@@ -101,6 +106,7 @@ impl Engine {
             stages: StageMemory::default(),
             expectations: vec![None; policy.signals().len()],
             last: None,
+            overrides: Overrides::default(),
         };
         let compared = vec![None; program.comparisons.len()];
         let traced = vec![None; policy.triggers().len()];
@@ -143,6 +149,7 @@ impl Engine {
             return last.clone();
         }
         self.remember_stage_means(at);
+        self.state.overrides.end_before(at);
         let before: Vec<_> = self.state.memory.triggers.iter().map(|trigger| trigger.shown).collect();
         self.compared.iter_mut().for_each(|slot| *slot = None);
         let state = &mut self.state;
@@ -160,7 +167,7 @@ impl Engine {
             every_expectation: Outcome::True,
         };
         let mut asked = expectations(&mut pass, &mut state.expectations);
-        triggers(&mut pass, &mut asked, &mut self.traced);
+        triggers(&mut pass, &state.overrides, &mut asked, &mut self.traced);
         let ready = match &view.program.proceed {
             Some(proceed) => truth(pass.root(proceed, None).unwrap_or(Outcome::True)),
             // a plan that the policy does not have can never be ready
@@ -174,7 +181,8 @@ impl Engine {
             asked.into_iter().filter(|(asks, _)| *asks == verdict).map(|(_, name)| name.to_owned()).collect();
         because.sort_unstable();
         let changes = self.changes(&before, at);
-        let decision = Decision { at, verdict, because, ready, changes };
+        let overridden = self.state.overrides.names();
+        let decision = Decision { at, verdict, because, ready, changes, overridden };
         self.state.last = Some(decision.clone());
         self.forget(at);
         decision
@@ -271,8 +279,14 @@ fn expectations<'a>(
     asked
 }
 
-/// Evaluates every trigger, each after those that it is quiet for.
-fn triggers<'a>(pass: &mut Pass<'a>, asked: &mut Vec<(Verdict, &'a str)>, traced: &mut [Option<Levels>]) {
+/// Evaluates every trigger, each after those that it is quiet for. One that is overridden asks for nothing; all else of
+/// it goes on.
+fn triggers<'a>(
+    pass: &mut Pass<'a>,
+    overrides: &Overrides,
+    asked: &mut Vec<(Verdict, &'a str)>,
+    traced: &mut [Option<Levels>],
+) {
     let view = pass.view;
     for id in view.policy.order() {
         let place = id.index();
@@ -286,7 +300,8 @@ fn triggers<'a>(pass: &mut Pass<'a>, asked: &mut Vec<(Verdict, &'a str)>, traced
         let speaking = trigger.unless.iter().filter_map(shown).max();
         if let Some(memory) = pass.memory.triggers.get_mut(place) {
             memory.advance(trigger, &truth, speaking, view.at);
-            asked.extend(memory.asks.map(|asks| (asks, trigger.name.as_str())));
+            let asks = memory.asks.filter(|_| overrides.until(&trigger.name, view.at).is_none());
+            asked.extend(asks.map(|asks| (asks, trigger.name.as_str())));
         }
         if let Some(slot) = traced.get_mut(place) {
             *slot = Some(truth);

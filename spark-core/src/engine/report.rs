@@ -63,6 +63,8 @@ impl Engine {
         let deciding = level.and_then(|(_, level)| view.deciding(&level.root));
         let (value, threshold, margin, margin_percent) = view.measured(deciding, memory.shown);
         let longest = level.map(|(_, level)| level.root.longest).unwrap_or_default();
+        let overridden_until = self.overridden_until(TriggerId(u32::try_from(place).ok()?));
+        let would_change = self.would_change(place, trigger, at);
         Some(Report {
             name: trigger.name.clone(),
             state: memory.shown,
@@ -76,7 +78,12 @@ impl Engine {
                 .and_then(|deciding| view.comparison(deciding.place))
                 .map_or(trigger.span, |c| c.span),
             cause: view.causes(memory.cause, memory.given),
-            would_change: self.would_change(place, trigger, at),
+            would_change: match (overridden_until, would_change) {
+                (None, words) => words,
+                (Some(until), None) => Some(overridden_words(until)),
+                (Some(until), Some(words)) => Some(format!("{}; {words}", overridden_words(until))),
+            },
+            overridden_until,
         })
     }
 
@@ -149,6 +156,7 @@ impl Engine {
                         State::Ok => format!("asks for hold as soon as `{words}` is not true"),
                         _ => format!("asks for nothing as soon as `{words}` is true"),
                     }),
+                    overridden_until: None,
                 })
             })
             .collect()
@@ -230,6 +238,10 @@ impl Engine {
         clock.start()?;
         Some(at.plus(clock.missing(*duration)))
     }
+}
+
+fn overridden_words(until: Timestamp) -> String {
+    format!("overridden until {until}: it asks for nothing before")
 }
 
 fn negate(value: Decimal) -> Decimal {

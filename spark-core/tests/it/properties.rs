@@ -12,7 +12,7 @@ use spark_core::{
 
 use crate::policies::*;
 
-const SIGNALS: u32 = 3;
+pub(crate) const SIGNALS: u32 = 3;
 
 fn relation() -> impl Strategy<Value = Relation> {
     prop_oneof![
@@ -41,7 +41,7 @@ fn function() -> impl Strategy<Value = WindowFunction> {
     ]
 }
 
-fn expression(windows: bool) -> BoxedStrategy<Expression> {
+pub(crate) fn expression(windows: bool) -> BoxedStrategy<Expression> {
     let signal = (0..SIGNALS).prop_map(|id| Expression::Signal(SignalId(id)));
     if !windows {
         return signal.boxed();
@@ -63,7 +63,7 @@ fn expression(windows: bool) -> BoxedStrategy<Expression> {
     .boxed()
 }
 
-fn comparison(windows: bool) -> impl Strategy<Value = Condition> {
+pub(crate) fn comparison(windows: bool) -> impl Strategy<Value = Condition> {
     let right = prop_oneof![
         6 => (0..6i64).prop_map(|n| Expression::Literal(Decimal::from(n))),
         u32::from(windows) => Just(Expression::Baseline),
@@ -74,7 +74,7 @@ fn comparison(windows: bool) -> impl Strategy<Value = Condition> {
 }
 
 /// A condition; `holds` lets `for` stand in it, `windows` more than signals on the left.
-fn condition(holds: bool, windows: bool) -> BoxedStrategy<Condition> {
+pub(crate) fn condition(holds: bool, windows: bool) -> BoxedStrategy<Condition> {
     let leaf = comparison(windows).boxed();
     leaf.prop_recursive(3, 12, 3, move |inner| {
         let pair = proptest::collection::vec(inner.clone(), 2..4);
@@ -96,7 +96,7 @@ fn condition(holds: bool, windows: bool) -> BoxedStrategy<Condition> {
     .boxed()
 }
 
-fn a_trigger(place: u32, windows: bool, clear: bool) -> impl Strategy<Value = Trigger> {
+pub(crate) fn a_trigger(place: u32, windows: bool, clear: bool) -> impl Strategy<Value = Trigger> {
     let level = |severity| (Just(severity), proptest::option::weighted(0.6, condition(true, windows)));
     let levels =
         (level(Severity::Warn), level(Severity::Hold), level(Severity::Rollback), condition(true, windows));
@@ -124,7 +124,7 @@ fn a_trigger(place: u32, windows: bool, clear: bool) -> impl Strategy<Value = Tr
     )
 }
 
-fn signals() -> Vec<Signal> {
+pub(crate) fn signals() -> Vec<Signal> {
     let expected = |name: &str| Signal {
         expectation: Some(simple(0, Relation::AtMost, "4")),
         ..signal(name, Dimension::Duration)
@@ -132,12 +132,12 @@ fn signals() -> Vec<Signal> {
     vec![expected("a"), signal("b", Dimension::Duration), signal("c", Dimension::Duration)]
 }
 
-fn a_policy(windows: bool, clear: bool) -> impl Strategy<Value = Arc<Policy>> {
+pub(crate) fn a_policy(windows: bool, clear: bool) -> impl Strategy<Value = Arc<Policy>> {
     (a_trigger(0, windows, clear), a_trigger(1, windows, clear), a_trigger(2, windows, clear))
         .prop_map(|(a, b, c)| policy(signals(), vec![a, b, c]))
 }
 
-fn a_reading() -> impl Strategy<Value = Reading> {
+pub(crate) fn a_reading() -> impl Strategy<Value = Reading> {
     prop_oneof![
         12 => (0..12i64).prop_map(|n| Reading::Value(Decimal::new(n * 5, 1))),
         1 => Just(Reading::NotANumber),
@@ -150,13 +150,13 @@ fn a_reading() -> impl Strategy<Value = Reading> {
 
 /// What happens at one instant.
 #[derive(Debug, Clone)]
-struct Moment {
-    samples: Vec<Sample>,
-    stage: Option<u32>,
+pub(crate) struct Moment {
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) stage: Option<u32>,
 }
 
 /// A history: at each multiple of 15 s, samples of some signals, a few seconds old, or late, or ahead.
-fn a_history() -> impl Strategy<Value = Vec<Moment>> {
+pub(crate) fn a_history() -> impl Strategy<Value = Vec<Moment>> {
     let one = (0..SIGNALS, any::<bool>(), -40..8i64, a_reading());
     let moment = (proptest::collection::vec(one, 0..6), proptest::option::weighted(0.05, 0..3u32));
     proptest::collection::vec(moment, 1..40).prop_map(|moments| {
@@ -177,11 +177,11 @@ fn a_history() -> impl Strategy<Value = Vec<Moment>> {
     })
 }
 
-fn instant(place: usize) -> Timestamp {
+pub(crate) fn instant(place: usize) -> Timestamp {
     at(u32::try_from(place).unwrap() * 15)
 }
 
-fn step(engine: &mut Engine, place: usize, moment: &Moment) -> Decision {
+pub(crate) fn step(engine: &mut Engine, place: usize, moment: &Moment) -> Decision {
     moment.stage.iter().for_each(|stage| engine.enter_stage(*stage));
     for sample in &moment.samples {
         engine.observe(sample);
@@ -189,7 +189,7 @@ fn step(engine: &mut Engine, place: usize, moment: &Moment) -> Decision {
     engine.evaluate(instant(place))
 }
 
-fn run(policy: &Arc<Policy>, history: &[Moment]) -> Vec<Decision> {
+pub(crate) fn run(policy: &Arc<Policy>, history: &[Moment]) -> Vec<Decision> {
     let mut engine = Engine::new(policy.clone());
     history.iter().enumerate().map(|(place, moment)| step(&mut engine, place, moment)).collect()
 }
