@@ -6,15 +6,16 @@
 pub mod decimal;
 pub mod metrics;
 pub mod quantity;
+pub mod rollout;
 
 mod condition;
 mod decision;
 mod engine;
 mod policy;
-mod rollout;
 mod signal;
 mod time;
 mod trigger;
+mod walk;
 mod window;
 
 pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test, WindowFunction};
@@ -24,7 +25,7 @@ pub use engine::{
 };
 pub use policy::{Policy, PolicyError, PolicyParts};
 pub use quantity::{Currency, Dimension, PerTime, Quantity, QuantityError, Unit};
-pub use rollout::{Rollout, RolloutState, Step};
 pub use signal::{Reading, Sample, Signal, SignalId, Source, SourceSpan, Track};
 pub use time::{TimeSpan, Timestamp};
 pub use trigger::{Level, Plan, Severity, Stage, Trigger, TriggerId};
+pub use walk::{Rollout, RolloutState, Step};

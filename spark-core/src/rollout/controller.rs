@@ -1,0 +1,124 @@
+//! The engine and the rollout together: what every runner, audit and simulation folds its facts with.
+
+use std::sync::Arc;
+
+use super::fact::{Fact, Start, Word};
+use super::words::Refusal;
+use super::{Contradiction, Due, Phase, Rollout};
+use crate::decision::{Decision, Observed};
+use crate::engine::Engine;
+use crate::signal::Sample;
+use crate::time::Timestamp;
+
+/// Decides a release and walks it.
+///
+/// Live, a runner [observes](Self::observe) and [evaluates](Self::evaluate), records what came out, and then
+/// [applies](Self::apply) it. After a crash, and in an audit, [`Controller::replay`] takes the recorded facts: it observes and evaluates again,
+/// and says where the record and the derivation part.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    engine: Engine,
+    rollout: Rollout,
+    plan: String,
+}
+
+impl Controller {
+    /// The controller of a rollout that begins.
+    ///
+    /// # Errors
+    /// The policy has no such plan.
+    pub fn begin(start: &Start) -> Result<Self, Contradiction> {
+        let Some(plan) = start.policy.plan(&start.plan) else {
+            return Err(Contradiction::new(format!("the rules have no plan `{}`", start.plan)));
+        };
+        let opens = start.opens.unwrap_or(start.at);
+        let rollout = Rollout::new(plan, start.pace, start.policy.reach(), opens, start.fence);
+        let engine = Engine::with_plan(Arc::clone(&start.policy), &start.plan);
+        Ok(Self { engine, rollout, plan: start.plan.clone() })
+    }
+
+    /// The engine, for its reports.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The rollout.
+    pub const fn rollout(&self) -> &Rollout {
+        &self.rollout
+    }
+
+    /// The name of the plan that is walked.
+    pub fn plan(&self) -> &str {
+        &self.plan
+    }
+
+    /// What is to be done at an instant.
+    pub fn due(&self, now: Timestamp) -> Due {
+        self.rollout.due(now)
+    }
+
+    /// Takes a sample in. Record it as [`Fact::Sample`].
+    pub fn observe(&mut self, sample: &Sample) -> Observed {
+        self.engine.observe(sample)
+    }
+
+    /// Decides at an instant. Record the answer as [`Fact::Decided`], then [apply](Self::apply) it: until then it moves nothing.
+    pub fn evaluate(&mut self, at: Timestamp) -> Decision {
+        self.engine.evaluate(at)
+    }
+
+    /// Whether a word would be taken now.
+    ///
+    /// # Errors
+    /// It would not, for this reason.
+    pub fn accepts(&self, word: &Word) -> Result<(), Refusal> {
+        if let Word::Override { trigger, .. } = word
+            && !self.engine.policy().triggers().iter().any(|known| known.name == *trigger)
+        {
+            return Err(Refusal::UnknownTrigger(trigger.clone()));
+        }
+        self.rollout.accepts(word)
+    }
+
+    /// Takes a fact in that was recorded. Samples and decisions have been taken in by the engine already.
+    ///
+    /// # Errors
+    /// It cannot have happened to this rollout.
+    pub fn apply(&mut self, fact: &Fact) -> Result<(), Contradiction> {
+        let moving = matches!(self.rollout.phase, Phase::Moving(..));
+        self.rollout.apply(fact)?;
+        if let (true, Phase::Serving(stage)) = (moving, &self.rollout.phase) {
+            self.engine.enter_stage(*stage);
+        }
+        Ok(())
+    }
+
+    /// Takes a recorded fact in, and derives again what the engine made of it.
+    ///
+    /// # Errors
+    /// It cannot have happened to this rollout, or the engine decides otherwise.
+    pub fn replay(&mut self, fact: &Fact) -> Result<(), Contradiction> {
+        match fact {
+            Fact::Sample(sample) => {
+                // whether it was kept is the engine's business: a dropped sample is dropped again
+                let _ = self.observe(sample);
+            }
+            Fact::Decided { decision } => {
+                let derived = self.evaluate(decision.at);
+                if derived != *decision {
+                    return Err(Contradiction::new(format!(
+                        "the decision at {} is recorded as {} and derived as {}",
+                        decision.at, decision.verdict, derived.verdict
+                    )));
+                }
+            }
+            _ => {}
+        }
+        self.apply(fact)
+    }
+
+    /// Up to when the record goes, in the rollout's own time.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.engine.last().map(|decision| decision.at)
+    }
+}
