@@ -4,22 +4,27 @@
 //! has three time limits and a byte limit, an answer other than 200 is an error, and so are a redirect (traffic
 //! decisions come from the address in the configuration, not from where it points today) and a compressed body.
 
+mod allow;
 mod failure;
 mod token;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use reqwest::dns::Resolve;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
 };
 use reqwest::{Certificate, Client, ClientBuilder, Method, Request, Response, Url, redirect};
 
+pub use self::allow::AllowedHost;
+use self::allow::Lookup;
 pub(crate) use self::failure::excerpt;
 use self::failure::innermost;
 pub use self::failure::{HttpError, HttpFailure};
-use self::token::read_token;
+use self::token::{Token, read_token};
 
 /// Longest wait for name lookup, TCP and TLS together: a healthy peer needs milliseconds, one SYN retry a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -49,6 +54,9 @@ pub struct HttpConfig {
     pub token_file: Option<PathBuf>,
     /// A PEM file with the certificates that may sign the peer's; then no other authority is trusted.
     pub ca_file: Option<PathBuf>,
+    /// The only servers that may be asked, each at the addresses that its name had first; none where it is empty. Without
+    /// a list any may be, apart from link-local, multicast and unspecified addresses.
+    pub allow: Option<Vec<AllowedHost>>,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
     /// Longest silence within an answer.
@@ -64,6 +72,7 @@ impl Default for HttpConfig {
         Self {
             token_file: None,
             ca_file: None,
+            allow: None,
             connect_timeout: CONNECT_TIMEOUT,
             read_timeout: READ_TIMEOUT,
             total_timeout: TOTAL_TIMEOUT,
@@ -96,10 +105,20 @@ impl HttpConfig {
 #[derive(Debug)]
 pub struct HttpClient {
     config: HttpConfig,
+    names: Names,
     /// For `http:` addresses; it trusts nobody's certificates, so it works where none are installed.
     plain: Client,
     /// For `https:` addresses; built when first needed.
     secure: OnceLock<Client>,
+}
+
+/// Where host names lead, the same for every request.
+struct Names(Arc<dyn Resolve>);
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names(..)")
+    }
 }
 
 /// A whole answer with status 200.
@@ -136,15 +155,16 @@ impl HttpClient {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let failed = |failure| HttpError { asked: "TLS".to_owned(), failure };
-        let plain = builder(&config)
+        let names = Names(Arc::new(Lookup::new(config.allow.as_deref(), allow::system)));
+        let plain = builder(&config, &names)
             .tls_certs_only([])
             .build()
             .map_err(|error| failed(HttpFailure::Certificates(innermost(&error))))?;
         let secure = OnceLock::new();
         if config.ca_file.is_some() {
-            let _ = secure.set(secure_client(&config).map_err(failed)?);
+            let _ = secure.set(secure_client(&config, &names).map_err(failed)?);
         }
-        Ok(Self { config, plain, secure })
+        Ok(Self { config, names, plain, secure })
     }
 
     /// The body of `url`, asked for with `accept` as the wished content types.
@@ -178,13 +198,20 @@ impl HttpClient {
         let begun = Instant::now();
         // an address with a password in it must not be repeated, not even in an error
         let parsed = address(url).map_err(|failure| HttpError { asked: method.to_string(), failure })?;
-        let asked = format!("{method} {parsed}");
+        let asked = format!("{method} {}", without_query(&parsed));
         let failed = |failure| HttpError { asked: asked.clone(), failure };
+        if let Some(reason) = allow::refusal(self.config.allow.as_deref(), &parsed) {
+            return Err(failed(HttpFailure::NotAllowed(reason)));
+        }
         let mut request = Request::new(method, parsed);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_str(accept).unwrap_or(HeaderValue::from_static("*/*")));
+        let mut token = None;
         if let Some(path) = &self.config.token_file {
-            headers.insert(AUTHORIZATION, read_token(path).await.map_err(failed)?.0);
+            let read = tokio::time::timeout(self.config.total_timeout, read_token(path)).await;
+            let read = read.unwrap_or(Err(HttpFailure::TooSlow(self.config.total_timeout)));
+            let read = token.insert(read.map_err(failed)?);
+            headers.insert(AUTHORIZATION, read.0.clone());
         }
         if let Some(form) = form {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -194,7 +221,7 @@ impl HttpClient {
         let answered = async {
             let response =
                 client.execute(request).await.map_err(|error| self.failure_of(&error, begun.elapsed()))?;
-            self.whole_answer(response, begun).await
+            self.whole_answer(response, token.as_ref(), begun).await
         };
         // reqwest's own limit starts anew in some phases; this one holds over all
         match tokio::time::timeout(self.config.total_timeout, answered).await {
@@ -210,14 +237,21 @@ impl HttpClient {
         if let Some(client) = self.secure.get() {
             return Ok(client);
         }
-        let built = secure_client(&self.config)?;
+        let built = secure_client(&self.config, &self.names)?;
         Ok(self.secure.get_or_init(|| built))
     }
 
-    async fn whole_answer(&self, response: Response, begun: Instant) -> Result<Answer, HttpFailure> {
+    async fn whole_answer(
+        &self,
+        response: Response,
+        token: Option<&Token>,
+        begun: Instant,
+    ) -> Result<Answer, HttpFailure> {
         let status = response.status();
+        let hidden = |text: &[u8]| token.map_or_else(|| text.to_vec(), |token| token.hidden_in(text));
         let text_of = |headers: &HeaderMap, name| {
-            headers.get(name).map(|value: &HeaderValue| excerpt(value.as_bytes())).unwrap_or_default()
+            let shown = |value: &HeaderValue| excerpt(&hidden(value.as_bytes()));
+            headers.get(name).map(shown).unwrap_or_default()
         };
         if status.is_redirection() {
             let location = text_of(response.headers(), LOCATION);
@@ -231,9 +265,14 @@ impl HttpClient {
         let body = self.whole_body(response, begun).await;
         if status.as_u16() != 200 {
             // the status is the news, even where its body breaks off
-            return Err(HttpFailure::Status { status: status.as_u16(), body: body.unwrap_or_default() });
+            let body = hidden(&body.unwrap_or_default());
+            return Err(HttpFailure::Status { status: status.as_u16(), body });
         }
-        Ok(Answer { content_type, body: body? })
+        let body = body?;
+        if token.is_some_and(|token| token.stands_in(&body)) {
+            return Err(HttpFailure::RepeatsToken);
+        }
+        Ok(Answer { content_type, body })
     }
 
     async fn whole_body(&self, mut response: Response, begun: Instant) -> Result<Vec<u8>, HttpFailure> {
@@ -269,8 +308,9 @@ impl HttpClient {
     }
 }
 
-fn builder(config: &HttpConfig) -> ClientBuilder {
+fn builder(config: &HttpConfig, names: &Names) -> ClientBuilder {
     Client::builder()
+        .dns_resolver(Arc::clone(&names.0))
         .no_proxy()
         .redirect(redirect::Policy::none())
         .connect_timeout(config.connect_timeout)
@@ -281,8 +321,8 @@ fn builder(config: &HttpConfig) -> ClientBuilder {
         .user_agent(concat!("spark/", env!("CARGO_PKG_VERSION")))
 }
 
-fn secure_client(config: &HttpConfig) -> Result<Client, HttpFailure> {
-    let mut builder = builder(config).tls_backend_rustls();
+fn secure_client(config: &HttpConfig, names: &Names) -> Result<Client, HttpFailure> {
+    let mut builder = builder(config, names).tls_backend_rustls();
     if let Some(path) = &config.ca_file {
         let failed = |reason: String| {
             HttpFailure::Certificates(format!("file of certificates `{}`: {reason}", path.display()))
@@ -321,6 +361,11 @@ pub fn check_address(text: &str) -> Result<(), String> {
 
 /// An `http` or `https` address without credentials in it.
 fn address(text: &str) -> Result<Url, HttpFailure> {
+    // an address parser drops or turns these, so that a reader sees another address than is asked
+    if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
+        let reason = "a space, a control character or a backslash stands in it";
+        return Err(HttpFailure::Address(reason.to_owned()));
+    }
     let url = Url::parse(text).map_err(|error| HttpFailure::Address(format!("{error}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         let reason = "a name or password stands in it, where logs would show it: use a token file";
@@ -330,6 +375,18 @@ fn address(text: &str) -> Result<Url, HttpFailure> {
         "http" | "https" => Ok(url),
         other => Err(HttpFailure::Address(format!("expected http or https, found `{other}`"))),
     }
+}
+
+/// An address for people: what stands in a query may be a key.
+fn without_query(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_fragment(None);
+    if url.query().is_some() {
+        shown.set_query(Some("…"));
+        // the three bytes of the sign would be shown as `%E2%80%A6`
+        return shown.as_str().replace("%E2%80%A6", "…");
+    }
+    shown.into()
 }
 
 /// Fields as `application/x-www-form-urlencoded`.
@@ -363,6 +420,7 @@ mod tests {
                 "this is no address: a name or password stands in it, where logs would show it: use a token file",
             ),
             ("", "this is no address: relative URL without a base"),
+            ("http://h\\@e/", "this is no address: a space, a control character or a backslash stands in it"),
         ] {
             assert_eq!(address(text).unwrap_err().to_string(), expected);
         }

@@ -23,6 +23,9 @@ pub enum HttpFailure {
     /// The address is not one.
     #[error("this is no address: {0}")]
     Address(String),
+    /// The server is none that may be asked. Nothing was sent, and no name looked up.
+    #[error("{0}")]
+    NotAllowed(String),
     /// The file with the token cannot be used.
     #[error("token file `{}`: {reason}", path.display())]
     Token {
@@ -31,6 +34,9 @@ pub enum HttpFailure {
         /// Why.
         reason: String,
     },
+    /// An answer repeats the token that was sent: what is made of it would carry the token on.
+    #[error("the answer repeats the token that was sent, so nothing of it is used or shown")]
+    RepeatsToken,
     /// The file with certificates, or the system's, cannot be used.
     #[error("{0}")]
     Certificates(String),

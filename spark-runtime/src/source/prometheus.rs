@@ -28,7 +28,7 @@ use self::answer::Answer;
 use self::question::{Question, When, questions};
 pub use self::range::{Answered, Unheard};
 use self::range::{Count, History, chunks};
-use crate::http::{self, HttpClient, HttpConfig, HttpError, HttpFailure};
+use crate::http::{self, AllowedHost, HttpClient, HttpConfig, HttpError, HttpFailure};
 
 /// Most requests under way at once: Prometheus itself computes at most 20 queries at a time, and others ask too.
 const REQUESTS_MAX: usize = 4;
@@ -45,6 +45,8 @@ pub struct PrometheusConfig {
     pub token_file: Option<PathBuf>,
     /// A PEM file with the certificates that may sign the server's.
     pub ca_file: Option<PathBuf>,
+    /// The only servers that may be asked; any, where there is no list.
+    pub allow: Option<Vec<AllowedHost>>,
     /// The longest that an instant's queries may take together, and one range query alone.
     pub timeout: Duration,
     /// What series of the canary match, for `from metrics`.
@@ -61,6 +63,7 @@ impl PrometheusConfig {
             url: url.into(),
             token_file: None,
             ca_file: None,
+            allow: None,
             timeout: TIMEOUT,
             canary: matchers(Track::Canary),
             baseline: matchers(Track::Baseline),
@@ -107,6 +110,7 @@ impl PrometheusSource {
         let http = HttpConfig {
             token_file: config.token_file.clone(),
             ca_file: config.ca_file.clone(),
+            allow: config.allow.clone(),
             ..HttpConfig::default()
         };
         let client = HttpClient::new(http.within(config.timeout))?;
