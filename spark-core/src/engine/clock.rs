@@ -331,6 +331,30 @@ mod tests {
         check_sequence("???T", "???T", "???T");
     }
 
+    /// A longer `within` is never less true: what was true stays true, and what was unknown does not become false.
+    #[test]
+    fn longer_sequences_are_truer() {
+        const ALL: [char; 3] = ['F', '?', 'T'];
+        let rank = |outcome| ALL.iter().position(|one| *one == letter(outcome)).unwrap();
+        // every history of five instants
+        for history in 0..9usize.pow(5) {
+            let mut sequences: [Sequence; 4] = Default::default();
+            let mut left = history;
+            for place in 0..5 {
+                let (first, then) = (outcome(ALL[left % 3]), outcome(ALL[left / 3 % 3]));
+                left /= 9;
+                let ranks: Vec<_> = (0..)
+                    .zip(&mut sequences)
+                    .map(|(n, sequence)| {
+                        let within = TimeSpan::from_seconds(EVERY).times(n);
+                        rank(sequence.advance(instant(place), first, then, within))
+                    })
+                    .collect();
+                assert!(ranks.is_sorted(), "history {history} at {place}: {ranks:?}");
+            }
+        }
+    }
+
     /// Where B is not known, a sequence that may have begun is not false.
     #[test]
     fn unknown_sequences() {

@@ -33,6 +33,7 @@ use crate::decision::{Change, Decision, Observed, Truth, Verdict};
 use crate::policy::Policy;
 use crate::signal::{Sample, Track};
 use crate::time::Timestamp;
+use crate::trigger::TriggerId;
 
 /// Decides a release from samples, at instants that the caller names.
 ///
@@ -279,8 +280,8 @@ fn expectations<'a>(
     asked
 }
 
-/// Evaluates every trigger, each after those that it is quiet for. One that is overridden asks for nothing; all else of
-/// it goes on.
+/// Evaluates every trigger, each after those that it is quiet for. One that is overridden asks for nothing and speaks for
+/// nobody; all else of it goes on.
 fn triggers<'a>(
     pass: &mut Pass<'a>,
     overrides: &Overrides,
@@ -296,8 +297,13 @@ fn triggers<'a>(
             continue;
         };
         let truth = pass.levels(roots);
-        let shown = |id: &crate::trigger::TriggerId| pass.memory.triggers.get(id.index())?.shown.level();
-        let speaking = trigger.unless.iter().filter_map(shown).max();
+        // who has no voice speaks for nobody
+        let silent = |id: &TriggerId| {
+            let named = view.policy.triggers().get(id.index());
+            named.is_some_and(|named| overrides.until(&named.name, view.at).is_some())
+        };
+        let shown = |id: &TriggerId| pass.memory.triggers.get(id.index())?.shown.level();
+        let speaking = trigger.unless.iter().filter(|id| !silent(id)).filter_map(shown).max();
         if let Some(memory) = pass.memory.triggers.get_mut(place) {
             memory.advance(trigger, &truth, speaking, view.at);
             let asks = memory.asks.filter(|_| overrides.until(&trigger.name, view.at).is_none());

@@ -46,11 +46,11 @@ impl Engine {
     /// and the decision names it as [overridden](crate::Decision::overridden). At `until` it asks again at once. A
     /// later word about the same trigger replaces the earlier one; an `until` that has passed overrides nothing.
     ///
-    /// What it asks for is all that changes. Its clocks run, its levels are reached and left, it shows its state,
-    /// and it speaks for those that are `unless` it as before: the rules say that they tell of the same cause, which the
-    /// operator has answered for, and states stay facts about samples, the same with and without an operator.
-    /// What such a trigger shows above the overridden one's level still speaks. An expectation cannot be overridden, and
-    /// missing evidence of anything else asks for hold as before.
+    /// Underneath, its clocks run, its levels are reached and left, and it shows its state. Who has no voice speaks for
+    /// nobody: a trigger that is `unless` it speaks for itself meanwhile. Otherwise the override would silence a second
+    /// trigger, which nobody named and which the screen shows as ok, and a release could proceed past its rollback. So
+    /// the decision is that of the policy without the overridden trigger. An expectation cannot be overridden, and missing
+    /// evidence of anything else asks for hold as before.
     ///
     /// # Errors
     /// The policy has no trigger of that name.

@@ -80,13 +80,13 @@ impl<'a> View<'a> {
         match &comparison.test {
             Test::Is(relation, right) => {
                 let right = value(right)?;
-                let (holds, margin) = left.compare(*relation, right)?;
+                let (holds, margin) = left.compare(*relation, right);
                 Ok(Sides { left: left.value, right: right.value, margin, holds })
             }
             Test::Between(low, high) => {
                 let (low, high) = (value(low)?, value(high)?);
-                let (above_low, below) = left.compare(Relation::AtLeast, low)?;
-                let (below_high, above) = left.compare(Relation::AtMost, high)?;
+                let (above_low, below) = left.compare(Relation::AtLeast, low);
+                let (below_high, above) = left.compare(Relation::AtMost, high);
                 let right = if below > above { low } else { high };
                 let holds = above_low && below_high;
                 Ok(Sides { left: left.value, right: right.value, margin: below.max(above), holds })
