@@ -187,6 +187,7 @@ pub(crate) fn symbol_kind(kind: SymbolKind) -> lsp::SymbolKind {
         SymbolKind::Trigger => lsp::SymbolKind::Event,
         SymbolKind::Plan => lsp::SymbolKind::Class,
         SymbolKind::Stage => lsp::SymbolKind::Constant,
+        SymbolKind::Length => lsp::SymbolKind::Number,
         SymbolKind::Test => lsp::SymbolKind::Method,
     }
 }

@@ -95,6 +95,7 @@ codes! {
     E0132 "what missing data cannot ask for";
     E0133 "a state or a decision is missing";
     E0134 "a name is missing";
+    E0135 "an approval of one stage or of the next";
     E0201 "an unknown name";
     E0202 "two blocks of one name";
     E0203 "units that do not agree";
@@ -151,6 +152,8 @@ codes! {
     W0325 "a counter's total";
     W0326 "metrics that never meet";
     W0327 "a piece of a series without a sample";
+    W0328 "a warm-up longer than a stage";
+    W0329 "a watch in which nothing is evaluated";
 }
 
 /// All codes, sorted.

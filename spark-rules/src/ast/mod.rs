@@ -155,7 +155,16 @@ pub(crate) struct Plan {
 
 #[derive(Debug)]
 pub(crate) enum PlanClause {
-    Stage { share: Literal, duration: Length },
+    Stage {
+        share: Literal,
+        duration: Length,
+        /// Where it says `needs approval`.
+        approval: Option<Span>,
+    },
+    /// How long nothing serves after each step.
+    Warmup(Length),
+    /// How long the release is watched after its last stage.
+    Watch(Length),
     Proceed(Condition),
 }
 

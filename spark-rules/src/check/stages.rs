@@ -1,7 +1,7 @@
 //! Plans and their stages.
 
 use rust_decimal::Decimal;
-use spark_core::{Dimension, Plan, Stage, Unit};
+use spark_core::{Dimension, Plan, Stage, TimeSpan, Unit};
 
 use super::Checker;
 use super::conditions::Place;
@@ -14,6 +14,8 @@ impl Checker<'_> {
     pub(super) fn plan(&mut self, tree: &ast::Plan) -> Plan {
         self.refuse_twice(&tree.clauses, |kind| match kind {
             PlanClause::Stage { .. } => "",
+            PlanClause::Warmup(_) => "warmup",
+            PlanClause::Watch(_) => "watch",
             PlanClause::Proceed(_) => "proceed when",
         });
         let mut plan = Plan {
@@ -21,15 +23,15 @@ impl Checker<'_> {
             title: tree.title.as_ref().map(|title| title.value.clone()),
             stages: Vec::new(),
             proceed: None,
-            warmup: spark_core::TimeSpan::ZERO,
-            watch: spark_core::TimeSpan::ZERO,
+            warmup: TimeSpan::ZERO,
+            watch: TimeSpan::ZERO,
             span: tree.span,
         };
         let mut any_stage = tree.broken;
         let mut before: Option<(u16, Literal)> = None;
         for clause in &tree.clauses {
             match &clause.kind {
-                PlanClause::Stage { share, duration } => {
+                PlanClause::Stage { share, duration, approval } => {
                     any_stage = true;
                     let Some(share_bp) = self.share(*share) else { continue };
                     self.refuse_falling(before, share_bp, *share);
@@ -37,10 +39,12 @@ impl Checker<'_> {
                     plan.stages.push(Stage {
                         share_bp,
                         duration: duration.value,
-                        approval: false,
+                        approval: approval.is_some(),
                         span: clause.span,
                     });
                 }
+                PlanClause::Warmup(length) => plan.warmup = length.value,
+                PlanClause::Watch(length) => plan.watch = length.value,
                 PlanClause::Proceed(condition) => plan.proceed = self.condition(condition, Place::PLAN),
             }
         }

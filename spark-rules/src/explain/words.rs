@@ -47,6 +47,15 @@ pub(super) const FUNCTIONS: &[(&str, &str)] = &[
     ("correlation", "the correlation of"),
 ];
 
+/// Behind a stage before which a person has to approve.
+pub(super) const APPROVED: &str = " once a person has approved";
+
+/// Round the warm-up of a plan.
+pub(super) const WARMUP: (&str, &str) = ("; the first ", " after each step do not count");
+
+/// Before the time that a release is watched in the end.
+pub(super) const WATCH: &str = "; once the last one is left, the release is watched for ";
+
 /// What stands behind the number of a quantile: `the 95th percentile of`.
 pub(super) const PERCENTILE: &str = " percentile of";
 
@@ -132,6 +141,10 @@ mod tests {
             "once",
             "restart",
             "error",
+            "needs",
+            "approval",
+            "warmup",
+            "watch",
             "metrics",
             "prometheus",
             "sql",

@@ -221,7 +221,8 @@ fn key_column(nature: Nature) -> Option<usize> {
     }
 }
 
-/// The columns of a plan's widest share, where all of its stages are plain.
+/// The columns of a plan's widest share, where all of its stages are plain. `needs approval` stands right behind its stage:
+/// in a column of its own it would move with every other stage's length.
 fn shares(pieces: &Pieces<'_>, shape: &Shape) -> Option<usize> {
     if shape.nature != Nature::Plan {
         return None;
@@ -229,7 +230,12 @@ fn shares(pieces: &Pieces<'_>, shape: &Shape) -> Option<usize> {
     let mut widest = 0;
     for clause in shape.clauses.iter().filter(|clause| pieces.is(clause.pieces.start, "stage")) {
         let share = clause.pieces.start.saturating_add(1);
-        if clause.pieces.len() != 4 || !pieces.is_kind(share, Kind::Number) {
+        let plain = match clause.pieces.len() {
+            4 => true,
+            6 => pieces.is(clause.pieces.start.saturating_add(4), "needs"),
+            _ => false,
+        };
+        if !plain || !pieces.is_kind(share, Kind::Number) {
             return None;
         }
         widest = widest.max(columns(pieces.text(share)));

@@ -121,7 +121,7 @@ fn trigger_style(clause: &TriggerClause) -> Style {
 
 fn plan_style(clause: &PlanClause) -> Style {
     match clause {
-        PlanClause::Stage { .. } => WHOLE,
+        PlanClause::Stage { .. } | PlanClause::Warmup(_) | PlanClause::Watch(_) => WHOLE,
         PlanClause::Proceed(_) => Style::Condition,
     }
 }

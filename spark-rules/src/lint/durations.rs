@@ -1,8 +1,9 @@
 //! Lengths of time: `for`, stages, `stale after`.
 
-use spark_core::{Plan, TimeSpan};
+use spark_core::{Plan, Stage, TimeSpan};
 
 use super::Linter;
+use super::facts::Stay;
 use crate::ast::{self, Condition, ConditionKind, Length, PlanClause, SignalClause, TriggerClause};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
@@ -85,9 +86,10 @@ impl Linter<'_> {
 
     /// A `for` that no stage is long enough for.
     fn longer_than_a_stage(&mut self, length: Length, consequence: &str) {
-        let Some((shortest, span)) = self.facts.shortest else { return };
+        let Some(Stay { lasts: shortest, warmed, span }) = self.facts.shortest else { return };
         if length.value > shortest {
-            let message = format!("`for {}` is longer than the shortest stage, {shortest}", length.value);
+            let stage = if warmed { "stage with its warm-up" } else { "stage" };
+            let message = format!("`for {}` is longer than the shortest {stage}, {shortest}", length.value);
             let label = format!("`{}` {consequence}", self.written(span));
             self.tell(
                 Diagnostic::warning(codes::W0304, length.span, message)
@@ -97,18 +99,54 @@ impl Linter<'_> {
         }
     }
 
+    /// A warm-up that is longer than what it comes before, and a watch in which no decision is made.
+    pub(super) fn lengths_of_plan(&mut self, tree: &ast::Plan, plan: &Plan) {
+        for clause in &tree.clauses {
+            match &clause.kind {
+                PlanClause::Warmup(length) => self.long_warmup(*length, plan),
+                PlanClause::Watch(length) => self.short_watch(*length),
+                PlanClause::Stage { .. } | PlanClause::Proceed(_) => {}
+            }
+        }
+    }
+
+    /// Of such a stage most does not count. As long as it, a warm-up may be meant: half of the stage counts.
+    fn long_warmup(&mut self, length: Length, plan: &Plan) {
+        let Some(stage) = shortest(plan).filter(|stage| stage.duration < length.value) else { return };
+        let written = self.written(length.span);
+        let message = format!("`warmup {written}` is longer than the shortest stage, {}", stage.duration);
+        let takes = stage.duration.plus(length.value);
+        let label = format!("this takes {takes}, and {} of it count", stage.duration);
+        self.tell(Diagnostic::warning(codes::W0328, length.span, message).also(stage.span, label).help(
+            "a stage lasts its warm-up and then its own time: make the warm-up shorter, or the stage longer",
+        ));
+    }
+
+    fn short_watch(&mut self, length: Length) {
+        let every = self.facts.every;
+        if length.value < every {
+            let written = self.written(length.span);
+            let message = format!("`watch {written}` is over before the next evaluation");
+            self.tell(
+                Diagnostic::warning(codes::W0329, length.span, message)
+                    .help(format!("`evaluate every` is {every}: watch for longer, such as `watch 24h`")),
+            );
+        }
+    }
+
     /// Stages that are too short for the longest `for`, beside the shortest of all, which is told of at the `for`.
     pub(super) fn short_stages(&mut self, plan: &Plan) {
-        let (Some((longest, span)), Some((_, shortest))) = (self.facts.longest, self.facts.shortest) else {
+        let (Some((longest, span)), Some(shortest)) = (self.facts.longest, self.facts.shortest) else {
             return;
         };
         // where every stage is too short, it is the `for` that is too long
-        if plan.stages.iter().all(|stage| stage.duration < longest) {
+        if Stay::of(plan).all(|stay| stay.lasts < longest) {
             return;
         }
-        for stage in plan.stages.iter().filter(|stage| stage.duration < longest && stage.span != shortest) {
+        for stage in Stay::of(plan).filter(|stay| stay.lasts < longest && stay.span != shortest.span) {
             let written = self.written(stage.span);
-            let message = format!("`{written}` is shorter than the longest `for`, {longest}");
+            let with = if stage.warmed { " with its warm-up" } else { "" };
+            let message = format!("`{written}`{with} is shorter than the longest `for`, {longest}");
             self.tell(
                 Diagnostic::warning(codes::W0318, stage.span, message)
                     .also(span, "this takes longer than the stage")
@@ -116,6 +154,11 @@ impl Linter<'_> {
             );
         }
     }
+}
+
+/// The shortest stage of a plan.
+fn shortest(plan: &Plan) -> Option<&Stage> {
+    plan.stages.iter().min_by_key(|stage| stage.duration)
 }
 
 /// Shows every `for` in a condition.

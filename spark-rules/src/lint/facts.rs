@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use spark_core::metrics::MetricsNode;
-use spark_core::{Dimension, PolicyParts, Signal, SignalId, Source, SourceSpan as Span, TimeSpan, Unit};
+use spark_core::{
+    Dimension, Plan, PolicyParts, Signal, SignalId, Source, SourceSpan as Span, TimeSpan, Unit,
+};
 
 use super::Blocks;
 use super::durations::held;
@@ -24,14 +26,35 @@ pub(crate) struct Facts {
     pub(super) signals: Vec<SignalFacts>,
     /// By name.
     pub(super) places: BTreeMap<String, usize>,
-    /// The shortest stage of all plans, and where it stands.
-    pub(super) shortest: Option<(TimeSpan, Span)>,
+    /// The shortest stage of all plans.
+    pub(super) shortest: Option<Stay>,
     /// The longest `for` of a trigger's level, and where it stands.
     pub(super) longest: Option<(TimeSpan, Span)>,
     /// Whether signals are declared, and none has an expectation.
     pub(super) expects_nothing: bool,
     /// The lengths of time that each signal is compared with.
     pub(super) thresholds: BTreeMap<String, Vec<Threshold>>,
+}
+
+/// How long a release is at a stage: its warm-up is time in which decisions are made, too.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stay {
+    pub(super) lasts: TimeSpan,
+    /// Whether a warm-up is part of it.
+    pub(super) warmed: bool,
+    /// Where the stage stands.
+    pub(super) span: Span,
+}
+
+impl Stay {
+    /// The stages of a plan.
+    pub(super) fn of(plan: &Plan) -> impl Iterator<Item = Self> {
+        plan.stages.iter().map(|stage| Self {
+            lasts: stage.duration.plus(plan.warmup),
+            warmed: !plan.warmup.is_zero(),
+            span: stage.span,
+        })
+    }
 }
 
 /// Facts of one signal.
@@ -49,13 +72,12 @@ pub(super) struct SignalFacts {
 
 impl Facts {
     pub(crate) fn of(parts: &PolicyParts, tests: &[&TestCase], blocks: &Blocks<'_>) -> Self {
-        let stages = parts.plans.iter().flat_map(|plan| &plan.stages);
         let mut facts = Self {
             every: parts.every,
             ranges: Ranges::of(&parts.signals, &parts.triggers, &parts.plans, tests.iter().copied()),
             signals: parts.signals.iter().map(signal_facts).collect(),
             places: parts.signals.iter().enumerate().map(|(place, s)| (s.name.clone(), place)).collect(),
-            shortest: stages.min_by_key(|stage| stage.duration).map(|stage| (stage.duration, stage.span)),
+            shortest: parts.plans.iter().flat_map(Stay::of).min_by_key(|stay| stay.lasts),
             longest: None,
             expects_nothing: !parts.signals.is_empty()
                 && parts.signals.iter().all(|signal| signal.expectation.is_none()),

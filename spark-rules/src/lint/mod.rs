@@ -83,6 +83,7 @@ impl<'p> Linter<'p> {
     pub(crate) fn plan(&mut self, tree: &ast::Plan, plan: &Plan) {
         self.truth_of_plan(plan);
         self.times_of_plan(tree);
+        self.lengths_of_plan(tree, plan);
         self.short_stages(plan);
         self.empty_expectations(tree);
         self.words_of_plan(tree);

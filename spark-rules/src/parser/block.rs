@@ -17,6 +17,9 @@ pub(super) struct Shape<C> {
     pub(super) clause: fn(&mut Parser<'_>, Span) -> Parse<C>,
 }
 
+/// What a plan's block is called.
+const PLAN: &str = "a plan";
+
 impl Parser<'_> {
     /// `{ clauses }`, and whether one of them was broken.
     pub(super) fn block<C>(&mut self, shape: &Shape<C>) -> Parse<(Vec<Clause<C>>, bool)> {
@@ -195,6 +198,8 @@ impl Parser<'_> {
             "at" => self.word_ahead(1, "stage"),
             "is" => self.ahead(1).kind == Kind::Word,
             "unknown" => self.word_ahead(1, "hold"),
+            // a signal may be called so
+            "warmup" | "watch" => matches!(self.ahead(1).kind, Kind::Number),
             _ => true,
         }
     }
@@ -206,7 +211,8 @@ impl Parser<'_> {
         if self.foreign_comment() || self.inverted() {
             return self.told();
         }
-        if what_of_stage(shape.what) && self.peek().kind == Kind::Number {
+        // `5% for 15m`
+        if shape.what == PLAN && self.peek().kind == Kind::Number {
             let problem =
                 Diagnostic::error(codes::E0104, span, format!("expected `stage` before {}", self.found()));
             return self
@@ -236,7 +242,8 @@ impl Parser<'_> {
                 .machine(vec![Edit::replace(span, "")]);
             return self.refuse(problem);
         }
-        if self.peek().kind == Kind::Word && shape.words.contains(&self.peek_text()) {
+        let otherwise = shape.what == PLAN && self.at_plan_clause_otherwise();
+        if otherwise || self.peek().kind == Kind::Word && shape.words.contains(&self.peek_text()) {
             return (shape.clause)(self, span);
         }
         self.after_clause(shape.what, shape.words);
@@ -308,11 +315,6 @@ impl Parser<'_> {
             self.bump();
         }
     }
-}
-
-/// Whether a number may begin what was meant as a clause: `5% for 15m` in a plan.
-fn what_of_stage(what: &str) -> bool {
-    what == "a plan"
 }
 
 /// Clause words as they open their clause.

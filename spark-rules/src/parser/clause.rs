@@ -1,10 +1,10 @@
-//! The clauses of signals, triggers and plans.
+//! The clauses of signals and triggers.
 
 use spark_core::{Severity, SourceSpan as Span};
 
 use super::words::Kind;
 use super::{Parse, Parser};
-use crate::ast::{PlanClause, SignalClause, Source, SourceUnit, TriggerClause};
+use crate::ast::{SignalClause, Source, SourceUnit, TriggerClause};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::suggest::nearest;
@@ -363,54 +363,5 @@ impl Parser<'_> {
         self.expect_word("rollback", "after `then`")?;
         self.lead_in("after", "behind `rollback`", &["in", "for", "within", "at"])?;
         Ok(TriggerClause::Unknown(Some(self.length_or_zero("a length of time, such as `10m`")?)))
-    }
-
-    /// `stage 1: 5%`, `stage canary 5%`: stages have no names; one is told and passed.
-    fn stage_name(&mut self) {
-        let token = self.peek();
-        let colon = self.symbol_ahead(1, ":");
-        let count = if colon { 2 } else { 1 };
-        let named =
-            matches!(token.kind, Kind::Word | Kind::Quoted) && !super::RESERVED.contains(&self.peek_text());
-        if !(named || (token.kind == Kind::Number && colon && !self.peek_text().ends_with('%')))
-            || self.ahead(count).kind != Kind::Number
-        {
-            return;
-        }
-        let end = self.ahead(count).start;
-        let span = self.pass(count);
-        self.tell(
-            Diagnostic::error(
-                codes::E0105,
-                span,
-                format!("a stage has no name, found `{}`", self.text_in(span)),
-            )
-            .help("take it away: a stage is known by its share")
-            .machine(vec![Edit { start: span.start, end, text: String::new() }]),
-        );
-    }
-
-    pub(super) fn plan_clause(&mut self, _start: Span) -> Parse<PlanClause> {
-        if self.eat_word("stage") {
-            self.stage_name();
-            let share = self.literal("a share of the traffic, such as `5%`")?;
-            if self.at_word("until") || self.at_word("while") {
-                let problem = self.unexpected("`for` and how long the stage lasts").coded(codes::E0124);
-                return self.refuse(
-                    problem
-                        .help("a stage lasts a length of time; what else must be so says `proceed when …`"),
-                );
-            }
-            self.lead_in(
-                "for",
-                "after a stage's share",
-                &[",", ":", "over", "lasting", "during", "-", "wait", "pause"],
-            )?;
-            let duration = self.length("a length of time, such as `15m`")?;
-            return Ok(PlanClause::Stage { share, duration });
-        }
-        self.bump();
-        self.when("proceed")?;
-        Ok(PlanClause::Proceed(self.condition()?))
     }
 }

@@ -20,9 +20,9 @@ const LINE: &[&str] = &["clear", "given", "unless", "unknown", "runbook", "owner
 /// Words that open a clause of some block, and nothing else.
 const CLAUSES: &[&str] = &[
     "is", "from", "stale", "expect", "clear", "given", "unless", "unknown", "runbook", "owner", "stage",
-    "proceed", "at",
+    "proceed", "at", "warmup", "watch",
 ];
-const PLAN: &[&str] = &["stage", "proceed"];
+const PLAN: &[&str] = &["stage", "warmup", "watch", "proceed"];
 pub(super) const TEST: &[&str] = &["given", "expect", "at"];
 
 impl Parser<'_> {

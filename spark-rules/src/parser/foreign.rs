@@ -232,6 +232,12 @@ pub(super) const NUMBERS: &[(&str, &str)] = &[
 /// A word in the place of a clause's: what is meant, where that is one word; and what to do.
 pub(super) type Clause = (&'static str, Option<&'static str>, &'static str);
 
+/// Where the lengths of time of a plan stand.
+const WARMUP: &str =
+    "`warmup` stands in a plan, beside its stages: `plan canary { stage 5% for 15m  warmup 2m }`";
+const WATCH: &str =
+    "`watch` stands in a plan, beside its stages: `plan canary { stage 100% for 15m  watch 24h }`";
+
 /// Words that others open a clause of a signal with.
 const SIGNAL: &[Clause] = &[
     ("type", Some("is"), "a signal says what it is: `is duration`"),
@@ -265,6 +271,8 @@ const SIGNAL: &[Clause] = &[
     ("stale_after", Some("stale after"), "write `stale after`"),
     ("timeout", Some("stale after"), "when a sample is too old says `stale after 45s`"),
     ("ttl", Some("stale after"), "write `stale after`"),
+    ("warmup", None, WARMUP),
+    ("watch", None, WATCH),
     ("rollback", None, "levels stand in a trigger of their own: `trigger api_latency { rollback when … }`"),
     ("hold", None, "levels stand in a trigger of their own: `trigger api_latency { hold when … }`"),
     ("warn", None, "levels stand in a trigger of their own: `trigger api_latency { warn when … }`"),
@@ -332,6 +340,9 @@ const TRIGGER: &[Clause] = &[
     ("is", None, "`is` and `from` stand in a signal of their own"),
     ("from", None, "`is` and `from` stand in a signal of their own"),
     ("stage", None, "stages stand in a plan: `plan canary { stage 5% for 15m }`"),
+    ("needs", None, super::approval::HELP),
+    ("warmup", None, WARMUP),
+    ("watch", None, WATCH),
 ];
 
 /// Words that others open a clause of a plan with.
@@ -344,6 +355,21 @@ const PLAN: &[Clause] = &[
     ("stages", None, "each stage is a clause of its own: `stage 5% for 15m  stage 25% for 15m`"),
     ("wait", None, "how long a stage lasts stands behind it: `stage 5% for 15m`"),
     ("pause", None, "how long a stage lasts stands behind it: `stage 5% for 15m`"),
+    ("delay", None, "how long a stage lasts stands behind it: `stage 5% for 15m`"),
+    ("needs", None, super::approval::HELP),
+    ("requires", None, super::approval::HELP),
+    ("require", None, super::approval::HELP),
+    ("approval", None, super::approval::HELP),
+    ("approvals", None, super::approval::HELP),
+    ("approve", None, super::approval::HELP),
+    ("manual", None, super::approval::HELP),
+    ("gate", None, super::approval::HELP),
+    ("confirm", None, super::approval::HELP),
+    ("warm", None, "how long nothing counts after each step is written `warmup 2m`"),
+    ("bake", Some("watch"), "how long the release is watched after its last stage is written `watch 24h`"),
+    ("soak", Some("watch"), "how long the release is watched after its last stage is written `watch 24h`"),
+    ("monitor", Some("watch"), "how long the release is watched after its last stage is written `watch 24h`"),
+    ("observe", Some("watch"), "how long the release is watched after its last stage is written `watch 24h`"),
     ("then", None, "stages follow each other by themselves: take `then` away"),
     ("promote", Some("proceed"), "write `proceed when …`"),
     ("advance", Some("proceed"), "write `proceed when …`"),
@@ -386,6 +412,8 @@ const TEST: &[Clause] = &[
     ("at", None, "the time stands at the end: `expect api_latency rollback at 15m`"),
     ("for", None, "how long a value lasts stands behind it: `given p95 200ms for 10m`"),
     ("evaluate", None, "`evaluate every 15s` stands on top of the file"),
+    ("warmup", None, WARMUP),
+    ("watch", None, WATCH),
 ];
 
 /// Words that others open a block or a setting with.
@@ -422,6 +450,8 @@ const FILE: &[Clause] = &[
     ("def", None, "rules have no functions of their own: a signal can be named and read by many triggers"),
     ("func", None, "rules have no functions of their own: a signal can be named and read by many triggers"),
     ("stage", None, "a stage stands in a plan: `plan canary { stage 5% for 15m }`"),
+    ("warmup", None, WARMUP),
+    ("watch", None, WATCH),
     ("proceed", None, "`proceed when` stands in a plan: `plan canary { … }`"),
     ("given", None, "`given` stands in a trigger or a test"),
     ("expect", None, "`expect` stands in a signal or a test"),

@@ -1,6 +1,7 @@
 //! Text → tree. Every mistake of a file is found in one run: a clause that cannot be read is skipped up to the next
 //! one, a block without its end stops where the next begins, and what was skipped says nothing more.
 
+mod approval;
 mod block;
 mod call;
 mod clause;
@@ -13,6 +14,7 @@ mod joined;
 mod metrics;
 mod number;
 mod piece;
+mod plan;
 mod relation;
 mod series;
 mod text;

@@ -233,8 +233,8 @@ impl Parser<'_> {
             && capitals != word
             && word.bytes().all(|b| b.is_ascii_alphabetic())
             && !super::RESERVED.contains(&word)
-            // `5 once` in a test's series
-            && word != "once"
+            // `5 once` in a test's series, `score > 5 watch 24h` in a plan
+            && !matches!(word, "once" | "watch")
             && !self.first_on_line()
             && closed;
         let meant = match (per, currency) {

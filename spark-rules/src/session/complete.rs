@@ -249,6 +249,11 @@ impl List<'_> {
                 .iter()
                 .for_each(|share| self.add(share, CompletionKind::Value, "of the traffic")),
             ("stage", _) => self.words(&["for"]),
+            (_, "for" | "warmup" | "watch") if at.words.first() != Some(&"proceed") => self.plan_lengths(at),
+            ("for", _) if at.words.first() == Some(&"stage") => {
+                self.add("needs approval", CompletionKind::Keyword, "a person approves before the stage");
+            }
+            (_, "needs") if at.words.first() == Some(&"stage") => self.words(&["approval"]),
             (_, "for") => self.lengths(),
             (_, "proceed") => self.words(&["when"]),
             _ if at.words.first() == Some(&"proceed") => {
@@ -415,6 +420,16 @@ impl List<'_> {
         }
     }
 
+    /// How long a stage lasts, a warm-up or a watch.
+    fn plan_lengths(&mut self, at: &Context<'_>) {
+        match at.words.first().copied() {
+            Some("watch") => ["24h", "1h", "2h", "6h", "12h", "2d"]
+                .iter()
+                .for_each(|length| self.add(length, CompletionKind::Value, "")),
+            _ => self.lengths(),
+        }
+    }
+
     fn lengths(&mut self) {
         ["15s", "30s", "1m", "2m", "5m", "10m", "15m", "1h"]
             .iter()
@@ -436,7 +451,7 @@ impl List<'_> {
     fn stages(&mut self) {
         for path in self.session.policy_files(self.path) {
             for symbol in self.session.symbols(&path) {
-                for stage in symbol.children {
+                for stage in symbol.children.into_iter().filter(|child| child.kind == SymbolKind::Stage) {
                     let detail = format!("of `{}`", symbol.name);
                     self.add(&stage.name, CompletionKind::Value, &detail);
                 }

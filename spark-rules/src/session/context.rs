@@ -1,6 +1,7 @@
 //! Where a cursor stands: in which block and clause, and behind which words. Made from words alone, because what is being
 //! typed is rarely whole.
 
+use super::offer::compares;
 use crate::parser::{Kind, split};
 
 /// A kind of block.
@@ -44,9 +45,18 @@ pub(super) fn clause_words(block: Block) -> &'static [&'static str] {
             &["warn", "hold", "rollback", "clear", "given", "unless", "unknown", "runbook", "owner"]
         }
         Block::Line => &["clear", "given", "unless", "unknown", "runbook", "owner"],
-        Block::Plan => &["stage", "proceed"],
+        Block::Plan => &["stage", "warmup", "watch", "proceed"],
         Block::Test => &["given", "expect", "at"],
     }
+}
+
+/// Whether a value follows a word of a condition.
+fn operand_follows(word: &str) -> bool {
+    compares(word)
+        || matches!(
+            word,
+            "when" | "and" | "or" | "not" | "then" | "between" | "(" | "," | "+" | "-" | "*" | "/"
+        )
 }
 
 /// Reads the text of a part up to the word at the cursor.
@@ -135,6 +145,8 @@ impl<'a> Context<'a> {
         match word {
             "hold" | "rollback" => !matches!(last, "unknown" | "then"),
             "stage" => last != "previous",
+            // a signal may be called so, and stands where a value does
+            "warmup" | "watch" => !operand_follows(last),
             "at" => next == "stage" || self.words.first() != Some(&"expect"),
             "is" | "expect" => block != Block::Signal || last != "in",
             _ => true,

@@ -26,7 +26,7 @@ fn words(tree: &File) -> Vec<String> {
         Item::Plan(plan) => {
             let stages = plan.clauses.iter().map(|clause| match &clause.kind {
                 PlanClause::Stage { share, .. } => share.value.to_string(),
-                PlanClause::Proceed(_) => String::new(),
+                PlanClause::Warmup(_) | PlanClause::Watch(_) | PlanClause::Proceed(_) => String::new(),
             });
             format!("plan {} {} {}", plan.name.text, plan.broken, stages.collect::<Vec<_>>().join(" "))
         }

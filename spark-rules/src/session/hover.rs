@@ -60,6 +60,13 @@ const WORDS: &[(&str, &str)] = &[
     ),
     ("proceed", "When a stage whose time is served may be left."),
     ("stage", "A share of the traffic, and for how long."),
+    ("needs", "`needs approval`: a person must approve before the stage is entered."),
+    ("approval", "`needs approval`: a person must approve before the stage is entered."),
+    (
+        "warmup",
+        "After each step, for how long nothing counts towards the stage. Decisions go on, and a rollback does not wait.",
+    ),
+    ("watch", "How long the release is watched after its last stage was served, before it is complete."),
     ("over", "The window that a function looks back over: left-open, up to now."),
     ("push", "Samples that a program or a file hands in."),
     ("metrics", "An expression over scraped or queried metrics, computed as Prometheus does."),

@@ -83,6 +83,8 @@ pub(super) fn clause(word: &str) -> (&'static str, &'static str, &'static str) {
         "runbook" => ("runbook", "a link for who is called", "runbook \"$1\""),
         "owner" => ("owner", "who answers for it", "owner \"$1\""),
         "stage" => ("stage", "a share of the traffic, for a time", "stage ${1:5%} for ${2:15m}"),
+        "warmup" => ("warmup", "how long nothing counts after each step", "warmup ${1:2m}"),
+        "watch" => ("watch", "how long the release is watched in the end", "watch ${1:24h}"),
         "proceed" => (
             "proceed when",
             "when a stage may be left",
@@ -139,6 +141,9 @@ pub(super) fn clause_may_end(at: &Context<'_>) -> bool {
                 | "expect"
                 | "at"
                 | "stage"
+                | "needs"
+                | "warmup"
+                | "watch"
                 | "proceed"
                 | "warn"
                 | "hold"
@@ -156,10 +161,14 @@ pub(super) fn clause_may_end(at: &Context<'_>) -> bool {
                 | "use"
                 | "previous"
         );
+    // signals may be called as a plan's clauses are
+    let signal = at.words.len() > 1
+        && matches!(last, "needs" | "warmup" | "watch")
+        && at.words.first() != Some(&"stage");
     // a state and `unknown hold` end with words that open a clause elsewhere
     let ends = at.words.len() > 1 && matches!(last, "hold" | "rollback" | "warn" | "unknown")
         || last == "stage" && at.last().0 == "previous";
-    !open || ends
+    !open || ends || signal
 }
 
 #[cfg(test)]

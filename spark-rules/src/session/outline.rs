@@ -18,11 +18,13 @@ pub enum SymbolKind {
     Plan,
     /// A stage of a plan.
     Stage,
+    /// The warm-up or the watch of a plan.
+    Length,
     /// A test.
     Test,
 }
 
-/// A block of a file, or a stage in one.
+/// A block of a file, or a stage or a length of time in one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symbol {
     /// Its name or title.
@@ -101,12 +103,21 @@ impl Session {
                             name.span,
                         );
                         for clause in &plan.clauses {
-                            if let PlanClause::Stage { share, duration } = &clause.kind {
-                                let text = |span| document.text.get(range(span)).unwrap_or("").to_owned();
-                                let (share, detail) = (share.span, text(duration.span));
-                                let child = leaf(text(share), detail, SymbolKind::Stage, clause.span, share);
-                                symbol.children.push(child);
-                            }
+                            let text = |span| document.text.get(range(span)).unwrap_or("").to_owned();
+                            let child = match &clause.kind {
+                                PlanClause::Stage { share, duration, approval } => {
+                                    let asked = if approval.is_some() { ", needs approval" } else { "" };
+                                    let detail = format!("{}{asked}", text(duration.span));
+                                    let share = share.span;
+                                    leaf(text(share), detail, SymbolKind::Stage, clause.span, share)
+                                }
+                                PlanClause::Warmup(length) | PlanClause::Watch(length) => {
+                                    let (word, detail) = (clause.word, text(length.span));
+                                    leaf(text(word), detail, SymbolKind::Length, clause.span, word)
+                                }
+                                PlanClause::Proceed(_) => continue,
+                            };
+                            symbol.children.push(child);
                         }
                         found.push(symbol);
                     }

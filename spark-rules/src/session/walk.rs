@@ -82,6 +82,7 @@ pub(super) fn walk<'t>(tree: &'t File, see: &mut dyn FnMut(Met<'t>)) {
                     see(Met::Clause(clause.span));
                     match &clause.kind {
                         PlanClause::Stage { share, .. } => see(Met::Value(share.value, share.span)),
+                        PlanClause::Warmup(_) | PlanClause::Watch(_) => {}
                         PlanClause::Proceed(inner) => condition(inner, see),
                     }
                 }

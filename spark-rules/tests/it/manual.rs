@@ -65,9 +65,10 @@ fn reserved_words() {
         let text = format!("edition 2026\nsignal {word} {{ is count from push }}");
         assert_eq!(told(&text)[0], "E0120", "{word}");
     }
-    for name in
-        ["x", "p95", "rate", "in", "at", "by", "every", "previous", "once", "error", "decision", "count", "m"]
-    {
+    for name in [
+        "x", "p95", "rate", "in", "at", "by", "every", "previous", "once", "error", "decision", "count", "m",
+        "needs", "approval", "warmup", "watch", "manual", "gate", "pause",
+    ] {
         let text = format!(
             "edition 2026\nsignal {name} {{ is count from push expect <= 3 }}\ntrigger t {{ hold when {name} > 2 and {name} < 3x baseline }}\ntest \"t\" {{ given {name} 3 for 5m  expect {name} ok at 3m }}"
         );

@@ -268,7 +268,20 @@ impl<'a> Dice<'a> {
         let mut text = format!("plan canary {} {{\n", if self.chance(2) { self.text() } else { "" });
         for share in ["0.5%", "5%", "50.00%", "100%"] {
             if share == "100%" || self.chance(2) {
-                text.push_str(&format!("stage {share} for {}\n", self.length()));
+                let approval = if self.chance(3) { " needs approval" } else { "" };
+                text.push_str(&format!("stage {share} for {}{approval}\n", self.length()));
+            }
+        }
+        // in any order, before and behind `proceed when`
+        let mut lengths = vec!["warmup", "watch"];
+        let first = self.below(2);
+        lengths.rotate_left(first);
+        let mut behind = String::new();
+        for word in lengths {
+            match self.below(3) {
+                0 => {}
+                1 => text.push_str(&format!("{word} {}\n", self.length())),
+                _ => behind.push_str(&format!("{word} {}\n", self.length())),
             }
         }
         text.push_str(match self.below(4) {
@@ -277,7 +290,7 @@ impl<'a> Dice<'a> {
             2 => "proceed when (every signal meets its expectation and p95 < 1s) for 2m or not every signal meets its expectation\n",
             _ => "proceed when p95 < 1s then not (every signal meets its expectation) within 2m\n",
         });
-        text + "}\n"
+        text + &behind + "}\n"
     }
 
     /// A whole file.

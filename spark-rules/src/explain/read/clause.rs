@@ -1,8 +1,8 @@
 //! Signals, triggers, plans and the setting.
 
 use super::{Read, Reader};
-use crate::explain::rule::{block, opening, unknown};
-use crate::explain::words::TYPES;
+use crate::explain::rule::{block, opening, stage, unknown};
+use crate::explain::words::{APPROVED, TYPES, WARMUP, WATCH};
 
 impl Reader<'_> {
     pub(super) fn sentence(&mut self) -> Read<String> {
@@ -117,20 +117,33 @@ impl Reader<'_> {
     }
 
     fn plan(&mut self) -> Read<Vec<String>> {
-        let mut clauses = Vec::new();
-        let share = self.literal()?;
-        self.expect(" of the traffic to the new version for ")?;
-        clauses.push(format!("stage {share} for {}", self.length()?));
+        let mut clauses = vec![self.stage(" of the traffic to the new version for ")?];
         while self.eat(", then ") {
-            let share = self.literal()?;
-            self.expect(" for ")?;
-            clauses.push(format!("stage {share} for {}", self.length()?));
+            clauses.push(self.stage(" for ")?);
+        }
+        let (before, behind) = WARMUP;
+        if self.eat(before) {
+            clauses.push(format!("warmup {}", self.length()?));
+            self.expect(behind)?;
         }
         self.expect("; a stage is left once its time is served and the decision is proceed")?;
+        let mut proceed = None;
         if self.eat(", provided that ") {
-            clauses.push(format!("proceed when {}", self.condition()?));
+            proceed = Some(format!("proceed when {}", self.condition()?));
         }
+        if self.eat(WATCH) {
+            clauses.push(format!("watch {}", self.length()?));
+        }
+        clauses.extend(proceed);
         self.expect(".")?;
         Ok(clauses)
+    }
+
+    /// A share of the traffic, and for how long; `lasts` stands between them.
+    fn stage(&mut self, lasts: &str) -> Read<String> {
+        let share = self.literal()?;
+        self.expect(lasts)?;
+        let duration = self.length()?;
+        Ok(stage(share, duration, self.eat(APPROVED)))
     }
 }

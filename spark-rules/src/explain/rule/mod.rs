@@ -59,12 +59,24 @@ pub(super) fn unknown(after: Option<&str>) -> String {
     }
 }
 
+/// `stage 25% for 15m`, and whether a person has to approve before it.
+pub(super) fn stage(share: &str, duration: &str, approval: bool) -> String {
+    format!("stage {share} for {duration}{}", if approval { " needs approval" } else { "" })
+}
+
 pub(super) fn plan(policy: &Policy, plan: &Plan) -> String {
     let mut clauses: Vec<String> = plan
         .stages
         .iter()
-        .map(|stage| format!("stage {} for {}", stage.share_text(), stage.duration))
+        .map(|stage| self::stage(&stage.share_text(), &stage.duration.to_string(), stage.approval))
         .collect();
+    let lengths = [("warmup", plan.warmup), ("watch", plan.watch)];
+    clauses.extend(
+        lengths
+            .iter()
+            .filter(|(_, length)| !length.is_zero())
+            .map(|(word, length)| format!("{word} {length}")),
+    );
     clauses.extend(plan.proceed.iter().map(|proceed| format!("proceed when {}", condition(policy, proceed))));
     block(&opening("plan", &plan.name, plan.title.as_deref()), &clauses)
 }

@@ -104,16 +104,22 @@ impl Writer<'_> {
 
     pub(in crate::explain) fn plan(&mut self, tree: &ast::Plan) -> String {
         let mut stages = Vec::new();
-        let mut proceed = String::new();
+        let (mut warmup, mut proceed, mut watch) = (String::new(), String::new(), String::new());
         for clause in &tree.clauses {
             match &clause.kind {
-                PlanClause::Stage { share, duration } => {
+                PlanClause::Stage { share, duration, approval } => {
                     let (share, time) = (self.literal(&share.value, share.span), self.length(duration));
+                    let asked = approval.map_or("", |_| words::APPROVED);
                     stages.push(match stages.is_empty() {
-                        true => format!("sends {share} of the traffic to the new version for {time}"),
-                        false => format!("then {share} for {time}"),
+                        true => format!("sends {share} of the traffic to the new version for {time}{asked}"),
+                        false => format!("then {share} for {time}{asked}"),
                     });
                 }
+                PlanClause::Warmup(length) => {
+                    let (before, behind) = words::WARMUP;
+                    warmup = format!("{before}{}{behind}", self.length(length));
+                }
+                PlanClause::Watch(length) => watch = format!("{}{}", words::WATCH, self.length(length)),
                 PlanClause::Proceed(condition) => {
                     proceed = format!(", provided that {}", self.condition(condition));
                 }
@@ -121,7 +127,7 @@ impl Writer<'_> {
         }
         let title = tree.title.as_ref().map(|title| &title.value);
         format!(
-            "{} {}; a stage is left once its time is served and the decision is proceed{proceed}.",
+            "{} {}{warmup}; a stage is left once its time is served and the decision is proceed{proceed}{watch}.",
             subject(&tree.name.text, title),
             stages.join(", ")
         )
