@@ -5,6 +5,7 @@ pub mod audit;
 pub mod config;
 pub mod evidence;
 pub mod http;
+pub mod journal;
 pub mod live;
 pub mod replay;
 pub mod runner;
