@@ -83,7 +83,7 @@ fn verify(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit,
     let path = key.map_or_else(|| evidence::key_beside(dir), Path::to_owned);
     let public = evidence::public_key(&path).map_err(|error| match (&error, key) {
         // what stands beside the folder belongs to the evidence
-        (EvidenceError::BadKey(_), None) => Failure { exit: Exit::BadEvidence, ..evidence_failure(&error) },
+        (EvidenceError::BadKey { .. }, None) => Failure { exit: Exit::BadEvidence, ..evidence_failure(&error) },
         (EvidenceError::Io { .. }, None) => {
             let failure = evidence_failure(&error);
             Failure { words: format!("{}; name the public key with `--key`", failure.words), ..failure }

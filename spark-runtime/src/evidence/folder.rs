@@ -1,21 +1,27 @@
 //! The folder of a release while it is being written.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use spark_core::{Report, State, Timestamp};
 
+use super::layout::{self, RULES_FOLDER};
+use super::seal::sync_folder;
 use super::{EvidenceError, io_error};
 use crate::audit::RuleText;
 
 /// Longest release id: it is a folder's name, and those end at 255 bytes.
 const RELEASE_BYTES_MAX: usize = 128;
 
+/// Endings of what stands beside the folders: keys, tokens, sockets, the log of anchors, and a dot that Windows drops.
+const TAKEN: [&str; 7] = [".pub", ".tsr", ".sock", ".json", ".jsonl", ".new", "."];
+
 /// A release's name: it names a folder as well, so it cannot lead anywhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseId {
-    // INVARIANT: letters, digits, `.`, `_`, `-`; begins with a letter or a digit; not too long; no `.pub`
+    // INVARIANT: letters, digits, `.`, `_`, `-`; begins with a letter or a digit; not too long; no ending of TAKEN
     text: String,
 }
 
@@ -27,9 +33,9 @@ impl ReleaseId {
     pub fn new(text: &str) -> Result<Self, EvidenceError> {
         let first = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
         let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        // `RELEASE.pub` beside the folder is the key
-        let a_key = text.ends_with(".pub");
-        if first && rest && !a_key && text.len() <= RELEASE_BYTES_MAX {
+        let lower = text.to_ascii_lowercase();
+        let taken = TAKEN.iter().any(|ending| lower.ends_with(ending));
+        if first && rest && !taken && text.len() <= RELEASE_BYTES_MAX {
             return Ok(Self { text: text.to_owned() });
         }
         Err(EvidenceError::BadRelease(text.to_owned()))
@@ -125,7 +131,7 @@ impl EvidenceFolder {
     pub fn write_rules(&self, rules: &[RuleText]) -> Result<(), EvidenceError> {
         for (place, rule) in rules.iter().enumerate() {
             let name = Path::new(&rule.name).file_name().and_then(|n| n.to_str()).unwrap_or("rules");
-            self.write("rules", &format!("{place}-{name}"), rule.text.as_bytes())?;
+            self.write(RULES_FOLDER, &format!("{place}-{}", layout::portable(name)), rule.text.as_bytes())?;
         }
         Ok(())
     }
@@ -150,6 +156,9 @@ impl EvidenceFolder {
         let folder = self.path.join(folder);
         fs::create_dir_all(&folder).map_err(io_error("write", &folder))?;
         let path = folder.join(name);
-        fs::write(&path, bytes).map_err(io_error("write", &path))
+        // on the disk before it is sealed: a seal over what a power cut takes away would not verify
+        let mut file = fs::File::create(&path).map_err(io_error("write", &path))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io_error("write", &path))?;
+        sync_folder(&folder).map_err(io_error("write", &folder))
     }
 }

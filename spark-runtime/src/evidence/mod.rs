@@ -1,16 +1,28 @@
 //! Evidence: what a release leaves behind, in one folder, sealed so that nothing in it changes unnoticed.
 
+mod chain;
+mod code;
+mod envelope;
 mod folder;
 mod key;
+pub mod layout;
 mod scan;
 mod seal;
+mod statement;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use chain::{BadLine, Head};
+pub use code::SealCode;
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
-pub use key::{key_beside, keygen, private_key, public_key, throw_away_key, write_public_key};
-pub use seal::{SEAL_NAME, Sealed, seal, verify};
+pub use key::{
+    KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of_environment, public_key,
+    public_pem, throw_away_key, write_public_key,
+};
+pub use scan::Progress;
+pub use seal::{SEAL_NAME, Sealed, seal, seal_again, seal_at, verify, verify_with};
+pub use statement::Difference;
 
 /// Why evidence cannot be written, read or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +42,7 @@ pub enum EvidenceError {
     /// A release's name cannot name a folder.
     #[error(
         "`{0}` is no release id: expected up to 128 letters, digits, `.`, `_` and `-`, \
-         the first a letter or digit, and no `.pub` at its end"
+         the first a letter or digit, and no `.pub`, `.tsr`, `.sock`, `.json`, `.jsonl`, `.new` or dot at its end"
     )]
     BadRelease(String),
     /// The release has evidence already.
@@ -40,20 +52,44 @@ pub enum EvidenceError {
     #[error("`{}` is there already, and no key is overwritten", .0.display())]
     KeyExists(PathBuf),
     /// A key is none.
-    #[error("`{}` is no Ed25519 key in PEM", .0.display())]
-    BadKey(PathBuf),
+    #[error("`{origin}` is no key for this: {what}")]
+    BadKey {
+        /// The file, or the variable.
+        origin: String,
+        /// What it is, or should be.
+        what: &'static str,
+    },
+    /// A private key can be read by others, and so may have been.
+    #[error(
+        "`{}` can be read or changed by others (mode {mode:04o}): make a new key if they may have, or `chmod 600` it",
+        .path.display()
+    )]
+    OpenKey {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The system gave no random numbers.
     #[error("the system gave no random numbers: {0}")]
     NoRandomness(String),
     /// There is no seal.
     #[error("`{}` is not sealed: it has no `seal.json`", .0.display())]
     NotSealed(PathBuf),
+    /// The folder is sealed already.
+    #[error("`{}` is sealed already", .0.display())]
+    SealedAlready(PathBuf),
     /// The seal is not one.
-    #[error("the seal is not one: {0}")]
+    #[error("`seal.json` is no seal: {0}")]
     BadSeal(String),
     /// The seal was made with another key, or changed.
-    #[error("the seal's signature is not of this key")]
-    BadSignature,
+    #[error("the signature in `seal.json` is not of key {checked_with}{}", how_so(.sealed_with, .checked_with))]
+    BadSignature {
+        /// The key that the seal names; it is no proof of anything.
+        sealed_with: String,
+        /// The key that it was checked with.
+        checked_with: String,
+    },
     /// Something in the folder can be no evidence: a link, a device, a name that is not UTF-8, too much of it.
     #[error("`{path}` cannot be evidence: {reason}")]
     NotEvidence {
@@ -63,8 +99,22 @@ pub enum EvidenceError {
         reason: String,
     },
     /// The content is not what was sealed.
-    #[error("the content is not what was sealed: {}", .0.join("; "))]
-    Differs(Vec<String>),
+    #[error("the content is not what was sealed: {}", joined(.0))]
+    Differs(Vec<Difference>),
+}
+
+fn joined(all: &[Difference]) -> String {
+    let all: Vec<String> = all.iter().map(Difference::to_string).collect();
+    all.join("; ")
+}
+
+/// Which of two mistakes a wrong signature is, by what the seal says of itself.
+fn how_so(sealed: &str, checked: &str) -> String {
+    let is_id = sealed.len() == checked.len() && sealed.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_id && sealed != checked {
+        true => format!(": it names key {sealed}"),
+        false => ": the seal was changed".to_owned(),
+    }
 }
 
 impl EvidenceError {
@@ -74,10 +124,22 @@ impl EvidenceError {
             self,
             Self::NotSealed(_)
                 | Self::BadSeal(_)
-                | Self::BadSignature
+                | Self::BadSignature { .. }
                 | Self::NotEvidence { .. }
                 | Self::Differs(_)
         )
+    }
+
+    /// The first place that does not hold, where the evidence was read and does not hold.
+    pub fn first_bad(&self) -> Option<Difference> {
+        let at = |path: &str, what: String| Some(Difference { path: path.to_owned(), line: None, what });
+        match self {
+            Self::NotSealed(_) => at(SEAL_NAME, "is missing".to_owned()),
+            Self::BadSeal(_) | Self::BadSignature { .. } => at(SEAL_NAME, self.to_string()),
+            Self::NotEvidence { path, reason } => at(path, format!("cannot be evidence: {reason}")),
+            Self::Differs(all) => all.first().cloned(),
+            _ => None,
+        }
     }
 }
 

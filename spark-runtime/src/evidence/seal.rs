@@ -1,106 +1,99 @@
-//! The seal: an in-toto statement over every file, in a DSSE envelope, signed with Ed25519.
+//! The seal: a statement over every file of a folder, in an envelope, signed.
 //!
 //! It proves that the folder is what the holder of the key sealed: nothing missing, added or changed, the seal
-//! itself included. Both formats are open: [in-toto Statement v1](https://github.com/in-toto/attestation) and
-//! [DSSE](https://github.com/secure-systems-lab/dsse).
+//! itself included. Both formats are open: in-toto's statement and DSSE's envelope.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use serde::{Deserialize, Serialize};
+use ed25519_dalek::VerifyingKey;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use spark_core::Timestamp;
 
-use super::scan::{FileHash, hex, scan};
-use super::{EvidenceError, io_error};
+use super::chain::{BadLine, Head};
+use super::code::SealCode;
+use super::key::{SecretKey, key_id};
+use super::scan::{Content, Progress, hex, open, scan};
+use super::statement::{Claims, Statement};
+use super::{EvidenceError, envelope, io_error};
 
 /// The seal's name in an evidence folder.
 pub const SEAL_NAME: &str = "seal.json";
 
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-const PREDICATE_TYPE: &str = "urn:spark:release-evidence:1";
-
 /// Longest seal: 100,000 files of 400 bytes each, in base64.
 const SEAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Differences that are named one by one; more are counted.
-const DIFFERENCES_MAX: usize = 20;
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Statement {
-    #[serde(rename = "_type")]
-    kind: String,
-    subject: Vec<Subject>,
-    #[serde(rename = "predicateType")]
-    predicate_type: String,
-    predicate: Predicate,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Subject {
-    name: String,
-    digest: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Predicate {
-    release: String,
-    files: u64,
-    bytes: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope {
-    #[serde(rename = "payloadType")]
-    payload_type: String,
-    payload: String,
-    signatures: Vec<EnvelopeSignature>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnvelopeSignature {
-    keyid: String,
-    sig: String,
-}
 
 /// What was sealed, or found to be as it was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sealed {
     /// The release.
     pub release: String,
+    /// When it was sealed, by the clock of the machine that sealed it.
+    pub at: Timestamp,
+    /// The how many-eth seal of this release, from 1.
+    pub seal: u32,
     /// How many files, the seal aside.
     pub files: u64,
     /// How long they are together, in bytes.
     pub bytes: u64,
     /// Which key: the SHA-256 of its 32 public bytes.
     pub key: String,
+    /// The seal in short: it is written down elsewhere, and stands for all of the folder.
+    pub code: SealCode,
+    /// The SHA-256 of `seal.json`.
+    pub digest: String,
+    /// The SHA-256 of the seal before this one.
+    pub previous: Option<String>,
+    /// Which Spark sealed it.
+    pub spark: String,
+    /// The rules' files in one digest: `sha256sum rules/* | sha256sum` gives it.
+    pub rules: Option<String>,
+    /// Where the journal ends, where it has a chain.
+    pub journal: Option<Head>,
+    /// The line of the journal that was cut off already when it was sealed.
+    pub broken: Option<BadLine>,
 }
 
-/// Seals a folder: everything that stands in it now.
+/// Seals a folder now: everything that stands in it.
+///
+/// # Errors
+/// As [`seal_at`].
+pub fn seal(dir: &Path, release: &str, key: &SecretKey) -> Result<Sealed, EvidenceError> {
+    use crate::runner::Clock as _;
+    seal_at(dir, release, crate::runner::SystemClock.now(), key)
+}
+
+/// Seals a folder: everything that stands in it at the instant `at`.
 ///
 /// # Errors
 /// The folder holds what can be no evidence, is sealed already, or cannot be read or written.
-pub fn seal(dir: &Path, release: &str, key: &SigningKey) -> Result<Sealed, EvidenceError> {
-    let statement = statement(release, &scan(dir, SEAL_NAME)?);
-    let payload = to_json(&statement)?;
-    let signature = key.sign(&pae(PAYLOAD_TYPE, &payload));
-    let text = envelope(&payload, &signature, &key.verifying_key())?;
+pub fn seal_at(dir: &Path, release: &str, at: Timestamp, key: &SecretKey) -> Result<Sealed, EvidenceError> {
     let path = dir.join(SEAL_NAME);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(io_error("write", &path))?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(io_error("write", &path))?;
-    Ok(sealed(&statement, &key.verifying_key()))
+    if path.symlink_metadata().is_ok() {
+        return Err(EvidenceError::SealedAlready(dir.to_owned()));
+    }
+    let claims = claims(release, at, 1, None);
+    write_seal(dir, &claims, &scan(dir, SEAL_NAME, None, &mut |_| {})?, key)
+}
+
+/// Seals a folder again after files were added or the journal went on, as in the 24 hours after a release.
+///
+/// What was sealed before must still be there as it was; the new seal names the old one.
+///
+/// # Errors
+/// The old seal is not of this key or its content changed, or the folder cannot be read or written.
+pub fn seal_again(dir: &Path, at: Timestamp, key: &SecretKey) -> Result<Sealed, EvidenceError> {
+    let text = read_seal(dir)?;
+    let old = Statement::parse(&envelope::open(&text, &key.verifying_key())?)?;
+    let content = scan(dir, SEAL_NAME, None, &mut |_| {})?;
+    let changed = old.lost(&content, dir)?;
+    if !changed.is_empty() {
+        return Err(EvidenceError::Differs(changed));
+    }
+    let previous = hex(&Sha256::digest(&text));
+    let claims = claims(&old.predicate.release, at, old.predicate.seal.saturating_add(1), Some(previous));
+    write_seal(dir, &claims, &content, key)
 }
 
 /// Verifies that a folder is exactly what was sealed with the key's other half.
@@ -108,33 +101,63 @@ pub fn seal(dir: &Path, release: &str, key: &SigningKey) -> Result<Sealed, Evide
 /// # Errors
 /// It is not; the error says in what ([`EvidenceError::is_untrue`]), or what could not be read.
 pub fn verify(dir: &Path, key: &VerifyingKey) -> Result<Sealed, EvidenceError> {
+    verify_with(dir, key, &mut |_| {})
+}
+
+/// As [`verify`], and tells how far it has come: the 64 GiB that a folder may have take minutes.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(
+    dir: &Path,
+    key: &VerifyingKey,
+    told: &mut dyn FnMut(Progress),
+) -> Result<Sealed, EvidenceError> {
     let text = read_seal(dir)?;
-    let parsed: Envelope = from_json(&text)?;
-    let [signature] = parsed.signatures.as_slice() else {
-        return Err(EvidenceError::BadSeal("it has not one signature".to_owned()));
-    };
-    let payload = decode(&parsed.payload, "payload")?;
-    let signature: Signature = decode(&signature.sig, "signature")?
-        .as_slice()
-        .try_into()
-        .map_err(|_| EvidenceError::BadSeal("its signature is not 64 bytes long".to_owned()))?;
-    // strict: only one form of a signature is good, so none can be exchanged for another
-    key.verify_strict(&pae(PAYLOAD_TYPE, &payload), &signature).map_err(|_| EvidenceError::BadSignature)?;
-    let recorded: Statement = from_json(&payload)?;
-    let found = statement(&recorded.predicate.release, &scan(dir, SEAL_NAME)?);
-    let differences = differences(&recorded, &found);
+    let statement = Statement::parse(&envelope::open(&text, key)?)?;
+    let content = scan(dir, SEAL_NAME, Some(statement.predicate.bytes), told)?;
+    let differences = statement.differences(&content);
     if !differences.is_empty() {
         return Err(EvidenceError::Differs(differences));
     }
-    // every byte of the seal follows from the folder, the signature and the key; so none can differ unnoticed
-    let whole = envelope(&to_json(&found)?, &signature, key)?;
-    if whole != text {
-        return Err(EvidenceError::BadSeal("it is written differently from how it was made".to_owned()));
-    }
-    Ok(sealed(&recorded, key))
+    Ok(sealed(&statement, &text, key))
 }
 
-fn read_seal(dir: &Path) -> Result<Vec<u8>, EvidenceError> {
+fn claims(release: &str, at: Timestamp, seal: u32, previous: Option<String>) -> Claims {
+    let spark = env!("CARGO_PKG_VERSION").to_owned();
+    Claims { release: release.to_owned(), at, spark, seal, previous }
+}
+
+fn write_seal(
+    dir: &Path,
+    claims: &Claims,
+    content: &Content,
+    key: &SecretKey,
+) -> Result<Sealed, EvidenceError> {
+    let statement = Statement::of(claims, content);
+    let text = envelope::sign(&statement.to_json()?, key)?;
+    // a seal is there whole or not at all: it is written beside the folder and moved in
+    let path = dir.join(SEAL_NAME);
+    let beside = super::key::beside(dir, ".seal.new");
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, &path)?;
+        sync_folder(dir)
+    };
+    write().map_err(io_error("write", &path))?;
+    Ok(sealed(&statement, &text, &key.verifying_key()))
+}
+
+/// Brings a folder's names to the disk.
+pub(super) fn sync_folder(dir: &Path) -> std::io::Result<()> {
+    // Windows keeps names without being asked, and opens no folder as a file
+    if cfg!(unix) { std::fs::File::open(dir)?.sync_all() } else { Ok(()) }
+}
+
+/// The bytes of a folder's seal.
+pub(super) fn read_seal(dir: &Path) -> Result<Vec<u8>, EvidenceError> {
     let path = dir.join(SEAL_NAME);
     // the folder must be readable before a missing seal means anything
     std::fs::read_dir(dir).map_err(io_error("read", dir))?;
@@ -144,111 +167,31 @@ fn read_seal(dir: &Path) -> Result<Vec<u8>, EvidenceError> {
     if !metadata.is_file() {
         return Err(EvidenceError::BadSeal("it is not a file".to_owned()));
     }
-    let file = std::fs::File::open(&path).map_err(io_error("read", &path))?;
     let mut text = Vec::new();
-    file.take(SEAL_BYTES_MAX).read_to_end(&mut text).map_err(io_error("read", &path))?;
-    Ok(text)
-}
-
-fn statement(release: &str, files: &BTreeMap<String, FileHash>) -> Statement {
-    let subject = files
-        .iter()
-        .map(|(name, hash)| Subject {
-            name: name.clone(),
-            digest: BTreeMap::from([("sha256".to_owned(), hash.sha256.clone())]),
-        })
-        .collect();
-    let bytes = files.values().fold(0u64, |sum, hash| sum.saturating_add(hash.bytes));
-    Statement {
-        kind: STATEMENT_TYPE.to_owned(),
-        subject,
-        predicate_type: PREDICATE_TYPE.to_owned(),
-        predicate: Predicate {
-            release: release.to_owned(),
-            files: u64::try_from(files.len()).unwrap_or(u64::MAX),
-            bytes,
-        },
+    let limit = SEAL_BYTES_MAX.saturating_add(1);
+    open(&path, SEAL_NAME)?.take(limit).read_to_end(&mut text).map_err(io_error("read", &path))?;
+    match u64::try_from(text.len()).is_ok_and(|length| length <= SEAL_BYTES_MAX) {
+        true => Ok(text),
+        false => Err(EvidenceError::BadSeal(format!("it is longer than {SEAL_BYTES_MAX} bytes"))),
     }
 }
 
-/// What differs between the sealed files and the found ones, in words.
-fn differences(recorded: &Statement, found: &Statement) -> Vec<String> {
-    let index = |statement: &Statement| -> BTreeMap<String, BTreeMap<String, String>> {
-        statement.subject.iter().map(|s| (s.name.clone(), s.digest.clone())).collect()
-    };
-    let (before, now) = (index(recorded), index(found));
-    let missing = before.keys().filter(|name| !now.contains_key(*name)).map(|n| format!("`{n}` is missing"));
-    let extra = now.keys().filter(|name| !before.contains_key(*name)).map(|n| format!("`{n}` was added"));
-    let changed = before
-        .iter()
-        .filter(|(name, digest)| now.get(*name).is_some_and(|other| other != *digest))
-        .map(|(name, _)| format!("`{name}` was changed"));
-    let mut all: Vec<String> = changed.chain(missing).chain(extra).collect();
-    if all.is_empty() && recorded != found {
-        all.push("its list of files was changed".to_owned());
-    }
-    if all.len() > DIFFERENCES_MAX {
-        let more = all.len().saturating_sub(DIFFERENCES_MAX);
-        all.truncate(DIFFERENCES_MAX);
-        all.push(format!("and {more} more"));
-    }
-    all
-}
-
-/// DSSE's pre-authentication encoding: what is signed.
-fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-fn envelope(payload: &[u8], signature: &Signature, key: &VerifyingKey) -> Result<Vec<u8>, EvidenceError> {
-    let envelope = Envelope {
-        payload_type: PAYLOAD_TYPE.to_owned(),
-        payload: BASE64.encode(payload),
-        signatures: vec![EnvelopeSignature { keyid: key_id(key), sig: BASE64.encode(signature.to_bytes()) }],
-    };
-    let mut text = to_json(&envelope)?;
-    text.push(b'\n');
-    Ok(text)
-}
-
-fn key_id(key: &VerifyingKey) -> String {
-    hex(&Sha256::digest(key.as_bytes()))
-}
-
-fn sealed(statement: &Statement, key: &VerifyingKey) -> Sealed {
+fn sealed(statement: &Statement, text: &[u8], key: &VerifyingKey) -> Sealed {
     let predicate = &statement.predicate;
+    let digest = Sha256::digest(text);
     Sealed {
         release: predicate.release.clone(),
+        at: predicate.at,
+        seal: predicate.seal,
         files: predicate.files,
         bytes: predicate.bytes,
         key: key_id(key),
-    }
-}
-
-fn to_json(value: &impl Serialize) -> Result<Vec<u8>, EvidenceError> {
-    serde_json::to_vec(value).map_err(|error| EvidenceError::BadSeal(error.to_string()))
-}
-
-fn from_json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, EvidenceError> {
-    serde_json::from_slice(bytes).map_err(|error| EvidenceError::BadSeal(error.to_string()))
-}
-
-fn decode(text: &str, what: &str) -> Result<Vec<u8>, EvidenceError> {
-    BASE64.decode(text).map_err(|_| EvidenceError::BadSeal(format!("its {what} is not base64")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is signed is the encoding that the DSSE specification shows.
-    #[test]
-    fn pre_authentication_encoding() {
-        assert_eq!(
-            String::from_utf8(pae("http://example.com/HelloWorld", b"hello world")).unwrap(),
-            "DSSEv1 29 http://example.com/HelloWorld 11 hello world"
-        );
+        code: SealCode::of(&digest),
+        digest: hex(&digest),
+        previous: predicate.previous.clone(),
+        spark: predicate.spark.clone(),
+        rules: predicate.rules.clone(),
+        journal: predicate.journal.as_ref().and_then(|chain| chain.head.clone()),
+        broken: predicate.journal.as_ref().and_then(|chain| chain.broken.clone()),
     }
 }

@@ -18,14 +18,13 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
 use spark_core::{Decision, Policy, Reading, Sample, SignalId, Timestamp, Track};
 
 pub use self::event::{Ending, Observer, RunEvent};
 use self::walk::Walk;
 use crate::action::Actions;
 use crate::audit::RuleText;
-use crate::evidence::{self, EvidenceError, EvidenceFolder, ReleaseId, Sealed, StageSummary};
+use crate::evidence::{self, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey, StageSummary};
 
 /// Longest single sleep: a clock that was set is noticed after it.
 const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(1);
@@ -104,7 +103,7 @@ impl Outcome {
     ///
     /// # Errors
     /// The folder or the key cannot be written.
-    pub fn seal(&self, key: &SigningKey) -> Result<Sealed, EvidenceError> {
+    pub fn seal(&self, key: &SecretKey) -> Result<Sealed, EvidenceError> {
         let sealed = evidence::seal(self.evidence.path(), self.release.as_str(), key)?;
         evidence::write_public_key(&evidence::key_beside(self.evidence.path()), &key.verifying_key())?;
         Ok(sealed)
