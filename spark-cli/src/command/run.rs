@@ -75,7 +75,13 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     let release =
         Release { id, policy: Arc::clone(&rules.policy), plan, rules: rules.texts(), evidence: root };
     let actions =
-        CommandActions { set: config.set, rollback: config.rollback, probe: None, deadline: config.deadline };
+        CommandActions {
+            set: config.set,
+            rollback: config.rollback,
+            probe: None,
+            deadline: config.deadline,
+            settings: spark_runtime::action::CommandSettings::default(),
+        };
     let source = LiveSource::new(config.source, Arc::clone(&rules.policy)).map_err(|e| Failure::of(&e))?;
     let source = source.telling_ceilings(ceilings::teller(&rules, said.quiet));
     let walk = runner::run(release, source, actions, SystemClock, Teller::new(said), interrupted());

@@ -7,16 +7,21 @@
 mod command;
 mod order;
 mod outcome;
+mod share;
+mod template;
+mod text;
 
 use std::future::Future;
 
-pub use self::command::{CommandActions, CommandTemplate, OUTPUT_BYTES_MAX, TemplateError, run_command};
+pub use self::command::{Command, CommandActions, CommandSettings, Containment, GRACE, OUTPUT_BYTES_MAX};
 pub use self::order::{Order, percent};
 pub use self::outcome::{ActionEnd, ActionOutcome, Measured};
+pub use self::template::{CommandTemplate, TemplateError};
 
 /// What moves traffic, and measures where it is. Nothing here decides: each call is one step of one rollout.
 ///
-/// Every call ends by itself within the order's deadline, and may be repeated with the same key.
+/// Every call ends by itself: within the order's deadline, or a few seconds after it where something has to be ended by
+/// force. It may be repeated with the same key.
 pub trait Actions: Send {
     /// Gives the canary the order's share of traffic.
     fn set_share(&mut self, order: &Order) -> impl Future<Output = ActionOutcome> + Send;

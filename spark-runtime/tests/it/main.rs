@@ -8,6 +8,7 @@
     reason = "helpers of tests fail as tests do, and clippy knows only the tests themselves"
 )]
 
+mod actions;
 mod backtests;
 mod hostile_http;
 mod metrics_vs_prometheus;
