@@ -7,6 +7,7 @@ pub mod decimal;
 pub mod metrics;
 pub mod quantity;
 pub mod rollout;
+pub mod tighten;
 
 mod condition;
 mod decision;

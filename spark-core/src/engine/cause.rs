@@ -70,7 +70,7 @@ impl View<'_> {
 }
 
 /// A comparison as rules write it, with the threshold as it stands there.
-pub(super) fn comparison_words(policy: &Policy, comparison: &Comparison) -> String {
+pub(crate) fn comparison_words(policy: &Policy, comparison: &Comparison) -> String {
     let words = |expression: &Expression| expression_words(policy, comparison, expression);
     let left = words(&comparison.left);
     match &comparison.test {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::cause::comparison_words;
 use self::clock::Outcome;
 pub use self::glance::{Closeness, Glance, Measured};
 use self::history::History;
@@ -25,6 +26,7 @@ use self::overrides::Overrides;
 pub use self::overrides::UnknownTrigger;
 use self::pass::{Memory, Pass};
 use self::program::Program;
+pub(crate) use self::program::reach;
 use self::stages::StageMemory;
 pub use self::trace::Conditions;
 use self::triggers::Levels;

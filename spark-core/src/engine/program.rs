@@ -225,7 +225,7 @@ impl Layout<'_> {
 }
 
 /// The smallest `stale after` of the signals that a condition reads; of all with an expectation where it asks for every one.
-fn reach(policy: &Policy, condition: &Condition) -> TimeSpan {
+pub(crate) fn reach(policy: &Policy, condition: &Condition) -> TimeSpan {
     let mut smallest: Option<TimeSpan> = None;
     let mut see = |stale: TimeSpan| smallest = Some(smallest.map_or(stale, |known| known.min(stale)));
     condition.comparisons(&mut |comparison| {

@@ -1,7 +1,13 @@
 //! The engine through its public interface.
-#![expect(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may"
+)]
 
 mod overrides;
 mod policies;
 mod properties;
+mod tighten;
 mod timelines;

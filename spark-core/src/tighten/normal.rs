@@ -1,0 +1,117 @@
+//! Conditions of two policies, made comparable: both in the new policy's signals, without places in the text.
+
+use crate::condition::{Comparison, Condition, Expression, Test};
+use crate::policy::Policy;
+use crate::signal::{SignalId, SourceSpan};
+use crate::trigger::{Severity, Trigger};
+
+/// A trigger's meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Meaning {
+    pub(super) levels: Vec<(Severity, Condition)>,
+    pub(super) clear: Option<Condition>,
+    pub(super) given: Option<Condition>,
+}
+
+/// Writes a policy's conditions in the signals of another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Translation<'a> {
+    pub(super) from: &'a Policy,
+    pub(super) to: &'a Policy,
+}
+
+impl Translation<'_> {
+    pub(super) fn trigger(self, trigger: &Trigger) -> Meaning {
+        Meaning {
+            levels: trigger.levels.iter().map(|l| (l.severity, self.condition(&l.condition))).collect(),
+            clear: trigger.clear.as_ref().map(|condition| self.condition(condition)),
+            given: trigger.given.as_ref().map(|condition| self.condition(condition)),
+        }
+    }
+
+    pub(super) fn condition(self, condition: &Condition) -> Condition {
+        let all = |parts: &[Condition]| parts.iter().map(|part| self.condition(part)).collect();
+        let boxed = |inner: &Condition| Box::new(self.condition(inner));
+        match condition {
+            Condition::Compare(comparison) => Condition::Compare(Box::new(self.comparison(comparison))),
+            Condition::All(parts) => Condition::All(all(parts)),
+            Condition::Any(parts) => Condition::Any(all(parts)),
+            Condition::Not(inner) => Condition::Not(boxed(inner)),
+            Condition::Held { condition, duration } => {
+                Condition::Held { condition: boxed(condition), duration: *duration }
+            }
+            Condition::Sequence { first, then, within } => {
+                Condition::Sequence { first: boxed(first), then: boxed(then), within: *within }
+            }
+            Condition::EveryExpectation => Condition::EveryExpectation,
+        }
+    }
+
+    fn comparison(self, comparison: &Comparison) -> Comparison {
+        Comparison {
+            left: self.expression(&comparison.left),
+            test: match &comparison.test {
+                Test::Is(relation, right) => Test::Is(*relation, self.expression(right)),
+                Test::Between(low, high) => Test::Between(self.expression(low), self.expression(high)),
+            },
+            span: SourceSpan::default(),
+            ..comparison.clone()
+        }
+    }
+
+    fn expression(self, expression: &Expression) -> Expression {
+        match expression {
+            Expression::Signal(id) => Expression::Signal(self.signal(*id)),
+            Expression::Window { function, signal, over } => {
+                Expression::Window { function: *function, signal: self.signal(*signal), over: *over }
+            }
+            Expression::Correlation { a, b, over } => {
+                Expression::Correlation { a: self.signal(*a), b: self.signal(*b), over: *over }
+            }
+            Expression::Arithmetic { operator, left, right } => Expression::Arithmetic {
+                operator: *operator,
+                left: Box::new(self.expression(left)),
+                right: Box::new(self.expression(right)),
+            },
+            Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => expression.clone(),
+        }
+    }
+
+    /// A signal of the other policy with the same name; where there is none, one that no policy has.
+    fn signal(self, id: SignalId) -> SignalId {
+        let name = self.from.signal(id).map(|signal| signal.name.as_str());
+        name.and_then(|name| self.to.signal_id(name)).unwrap_or(SignalId(u32::MAX))
+    }
+}
+
+/// Whether a condition has a `for` that lasts.
+pub(super) fn has_for(condition: &Condition) -> bool {
+    let mut found = false;
+    condition.visit(&mut |part| found |= matches!(part, Condition::Held { .. }));
+    found
+}
+
+/// Whether a `for` stands inside of a `then`.
+pub(super) fn has_for_in_sequence(condition: &Condition) -> bool {
+    let mut found = false;
+    condition.visit(&mut |part| found |= matches!(part, Condition::Sequence { .. }) && has_for(part));
+    found
+}
+
+/// Whether a condition reads the stage before, and so is left out in the first.
+pub(super) fn reads_previous_stage(condition: &Condition) -> bool {
+    let mut found = false;
+    condition.comparisons(&mut |comparison| found |= comparison.reads(&Expression::PreviousStage));
+    found
+}
+
+/// Whether `every signal meets its expectation` stands where more of it could mean less: under `not`, or in a `then`.
+pub(super) fn turns_expectations(condition: &Condition) -> bool {
+    let mut found = false;
+    condition.visit(&mut |part| {
+        if matches!(part, Condition::Not(_) | Condition::Sequence { .. }) {
+            part.visit(&mut |inner| found |= matches!(inner, Condition::EveryExpectation));
+        }
+    });
+    found
+}
