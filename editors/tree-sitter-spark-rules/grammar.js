@@ -98,8 +98,13 @@ module.exports = grammar({
 
     plan: ($) =>
       seq("plan", field("name", $.identifier), optional(field("title", $.string)), field("body", $.plan_body)),
-    plan_body: ($) => seq("{", repeat(choice($.stage, $.proceed)), "}"),
-    stage: ($) => seq("stage", field("share", $.number), "for", field("duration", $.number)),
+    plan_body: ($) => seq("{", repeat(choice($.stage, $.warmup, $.watch, $.proceed)), "}"),
+    stage: ($) =>
+      seq("stage", field("share", $.number), "for", field("duration", $.number), optional($.approval)),
+    approval: () => seq("needs", "approval"),
+    // a signal may be called as these words are: it stands where a value does
+    warmup: ($) => seq("warmup", field("length", $.number)),
+    watch: ($) => seq("watch", field("length", $.number)),
     proceed: ($) => seq("proceed", "when", field("condition", $._condition)),
 
     // tests

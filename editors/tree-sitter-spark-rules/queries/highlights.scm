@@ -17,7 +17,7 @@
 [
   "is" "from" "in" "stale" "after" "expect"
   "clear" "given" "unless" "unknown" "runbook" "owner" "when"
-  "stage" "for" "proceed"
+  "stage" "for" "proceed" "needs" "approval" "warmup" "watch"
   "at" "of" "on" "decision" "because"
   "over" "within" "by" "metrics" "prometheus" "sql"
   "to" "with" "noise" "once" "rises" "falls" "nothing" "restart" "error"

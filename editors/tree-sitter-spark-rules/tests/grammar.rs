@@ -143,7 +143,8 @@ fn captured(query: &str, text: &str) -> Vec<(String, String)> {
 fn highlights() {
     let text = "trigger t \"Title\" { hold when rate(errors over 5m) > 3x baseline for 5m unless u } # why\n\
         signal m { is money from metrics x{a=~\"b\"} in USDT }\n\
-        test \"it\" { given m 10 USDT at stage 5% of p expect t ok at 5m }";
+        test \"it\" { given m 10 USDT at stage 5% of p expect t ok at 5m }\n\
+        plan q { stage 5% for 5m needs approval watch 24h proceed when watch > 5 }";
     let found = captured(HIGHLIGHTS, text);
     for (word, colour) in [
         ("trigger", "keyword"),
@@ -165,6 +166,9 @@ fn highlights() {
         ("USDT", "type"),
         ("ok", "constant.builtin"),
         ("p", "module"),
+        ("watch", "keyword"),
+        ("watch", "variable"),
+        ("approval", "keyword"),
     ] {
         let told: Vec<&str> =
             found.iter().filter(|(text, _)| text == word).map(|(_, name)| name.as_str()).collect();

@@ -166,6 +166,38 @@ const CASES = [
       "expectation keyword.other",
     ],
   ],
+  [
+    "stage 25% for 15m needs approval warmup 2m watch 24h",
+    [
+      "stage keyword.other.clause",
+      "25 constant.numeric",
+      "% keyword.other.unit",
+      "for keyword.operator.word",
+      "15 constant.numeric",
+      "m keyword.other.unit",
+      "needs approval keyword.other.clause",
+      "warmup keyword.other.clause",
+      "2 constant.numeric",
+      "m keyword.other.unit",
+      "watch keyword.other.clause",
+      "24 constant.numeric",
+      "h keyword.other.unit",
+    ],
+  ],
+  [
+    "proceed when watch > warmup and needs < approval",
+    [
+      "proceed keyword.control.level",
+      "when keyword.control",
+      "watch variable.other",
+      "> keyword.operator.comparison",
+      "warmup variable.other",
+      "and keyword.operator.word",
+      "needs variable.other",
+      "< keyword.operator.comparison",
+      "approval variable.other",
+    ],
+  ],
   ["owner \"a\\d\"", ["owner keyword.other.clause", '" punctuation.definition.string.begin', "a string.quoted.double", "\\d invalid.illegal.escape", '" punctuation.definition.string.end']],
 ];
 

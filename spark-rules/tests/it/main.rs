@@ -27,3 +27,4 @@ mod random;
 mod scaling;
 mod session;
 mod testing;
+mod tighten;

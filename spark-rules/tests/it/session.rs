@@ -89,6 +89,22 @@ fn completion() {
     offers("trigger x {\n  unknown $0", &["hold"], &["p95"]);
     offers("plan x {\n  stage $0", &["5%", "100%"], &["p95"]);
     offers("plan x {\n  stage 5% for 1m\n  $0", &["stage", "proceed when"], &["is"]);
+    offers(
+        "plan x {\n  stage 5% for 1m $0",
+        &["needs approval", "warmup", "watch", "stage"],
+        &["approval", "for"],
+    );
+    offers("plan x {\n  stage 5% for 1m needs $0", &["approval"], &["warmup", "stage"]);
+    offers("plan x {\n  stage 5% for 1m needs approval\n  $0", &["stage", "warmup"], &["needs approval"]);
+    offers("plan x {\n  stage 5% for 1m\n  warmup $0", &["2m", "30s"], &["stage", "p95"]);
+    offers("plan x {\n  watch $0", &["24h"], &["15s", "stage"]);
+    offers("plan x {\n  warmup 2m watch 24h\n  $0", &["stage", "proceed when"], &["warmup", "watch"]);
+    offers("trigger x {\n  $0", &[], &["warmup", "watch", "needs approval"]);
+    let named = "signal watch { is ratio from push }\nsignal needs { is ratio from push }\n";
+    offers(&format!("{named}plan x {{ proceed when watch $0"), &[">", "between"], &["24h", "2m"]);
+    offers(&format!("{named}plan x {{ proceed when watch > $0"), &["5%"], &["24h", "watch"]);
+    offers(&format!("{named}plan x {{ proceed when needs $0"), &[">", "<="], &["approval"]);
+    offers(&format!("{named}plan x {{ proceed when needs > watch $0"), &["for", "warmup", "watch"], &["24h"]);
     offers("plan x {\n  proceed when $0", &["every signal meets its expectation", "p95"], &[]);
     offers("test \"x\" {\n  $0", &["given", "expect", "at stage"], &["is"]);
     offers("test \"x\" {\n  given $0", &["p95", "errors"], &["slow"]);
@@ -129,6 +145,22 @@ fn hover() {
             assert!(hover.markdown.contains(word), "`{word}` at `{piece}`: {}", hover.markdown);
         }
     }
+    let plan = "signal watch { is ratio from push }\n\
+        plan x { stage 5% for 1m needs approval warmup 2m watch 24h proceed when watch < 5%$0 }";
+    let (session, byte) = at(plan);
+    let text = session.text("a.rules").unwrap();
+    let place = |piece: &str| text.find(piece).unwrap();
+    for (place, words) in [
+        (place("needs"), "a person must approve"),
+        (place("approval"), "a person must approve"),
+        (place("warmup"), "nothing counts"),
+        (place("watch 24h"), "before it is complete"),
+        (byte - "watch < 5%".len(), "`watch` is a ratio"),
+    ] {
+        let hover = session.hover("a.rules", place + 1).unwrap();
+        assert!(hover.markdown.contains(words), "{words}: {}", hover.markdown);
+    }
+    let (mut session, _) = at("$0");
     assert_eq!(session.hover("a.rules", behind("# how")), None);
     let byte = behind("p95 > 400ms");
     session.edit("a.rules", byte - 5..byte, "5%");
@@ -228,6 +260,15 @@ fn outline() {
         symbols[6].children.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>(),
         ["5%", "100%"]
     );
+    let (more, _) = at("plan x { stage 5% for 1m needs approval watch 24h warmup 2m stage 9% for 3m }$0");
+    let children = more.symbols("a.rules").pop().unwrap().children;
+    let told = |symbol: &spark_rules::session::Symbol| {
+        format!("{:?} {}: {}", symbol.kind, symbol.name, symbol.detail)
+    };
+    assert_eq!(
+        children.iter().map(told).collect::<Vec<_>>(),
+        ["Stage 5%: 1m, needs approval", "Length watch: 24h", "Length warmup: 2m", "Stage 9%: 3m"]
+    );
     let folds = session.folds("a.rules");
     assert_eq!(folds.iter().map(|fold| fold.comment).collect::<Vec<_>>(), [true, false, false, false, false]);
     let around = session.enclosing("a.rules", behind("> 400m"));
@@ -264,6 +305,17 @@ fn colours_and_hints() {
     ] {
         assert!(shown.iter().any(|shown| shown == word), "{word}: {shown:?}");
     }
+    let named = "signal watch { is ratio from push }\nplan x { stage 5% for 1m needs approval watch 24h proceed when watch < 5% }";
+    let (more, _) = at(&format!("{named}$0"));
+    let text = more.text("a.rules").unwrap();
+    let from = text.find("plan x").unwrap();
+    let shown: Vec<String> = more
+        .painted("a.rules", from..text.len())
+        .iter()
+        .map(|word| format!("{:?} {}", word.paint, &text[word.range.clone()]))
+        .filter(|word| ["needs", "approval", "watch"].iter().any(|one| word.ends_with(one)))
+        .collect();
+    assert_eq!(shown, ["Keyword needs", "Keyword approval", "Keyword watch", "Signal watch"]);
     let part = session.painted("a.rules", behind("trigger slow")..behind("trigger slow") + 30);
     assert!(part.len() < 12 && !part.is_empty());
     let hints: Vec<(String, usize)> =
