@@ -1,14 +1,19 @@
 //! The journal: every fact of a rollout, in order, durable before it counts.
 //!
 //! A journal knows lines, their chain, their numbers and who may write; what a record means is its caller's. Two keep
-//! the same lines: `FileJournal`, a file that is appended to, and `PostgresJournal`, a table that many runners share.
+//! the same lines: [`FileJournal`], a file that is appended to, and `PostgresJournal`, a table that many runners share.
 //!
 //! - [`Journal::commit`] is the only way in. Where it answers, its records survive a crash; where it fails, none of them
 //!   may count.
 //! - A journal that failed is never written again as if nothing had happened: open it anew, and see what it holds.
 //! - Every opening has a higher [fence](Journal::fence) than all before it.
 
+mod disk;
 mod error;
+mod file;
+mod line;
+mod reader;
+mod scan;
 
 use std::fmt;
 use std::future::Future;
@@ -16,7 +21,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use disk::{Disk, LockError, RESERVE_BYTES, RealDisk};
 pub use error::{Holder, JournalError};
+pub use file::FileJournal;
+pub use line::{LINE_BYTES_MAX, RECORDS_MAX};
+pub use reader::read_only;
+pub use scan::Scan;
 
 /// The format of the lines; a reader refuses what it does not know.
 pub const VERSION: u64 = 2;
