@@ -7,6 +7,7 @@
 mod command;
 mod order;
 mod outcome;
+mod secret;
 mod share;
 mod template;
 mod text;
@@ -16,6 +17,7 @@ use std::future::Future;
 pub use self::command::{Command, CommandActions, CommandSettings, Containment, GRACE, OUTPUT_BYTES_MAX};
 pub use self::order::{Order, percent};
 pub use self::outcome::{ActionEnd, ActionOutcome, Measured};
+pub use self::secret::{SECRET_BYTES_MAX, Secret, SecretError};
 pub use self::template::{CommandTemplate, TemplateError};
 
 /// What moves traffic, and measures where it is. Nothing here decides: each call is one step of one rollout.

@@ -1,6 +1,6 @@
 //! Foreign text, made safe to be kept and shown: bounded, valid, without secrets and without control characters.
 
-use secrecy::{ExposeSecret, SecretString};
+use super::Secret;
 
 /// What stands in an output instead of a secret.
 const HIDDEN: &str = "[secret]";
@@ -8,9 +8,6 @@ const HIDDEN: &str = "[secret]";
 /// Shortest secret that is searched for in outputs: a shorter one would be found everywhere, and tell by its gaps what
 /// it is.
 const SEARCHED_BYTES_MIN: usize = 4;
-
-/// Longest secret that is searched for: the largest signed tokens in use stay below 16 KiB.
-pub(crate) const SEARCHED_BYTES_MAX: usize = 16 << 10;
 
 /// Characters of a foreign text that stand in one line of words.
 const EXCERPT_CHARS: usize = 200;
@@ -37,7 +34,7 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
 /// The first part of an output as text of at most `most` bytes, and how many of its bytes are not in it.
 ///
 /// `total` bytes were read, of which `bytes` are the first: at least `most` and the longest secret together, or all.
-pub(crate) fn kept(bytes: &[u8], total: u64, most: usize, secrets: &[SecretString]) -> (String, u64) {
+pub(crate) fn kept(bytes: &[u8], total: u64, most: usize, secrets: &[Secret]) -> (String, u64) {
     let hidden = hide(bytes, secrets);
     let mut text = String::new();
     let mut taken: usize = 0;
@@ -62,7 +59,7 @@ pub(crate) fn kept(bytes: &[u8], total: u64, most: usize, secrets: &[SecretStrin
 }
 
 /// The pieces of a text with its secrets hidden, each with how many bytes it stands for.
-fn hide<'a>(bytes: &'a [u8], secrets: &[SecretString]) -> Vec<(&'a [u8], usize)> {
+fn hide<'a>(bytes: &'a [u8], secrets: &[Secret]) -> Vec<(&'a [u8], usize)> {
     let mut pieces = Vec::new();
     let (mut begun, mut place) = (0, 0);
     while let Some(rest) = bytes.get(place..).filter(|rest| !rest.is_empty() && !secrets.is_empty()) {
@@ -83,14 +80,13 @@ fn hide<'a>(bytes: &'a [u8], secrets: &[SecretString]) -> Vec<(&'a [u8], usize)>
 }
 
 /// How many bytes a secret takes at the start of a text; zero where it does not stand there.
-fn at_start(secret: &SecretString, bytes: &[u8]) -> usize {
-    let secret = secret.expose_secret().as_bytes();
-    let searched = (SEARCHED_BYTES_MIN..=SEARCHED_BYTES_MAX).contains(&secret.len());
-    if searched && bytes.starts_with(secret) { secret.len() } else { 0 }
+fn at_start(secret: &Secret, bytes: &[u8]) -> usize {
+    let secret = secret.expose().as_bytes();
+    if secret.len() >= SEARCHED_BYTES_MIN && bytes.starts_with(secret) { secret.len() } else { 0 }
 }
 
 /// A text with its secrets hidden.
-pub(crate) fn without(text: &str, secrets: &[SecretString]) -> String {
+pub(crate) fn without(text: &str, secrets: &[Secret]) -> String {
     let pieces: Vec<u8> =
         hide(text.as_bytes(), secrets).into_iter().flat_map(|(piece, _)| piece).copied().collect();
     String::from_utf8_lossy(&pieces).into_owned()
@@ -129,7 +125,7 @@ mod tests {
     /// A secret stands in no output, though it lies across the end of what is kept.
     #[test]
     fn secrets_are_hidden() {
-        let secrets: [SecretString; 3] = ["hunter2".into(), "hunter2-long".into(), "ab".into()];
+        let secrets = ["hunter2", "hunter2-long", "ab"].map(Secret::new);
         let shown = |text: &str, most| kept(text.as_bytes(), text.len() as u64, most, &secrets).0;
         assert_eq!(shown("x hunter2 hunter2-long y ab", 100), "x [secret] [secret] y ab");
         for most in 0..40 {

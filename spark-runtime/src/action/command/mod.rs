@@ -61,7 +61,8 @@ impl CommandActions {
             ("reason", &order.reason),
             ("release", &order.release),
         ]);
-        let command = Command { words, variables: settings::order_variables(order).to_vec() };
+        let command =
+            Command { words, variables: settings::order_variables(order).to_vec(), input: Vec::new() };
         command.run(&self.settings, self.deadline.min(order.deadline)).await
     }
 }

@@ -3,9 +3,8 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use spark_core::TimeSpan;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 
@@ -14,8 +13,8 @@ use super::CommandSettings;
 use super::processes::MARK;
 #[cfg(unix)]
 use super::tree::{Ended, REAP, Tree};
-use crate::action::ActionOutcome;
-use crate::action::text::{SEARCHED_BYTES_MAX, kept, without};
+use crate::action::text::{kept, without};
+use crate::action::{ActionOutcome, SECRET_BYTES_MAX, Secret};
 
 /// Bytes that are kept of each of a command's outputs: enough for the last words of any tool, and little enough for the
 /// journal, in which they stand. What is beyond is read and counted, so that the command never blocks on a full pipe.
@@ -33,6 +32,8 @@ pub struct Command {
     pub words: Vec<String>,
     /// Variables that it gets besides those that are allowed.
     pub variables: Vec<(&'static str, String)>,
+    /// Its standard input; nothing of it is waited for.
+    pub input: Vec<u8>,
 }
 
 impl Command {
@@ -66,7 +67,8 @@ impl Command {
         let (program, arguments) = tree.enter(&program, arguments);
         let mut command = tokio::process::Command::new(program);
         command.args(arguments).env_clear().envs(settings.environment(&variables));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
         match command.spawn() {
@@ -74,12 +76,15 @@ impl Command {
             Ok(mut child) => {
                 #[cfg(unix)]
                 tree.started(child.id().unwrap_or(0), &mark);
+                let feeding = feed(&mut child, self.input.clone());
                 let outputs = Outputs::of(&mut child, &settings.secrets);
                 #[cfg(unix)]
                 let outcome = attend(&mut child, &mut tree, deadline).await;
                 #[cfg(not(unix))]
                 let outcome = attend(&mut child, deadline).await;
-                outputs.into(outcome, &settings.secrets).await
+                let outcome = outputs.into(outcome, &settings.secrets).await;
+                feeding.abort();
+                outcome
             }
         }
     }
@@ -179,6 +184,18 @@ fn ended_by_itself(waited: std::io::Result<ExitStatus>) -> ActionOutcome {
     }
 }
 
+/// Writes a command's standard input, as far as it reads it.
+fn feed(child: &mut Child, input: Vec<u8>) -> JoinHandle<()> {
+    let pipe = child.stdin.take();
+    tokio::spawn(async move {
+        if let Some(mut pipe) = pipe {
+            // a command that does not read all of it is free to
+            let _ = pipe.write_all(&input).await;
+            let _ = pipe.shutdown().await;
+        }
+    })
+}
+
 /// Both outputs of a command, being read.
 struct Outputs {
     stdout: JoinHandle<(Vec<u8>, u64)>,
@@ -186,10 +203,10 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn of(child: &mut Child, secrets: &[SecretString]) -> Self {
+    fn of(child: &mut Child, secrets: &[Secret]) -> Self {
         // a secret that lies across the end of what is kept has to be seen whole to be hidden
-        let longest = secrets.iter().map(|secret| secret.expose_secret().len()).max().unwrap_or(0);
-        let most = OUTPUT_BYTES_MAX.saturating_add(longest.min(SEARCHED_BYTES_MAX));
+        let longest = secrets.iter().map(|secret| secret.expose().len()).max().unwrap_or(0);
+        let most = OUTPUT_BYTES_MAX.saturating_add(longest.min(SECRET_BYTES_MAX));
         Self {
             stdout: tokio::spawn(read_first(child.stdout.take(), most)),
             stderr: tokio::spawn(read_first(child.stderr.take(), most)),
@@ -197,7 +214,7 @@ impl Outputs {
     }
 
     /// What came until all writers were gone.
-    async fn into(self, mut outcome: ActionOutcome, secrets: &[SecretString]) -> ActionOutcome {
+    async fn into(self, mut outcome: ActionOutcome, secrets: &[Secret]) -> ActionOutcome {
         for (task, into) in [(self.stdout, &mut outcome.stdout), (self.stderr, &mut outcome.stderr)] {
             let abort = task.abort_handle();
             // a process that could not be ended may hold them open

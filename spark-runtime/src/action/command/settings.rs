@@ -4,10 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
-
 use super::Containment;
-use crate::action::Order;
+use crate::action::{Order, Secret};
 
 /// Where programs are looked for when Spark itself has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -21,7 +19,7 @@ pub struct CommandSettings {
     /// through: a token that Spark holds is not every command's.
     pub environment: Vec<String>,
     /// Secrets that are hidden in what is kept of the outputs.
-    pub secrets: Vec<SecretString>,
+    pub secrets: Vec<Secret>,
     /// How a command is kept together with what it starts.
     pub containment: Containment,
 }

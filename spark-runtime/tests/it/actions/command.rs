@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use spark_core::TimeSpan;
 use spark_runtime::action::{
     ActionEnd, ActionOutcome, Actions, Command, CommandActions, CommandSettings, CommandTemplate,
-    Containment, GRACE, Measured, OUTPUT_BYTES_MAX,
+    Containment, GRACE, Measured, OUTPUT_BYTES_MAX, Secret,
 };
 
 use super::order;
@@ -20,7 +20,7 @@ fn within(containment: Containment) -> CommandSettings {
 
 async fn sh(script: &str, settings: &CommandSettings, deadline: TimeSpan) -> ActionOutcome {
     let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-    Command { words, variables: Vec::new() }.run(settings, deadline).await
+    Command { words, variables: Vec::new(), input: Vec::new() }.run(settings, deadline).await
 }
 
 /// The living processes that have `needle` in their arguments.
@@ -61,7 +61,8 @@ async fn statuses() {
             ("/etc/passwd", "it is no file that may be run"),
             ("/etc", "it is no file that may be run"),
         ] {
-            let command = Command { words: vec![program.to_owned()], variables: Vec::new() };
+            let command =
+                Command { words: vec![program.to_owned()], variables: Vec::new(), input: Vec::new() };
             let outcome = command.run(&settings, LONG).await;
             assert_eq!(outcome.end, ActionEnd::Failed);
             assert_eq!(outcome.status, format!("`{program}` could not be started: {reason}"));
@@ -116,7 +117,7 @@ async fn environment_and_words() {
 #[tokio::test]
 async fn outputs_are_bounded() {
     for containment in BOTH {
-        let settings = CommandSettings { secrets: vec!["hunter2".into()], ..within(containment) };
+        let settings = CommandSettings { secrets: vec![Secret::new("hunter2")], ..within(containment) };
         let long = sh("head -c 1000000 /dev/zero | tr '\\0' x", &settings, LONG).await;
         assert_eq!(long.end, ActionEnd::Succeeded);
         assert_eq!((long.stdout.len(), long.dropped_bytes), (OUTPUT_BYTES_MAX, 1_000_000 - 16_384));
