@@ -101,15 +101,28 @@ fn row(console: &mut Console, report: &Report, width: usize, decides: bool, byte
         Some(percent) => format!("{} ({}%)", text(report.margin), percent.round_dp(1).normalize()),
         None => text(report.margin),
     };
+    let (value, threshold) = shown(report, &text);
     console.line(format!(
         "{}  {}  {:20}  {:>12}  {:>12}  {}",
         if decides { strong(&name) } else { name },
         state(report.state, STATE_WIDTH),
         report.since.to_string(),
-        text(report.value),
+        value,
         margin,
-        text(report.threshold),
+        threshold,
     ));
+}
+
+/// A value and its limit for people, to the last digit where they would read the same and are not: nobody believes
+/// `75` above `75`.
+fn shown(report: &Report, text: &impl Fn(Option<Quantity>) -> String) -> (String, String) {
+    let (value, threshold) = (text(report.value), text(report.threshold));
+    match (report.value, report.threshold) {
+        (Some(exact), Some(limit)) if value == threshold && exact != limit => {
+            (exact.to_string(), limit.to_string())
+        }
+        _ => (value, threshold),
+    }
 }
 
 /// The lines below a row: why it is unknown, what would change it, and of those that decide what they rest on.
