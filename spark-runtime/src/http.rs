@@ -185,7 +185,23 @@ impl HttpClient {
         accept: &str,
         fields: &[(&str, &str)],
     ) -> Result<Answer, HttpError> {
-        self.ask(Method::POST, url, accept, Some(form_text(fields))).await
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
+        self.ask(Method::POST, url, accept, Some((headers, form_text(fields).into_bytes()))).await
+    }
+
+    /// The answer to a body sent by POST with these headers besides the usual ones.
+    ///
+    /// # Errors
+    /// Anything but a whole answer with status 200, from this address, within the limits.
+    pub async fn post(
+        &self,
+        url: &str,
+        accept: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, HttpError> {
+        self.ask(Method::POST, url, accept, Some((headers, body))).await
     }
 
     async fn ask(
@@ -193,7 +209,7 @@ impl HttpClient {
         method: Method,
         url: &str,
         accept: &str,
-        form: Option<String>,
+        sent: Option<(HeaderMap, Vec<u8>)>,
     ) -> Result<Answer, HttpError> {
         let begun = Instant::now();
         // an address with a password in it must not be repeated, not even in an error
@@ -213,9 +229,9 @@ impl HttpClient {
             let read = token.insert(read.map_err(failed)?);
             headers.insert(AUTHORIZATION, read.0.clone());
         }
-        if let Some(form) = form {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-            *request.body_mut() = Some(form.into());
+        if let Some((own, body)) = sent {
+            headers.extend(own);
+            *request.body_mut() = Some(body.into());
         }
         let client = self.client_for(request.url()).map_err(failed)?;
         let answered = async {
