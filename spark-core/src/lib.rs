@@ -22,7 +22,8 @@ mod window;
 pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test, WindowFunction};
 pub use decision::{Change, Decision, Evidence, Observed, Report, State, Truth, Unknown, Verdict};
 pub use engine::{
-    Closeness, Conditions, Engine, EngineState, Glance, Measured, RestoreError, UnknownTrigger,
+    Closeness, Conditions, Engine, EngineState, FAILURE_WORDS_MAX, Glance, Measured, RECALLED_MAX,
+    Recollection, RecollectionError, RestoreError, UnknownTrigger,
 };
 pub use policy::{Policy, PolicyError, PolicyParts};
 pub use quantity::{Currency, Dimension, PerTime, Quantity, QuantityError, Unit};

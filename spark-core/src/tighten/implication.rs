@@ -101,8 +101,15 @@ impl<'a> Implication<'a> {
             }
             (Condition::Compare(a), Condition::Compare(b)) if compared(a, b) => Ok(()),
             (Condition::Compare(a), Condition::Compare(b)) => {
-                let same = subject(a) == subject(b);
-                Err(self.refused(weak, strong, if same { 3 } else { 1 }, ""))
+                let of_same = a.left == b.left;
+                let literal = |c: &Comparison| {
+                    !c.expressions().iter().skip(1).any(|side| !matches!(side, Expression::Literal(_)))
+                };
+                let why = match of_same && !(literal(a) && literal(b)) {
+                    true => "nothing but plain values can be told apart, for a reference may be below zero",
+                    false => "",
+                };
+                Err(self.refused(weak, strong, if of_same { 3 } else { 1 }, why))
             }
             (_, Condition::Held { .. }) => Err(self.refused(weak, strong, 2, "it has to last first")),
             _ => Err(self.refused(weak, strong, 1, "")),
@@ -201,9 +208,12 @@ impl<'a> Implication<'a> {
             return self.show(inner, other, within);
         }
         if new != duration {
-            let why = format!(
-                "a `for {new}` starts over after more than {new} without evidence, a `for {duration}` after more than {duration}"
-            );
+            let why = match new > duration {
+                true => "it has to last for longer".to_owned(),
+                false => format!(
+                    "a `for {new}` starts over after more than {new} without evidence, a `for {duration}` after more than {duration}"
+                ),
+            };
             return Err(self.refused(weak, strong, 4, &why));
         }
         if reach(self.policy, other) < reach(self.policy, inner) {

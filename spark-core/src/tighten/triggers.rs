@@ -169,12 +169,19 @@ impl Comparer<'_> {
             } else {
                 let demand = pair.demand(*severity, now, waits);
                 let shown = Implication::new(self.new).show(condition, stronger, demand);
-                shown.map_err(|reason| reason.words)
+                let beside = if demand.keep_unknown { "" } else { "with `or`, or " };
+                shown.map_err(|reason| {
+                    let why = reason.words;
+                    format!(
+                        "{why} (keep the old condition and add the new one {beside}as a trigger of its own)"
+                    )
+                })
             };
             match outcome {
                 Ok(()) => changes.push(format!("trigger `{}`: {what}", pair.name)),
-                Err(why) => refused
-                    .push(Loosening { span: pair.level_span(now), ..pair.refused(&what, &hinted(why)) }),
+                Err(why) => {
+                    refused.push(Loosening { span: pair.level_span(now), ..pair.refused(&what, &why) })
+                }
             }
         }
         for (severity, condition) in pair.added() {
@@ -254,9 +261,4 @@ fn loss(severity: Severity) -> String {
         Severity::Warn => "while evidence for it is missing it asks for hold".to_owned(),
         _ => format!("nothing asks for {} where it did", severity.as_str()),
     }
-}
-
-/// What always helps: the old condition stays, and the new one stands beside it.
-fn hinted(why: String) -> String {
-    format!("{why} (keep the old condition and add the new one with `or`, or as a trigger of its own)")
 }

@@ -9,5 +9,6 @@
 mod overrides;
 mod policies;
 mod properties;
+mod recollection;
 mod tighten;
 mod timelines;

@@ -184,18 +184,23 @@ fn with_plan(policy: &Policy, small: Vec<Trigger>) -> PolicyParts {
         parts.triggers = small;
     }
     let every = Condition::Held { condition: Box::new(Condition::EveryExpectation), duration: seconds(30) };
+    parts.plans = vec![a_plan(Some(Condition::All(vec![every, simple(1, Relation::Below, "5")])))];
+    parts
+}
+
+/// `plan canary` with three stages.
+pub(crate) fn a_plan(proceed: Option<Condition>) -> Plan {
     let stage =
         |share_bp| Stage { share_bp, duration: seconds(60), approval: false, span: SourceSpan::default() };
-    parts.plans = vec![Plan {
+    Plan {
         name: "canary".to_owned(),
         title: None,
         stages: vec![stage(100), stage(1_000), stage(10_000)],
-        proceed: Some(Condition::All(vec![every, simple(1, Relation::Below, "5")])),
+        proceed,
         warmup: TimeSpan::ZERO,
         watch: TimeSpan::ZERO,
         span: SourceSpan::default(),
-    }];
-    parts
+    }
 }
 
 static CASES: AtomicU64 = AtomicU64::new(0);
