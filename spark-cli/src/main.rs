@@ -57,6 +57,8 @@ enum Command {
     Decide(command::decide::DecideArgs),
     /// Walk a release through its plan, live
     Run(command::run::RunArgs),
+    /// Check the configuration, or print its schema
+    Config(command::config::ConfigArgs),
     /// Verify, show and replay what a release left behind
     Evidence(command::evidence::EvidenceArgs),
     /// Write rules for another system
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => command::replay::run(&mut console, args),
         Command::Decide(args) => command::decide::run(&mut console, args),
         Command::Run(args) => command::run::run(&mut console, args, cli.console),
+        Command::Config(args) => command::config::run(&mut console, args),
         Command::Evidence(args) => command::evidence::run(&mut console, args),
     };
     let result = match console.failure() {

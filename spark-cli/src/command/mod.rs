@@ -1,6 +1,7 @@
 //! The commands: one small file each, and what several of them write. No decision is made here.
 
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod decide;
 pub(crate) mod evidence;
 pub(crate) mod explain;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use spark_core::{Policy, Step, Verdict};
-use spark_runtime::action::CommandActions;
-use spark_runtime::config::RunConfig;
+use spark_runtime::action::{CommandActions, CommandSettings};
+use spark_runtime::config::{self, ActionConfig, ActionsConfig, Config, ExposeSecret, KeyConfig};
 use spark_runtime::evidence::{self, ReleaseId};
 use spark_runtime::live::LiveSource;
 use spark_runtime::replay::{Event, Events};
@@ -28,18 +28,22 @@ use crate::table;
 When the command that sets a share fails, nobody knows where the traffic is: it is rolled back.
 
 Example:
-  spark run release.rules --release 2026-01-05.1 --config run.toml
+  spark run release.rules --release 2026-01-05.1 --config spark.yaml
 
-  # run.toml
-  [source.scrape]                    # or [source.prometheus] with url = \"http://…\"
-  canary = [\"http://10.0.0.2:9100/metrics\"]
-  baseline = [\"http://10.0.0.1:9100/metrics\"]
-  [traffic]                          # words, no shell; {share} is in percent, {stage} counts from 1
-  set = [\"./set-traffic\", \"{share}\"]
-  rollback = [\"./roll-back\", \"{reason}\", \"{stage}\"]
-  deadline = \"1m\"
-  [evidence]
-  key = \"release.key\"                # from `spark evidence keygen`"
+  # spark.yaml; `spark config check` checks it, `spark config schema` has all keys
+  spark: 1
+  sources:
+    scrape:                            # or prometheus: { url: http://… }
+      canary: [http://10.0.0.2:9100/metrics]
+      baseline: [http://10.0.0.1:9100/metrics]
+  actions:
+    deadline: 30s
+    command:                           # words, no shell; {share} is in percent, {stage} counts from 1
+      set: [./set-traffic, \"{share}\"]
+      rollback: [./roll-back, \"{reason}\", \"{stage}\"]
+      probe: [./share-now]             # prints the share that the canary really has
+  evidence:
+    key: { file: release.key }         # from `spark evidence keygen`"
 )]
 pub(crate) struct RunArgs {
     /// The rules
@@ -60,28 +64,19 @@ pub(crate) struct RunArgs {
 
 pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> Result<Exit, Failure> {
     let id = ReleaseId::new(&args.release).map_err(|error| Failure::bad_arguments(error.to_string()))?;
-    let config = config(args)?;
+    let config = crate::command::config::load(console, &args.config)?;
     let rules = Rules::load(console, &args.rules)?;
     let plan = plan(args, &rules.policy)?;
     // read before anything moves: a key that is missing at the end would leave the evidence unsealed
-    let key = match &config.key {
-        Some(path) => evidence::private_key(path).map_err(|error| Failure::of(&error))?,
-        None => evidence::throw_away_key().map_err(|error| Failure::of(&error))?,
-    };
-    if config.key.is_none() {
-        console.note("no `[evidence] key` is configured: the evidence is sealed with a throw-away key");
+    let key = signing_key(&config)?;
+    if config.evidence.key.is_none() {
+        console.note("no `evidence.key` is configured: the evidence is sealed with a throw-away key");
     }
-    let root = args.evidence.clone().or(config.evidence.clone()).unwrap_or_else(|| PathBuf::from("evidence"));
+    let root =
+        args.evidence.clone().or(config.evidence.dir.clone()).unwrap_or_else(|| PathBuf::from("evidence"));
     let release =
         Release { id, policy: Arc::clone(&rules.policy), plan, rules: rules.texts(), evidence: root };
-    let actions =
-        CommandActions {
-            set: config.set,
-            rollback: config.rollback,
-            probe: None,
-            deadline: config.deadline,
-            settings: spark_runtime::action::CommandSettings::default(),
-        };
+    let actions = actions(config.actions, config.folder)?;
     let source = LiveSource::new(config.source, Arc::clone(&rules.policy)).map_err(|e| Failure::of(&e))?;
     let source = source.telling_ceilings(ceilings::teller(&rules, said.quiet));
     let walk = runner::run(release, source, actions, SystemClock, Teller::new(said), interrupted());
@@ -100,12 +95,32 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     }
 }
 
-fn config(args: &RunArgs) -> Result<RunConfig, Failure> {
-    let read = std::fs::read_to_string(&args.config);
-    let text = read.map_err(|error| {
-        Failure::could_not_run(format!("cannot read `{}`: {error}", args.config.display()))
-    })?;
-    RunConfig::parse(&args.config, &text).map_err(|error| Failure::of(&error))
+fn signing_key(config: &Config) -> Result<evidence::SecretKey, Failure> {
+    let key = match &config.evidence.key {
+        None => evidence::throw_away_key(),
+        Some(KeyConfig::File(path)) => evidence::private_key(path),
+        Some(source @ KeyConfig::Env(name)) => {
+            let text = source.read(&config::of_process).map_err(|error| Failure::of(&error))?;
+            evidence::private_key_of(text.expose_secret(), &format!("${name}"))
+        }
+    };
+    key.map_err(|error| Failure::of(&error))
+}
+
+fn actions(config: ActionsConfig, folder: PathBuf) -> Result<CommandActions, Failure> {
+    let ActionsConfig { deadline, action } = config;
+    match action {
+        ActionConfig::Command(command) => Ok(CommandActions {
+            set: command.set,
+            rollback: command.rollback,
+            probe: Some(command.probe),
+            deadline,
+            settings: CommandSettings { dir: folder, environment: command.env, ..CommandSettings::default() },
+        }),
+        ActionConfig::Haproxy(_) | ActionConfig::Webhook(_) => {
+            Err(Failure::could_not_run("this release of Spark moves traffic by `command` alone"))
+        }
+    }
 }
 
 /// The plan that is named, or the only one.

@@ -78,15 +78,24 @@ fn prepare(dir: &Path, service: &Service, rollback: &str) {
     let root = rest.join("\n").replacen('\n', "\nuse \"parts/signals.rules\"\n", 1);
     fs::write(dir.join("release.rules"), root).unwrap();
     let config = format!(
-        "[source.scrape]\ncanary = [\"{}\"]\n\n[traffic]\nset = [\"touch\", \"stage-{{stage}}-share-{{share}}\"]\nrollback = [{rollback}]\ndeadline = \"20s\"\n\n[evidence]\nkey = \"release.key\"\n",
+        "spark: 1
+sources: {{ scrape: {{ canary: [{}] }} }}
+actions:
+  deadline: 20s
+  command:
+    set: [touch, \"stage-{{stage}}-share-{{share}}\"]
+    rollback: [{rollback}]
+    probe: [\"false\"]
+evidence: {{ key: {{ file: release.key }} }}
+",
         service.url
     );
-    fs::write(dir.join("run.toml"), config).unwrap();
+    fs::write(dir.join("spark.yaml"), config).unwrap();
     printed(dir, "spark evidence keygen release.key", 0);
 }
 
 const TOUCH: &str = "\"touch\", \"back-{stage}-{reason}\"";
-const RUN: &str = "spark run release.rules --release 1.0 --config run.toml";
+const RUN: &str = "spark run release.rules --release 1.0 --config spark.yaml";
 
 /// A good release walks all its stages; the evidence verifies, and replays to the same decisions.
 #[test]
@@ -125,7 +134,7 @@ fn beyond_the_buckets() {
     let rules = BEYOND.replace("every 1s", "every 200ms").replace("5s", "1s");
     fs::write(dir.path().join("beyond.rules"), rules).unwrap();
     let decide = format!("spark decide beyond.rules --scrape {} --format json", service.url);
-    for (line, code) in [(decide.as_str(), 10), ("spark run beyond.rules --config run.toml --release 1", 0)] {
+    for (line, code) in [(decide.as_str(), 10), ("spark run beyond.rules --config spark.yaml --release 1", 0)] {
         for (line, times) in
             [(line.to_owned(), 1), (format!("{line}.1 --quiet").replace("json.1", "json"), 0)]
         {

@@ -80,10 +80,14 @@ fn real_prometheus() {
     decide_until(dir.path(), &server.url, 0);
 
     let config = format!(
-        "[source.prometheus]\nurl = \"{}\"\n[traffic]\nset = [\"touch\", \"share-{{share}}\"]\nrollback = [\"touch\", \"back-{{reason}}\"]\n",
+        "spark: 1
+sources: {{ prometheus: {{ url: \"{}\" }} }}
+actions:
+  command: {{ set: [touch, \"share-{{share}}\"], rollback: [touch, \"back-{{reason}}\"], probe: [\"false\"] }}
+",
         server.url
     );
-    fs::write(dir.path().join("run.toml"), config).unwrap();
+    fs::write(dir.path().join("spark.yaml"), config).unwrap();
     let second = dir.path().join("share-100");
     let millis = std::sync::Arc::clone(&service.millis);
     let fault = std::thread::spawn(move || {
@@ -93,7 +97,7 @@ fn real_prometheus() {
         }
         millis.store(450, Ordering::SeqCst);
     });
-    let told = printed(dir.path(), "spark run release.rules --release 1.0 --config run.toml", 11);
+    let told = printed(dir.path(), "spark run release.rules --release 1.0 --config spark.yaml", 11);
     fault.join().unwrap();
     assert!(told.starts_with("rollback in stage 2 because latency\n"), "{told}");
     assert!(dir.path().join("back-latency").exists());
@@ -117,7 +121,7 @@ fn real_prometheus() {
     fs::write(dir.path().join("beyond.rules"), BEYOND).unwrap();
     let decide = format!("decide beyond.rules --prometheus {}", server.url);
     let (replay, walk) =
-        (format!("replay beyond.rules {range}"), "run beyond.rules --release 2 --config run.toml");
+        (format!("replay beyond.rules {range}"), "run beyond.rules --release 2 --config spark.yaml");
     for line in [decide.as_str(), &replay, walk] {
         let told = text(&run(dir.path(), &format!("spark {line}")).stderr);
         assert_eq!(told.matches(TOLD).count(), 1, "{line}\n{told}");

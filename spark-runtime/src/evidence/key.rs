@@ -153,6 +153,14 @@ pub fn private_key(path: &Path) -> Result<SecretKey, EvidenceError> {
     SecretKey::from_pem(&read(file, path)?, &path.display().to_string())
 }
 
+/// A private key from its PEM; `origin` names where it came from in errors.
+///
+/// # Errors
+/// It is no such key.
+pub fn private_key_of(pem: &str, origin: &str) -> Result<SecretKey, EvidenceError> {
+    SecretKey::from_pem(pem, origin)
+}
+
 /// Reads a private key from [`KEY_VARIABLE`]; `None` where it is not set.
 ///
 /// # Errors

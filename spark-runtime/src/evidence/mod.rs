@@ -17,8 +17,8 @@ pub use chain::{BadLine, Head};
 pub use code::SealCode;
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
 pub use key::{
-    KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of_environment, public_key,
-    public_pem, throw_away_key, write_public_key,
+    KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of,
+    private_key_of_environment, public_key, public_pem, throw_away_key, write_public_key,
 };
 pub use scan::Progress;
 pub use seal::{SEAL_NAME, Sealed, seal, seal_again, seal_at, verify, verify_with};
