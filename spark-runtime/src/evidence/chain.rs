@@ -184,6 +184,27 @@ pub(super) fn read(file: impl Read, told: &mut dyn FnMut(u64)) -> std::io::Resul
     Ok(Journal { hash: FileHash { sha256: hex(&whole.finalize()), bytes }, chain, lines })
 }
 
+/// A line after `before` with this record, and where the chain ends with it.
+pub(super) fn line(before: Option<&Head>, record: &str) -> (String, Head) {
+    let ack = before.map_or(0, |head| head.seq);
+    let seq = ack.saturating_add(1);
+    let prev = before.map_or(NO_SUM, |head| head.sum.as_str());
+    let content =
+        format!("{CHAINED}\"seq\":{seq},\"fence\":1,\"ack\":{ack},\"prev\":\"{prev}\",\"record\":{record}");
+    let sum = hex(&Sha256::digest(content.as_bytes()));
+    (format!("{content},\"sum\":\"{sum}\"}}\n"), Head { seq, sum })
+}
+
+/// The record of a line that carries on `before`, and where the chain ends with it.
+///
+/// # Errors
+/// It is no line, or does not carry on; in words.
+pub(super) fn record<'a>(line: &'a [u8], before: Option<&Head>) -> Result<(Head, &'a str), String> {
+    let parsed = Line::parse(line)?;
+    parsed.follows(before)?;
+    Ok((Head { seq: parsed.seq, sum: parsed.sum.to_owned() }, parsed.record))
+}
+
 /// The sum of the line with this number, as it says itself; its chain is checked by [`read`].
 ///
 /// # Errors
@@ -206,6 +227,7 @@ pub(super) fn sum_at(file: impl Read, seq: u64) -> std::io::Result<Option<String
 struct Line<'a> {
     seq: u64,
     prev: &'a str,
+    record: &'a str,
     sum: &'a str,
 }
 
@@ -236,7 +258,7 @@ impl<'a> Line<'a> {
         if ack > seq {
             return Err(format!("it knows of line {ack} on the disk, and is itself number {seq}"));
         }
-        Ok(Self { seq, prev, sum })
+        Ok(Self { seq, prev, record, sum })
     }
 
     /// Whether it carries on the line before.
@@ -279,23 +301,13 @@ fn number<'a>(text: &'a str, name: &str) -> Option<(u64, &'a str)> {
 mod tests {
     use super::*;
 
-    /// A line of a journal as a run writes it.
-    fn line(seq: u64, prev: &str, record: &str) -> (String, String) {
-        let ack = seq.saturating_sub(1);
-        let content = format!(
-            "{{\"v\":2,\"seq\":{seq},\"fence\":3,\"ack\":{ack},\"prev\":\"{prev}\",\"record\":{record}"
-        );
-        let sum = hex(&Sha256::digest(content.as_bytes()));
-        (format!("{content},\"sum\":\"{sum}\"}}\n"), sum)
-    }
-
     fn journal(lines: u64, word: &str, from: u64) -> String {
-        let (mut text, mut prev) = (String::new(), NO_SUM.to_owned());
+        let (mut text, mut head) = (String::new(), None);
         for seq in 1..=lines {
             let word = if seq >= from { word } else { "" };
-            let (next, sum) = line(seq, &prev, &format!("{{\"fact\":\"noted\",\"word\":\"{word}\"}}"));
+            let (next, end) = line(head.as_ref(), &format!("{{\"fact\":\"noted\",\"word\":\"{word}\"}}"));
             text.push_str(&next);
-            prev = sum;
+            head = Some(end);
         }
         text
     }
@@ -330,9 +342,9 @@ mod tests {
         assert_eq!(with(&|l| l[4] = l[4].trim_end().to_owned()), "5: it is cut off");
         assert_eq!(with(&|l| l.push("\n".to_owned())).get(..34), Some("6: it is not a line of a journal: "));
         assert_eq!(bad(&good.replacen("noted", "noteb", 2)), "1: its sum is not that of its content");
-        let doubled = line(1, NO_SUM, "{},\"record\":{}").0;
+        let doubled = line(None, "{},\"record\":{}").0;
         assert_eq!(bad(&doubled), "1: its record is not one JSON object");
-        assert_eq!(bad(&line(1, NO_SUM, "{}").0.replace("\"seq\":1", "\"seq\":01")).get(..6), Some("1: its"));
+        assert_eq!(bad(&line(None, "{}").0.replace("\"seq\":1", "\"seq\":01")).get(..6), Some("1: its"));
     }
 
     /// Lines of before there was a chain are hashed, and no more is said of them.

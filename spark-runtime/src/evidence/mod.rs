@@ -1,5 +1,6 @@
 //! Evidence: what a release leaves behind, in one folder, sealed so that nothing in it changes unnoticed.
 
+mod anchor;
 mod chain;
 mod code;
 mod envelope;
@@ -9,16 +10,18 @@ pub mod layout;
 mod scan;
 mod seal;
 mod statement;
+pub mod timestamp;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use anchor::{Anchor, Anchored, append_anchor, check_anchors};
 pub use chain::{BadLine, Head};
 pub use code::SealCode;
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
 pub use key::{
-    KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of,
-    private_key_of_environment, public_key, public_pem, throw_away_key, write_public_key,
+    KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of, private_key_of_environment, public_key,
+    public_pem, throw_away_key, write_public_key,
 };
 pub use scan::Progress;
 pub use seal::{SEAL_NAME, Sealed, seal, seal_again, seal_at, verify, verify_with};
@@ -98,6 +101,40 @@ pub enum EvidenceError {
         /// Why.
         reason: String,
     },
+    /// Something that was kept elsewhere knows of another, newer seal.
+    #[error("`{anchor}` is not of this folder: {why}; an older copy may have been put back")]
+    NotTheNewest {
+        /// What was kept: a code, a head, a log.
+        anchor: String,
+        /// What is found instead.
+        why: String,
+    },
+    /// A log of anchors is damaged.
+    #[error("line {line} of `{}` is damaged: {why}", .path.display())]
+    BadLog {
+        /// The log.
+        path: PathBuf,
+        /// The first bad line, from 1.
+        line: u64,
+        /// Why.
+        why: String,
+    },
+    /// A time stamp does not hold, or is of something else.
+    #[error("the time stamp `{origin}` does not hold: {why}")]
+    BadTimestamp {
+        /// Where it came from.
+        origin: String,
+        /// Why.
+        why: String,
+    },
+    /// An authority gave no time stamp. It says nothing about the evidence.
+    #[error("no time stamp from `{url}`: {why}")]
+    NoTimestamp {
+        /// Who was asked.
+        url: String,
+        /// Why there is none.
+        why: String,
+    },
     /// The content is not what was sealed.
     #[error("the content is not what was sealed: {}", joined(.0))]
     Differs(Vec<Difference>),
@@ -126,6 +163,9 @@ impl EvidenceError {
                 | Self::BadSeal(_)
                 | Self::BadSignature { .. }
                 | Self::NotEvidence { .. }
+                | Self::NotTheNewest { .. }
+                | Self::BadLog { .. }
+                | Self::BadTimestamp { .. }
                 | Self::Differs(_)
         )
     }

@@ -10,6 +10,7 @@
 
 mod actions;
 mod backtests;
+mod hostile_addresses;
 mod hostile_http;
 mod metrics_vs_prometheus;
 mod policies;
@@ -17,3 +18,4 @@ mod prometheus_real;
 mod rollouts;
 mod sample_files;
 mod scraping;
+mod tampering;
