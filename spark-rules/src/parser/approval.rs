@@ -190,8 +190,9 @@ impl Parser<'_> {
             return Ok(None);
         }
         let before = self.last_end();
-        let span = self.pass(phrase.count);
+        let mut span = self.pass(phrase.count);
         if !phrase.exact {
+            span = self.with_what_is_told(span);
             self.told_approval(phrase, span, before);
         }
         self.approved_by();
@@ -228,30 +229,34 @@ impl Parser<'_> {
         });
     }
 
+    /// What others tell whom they ask goes with it: `pause: {}`, `confirm "go on?"`.
+    fn with_what_is_told(&mut self, span: Span) -> Span {
+        let quoted = matches!(self.peek().kind, Kind::Quoted | Kind::OddQuoted) && !self.first_on_line();
+        if self.at_symbol("{") || quoted {
+            self.skip_one();
+        }
+        self.since(span)
+    }
+
     /// An approval on a line of its own, or between two stages.
     fn either_stage(&mut self, phrase: Phrase, share: Literal, duration: Length) {
+        let span = self.pass(phrase.count);
+        let span = self.with_what_is_told(span);
         let stage = |share: Span, duration: Span| {
             format!("`stage {} for {} needs approval`", self.text_in(share), self.text_in(duration))
         };
         let before = stage(share.span, duration.span);
-        let behind = |by: usize| self.ahead(phrase.count.saturating_add(by));
-        let follows = self.word_ahead(phrase.count, "stage")
-            && behind(1).kind == Kind::Number
-            && self.text_of(behind(2)) == "for"
-            && behind(3).kind == Kind::Number;
+        let follows = self.at_word("stage")
+            && self.ahead(1).kind == Kind::Number
+            && self.word_ahead(2, "for")
+            && self.ahead(3).kind == Kind::Number;
         let help = match follows {
             true => {
-                let after = stage(self.span_of(behind(1)), self.span_of(behind(3)));
+                let after = stage(self.span_of(self.ahead(1)), self.span_of(self.ahead(3)));
                 format!("an approval stands behind its stage: write {before} or {after}")
             }
             false => format!("an approval stands behind its stage, on the same line: {before}"),
         };
-        let mut span = self.pass(phrase.count);
-        // `pause: {}`
-        if self.at_symbol("{") {
-            self.skip_one();
-            span = self.since(span);
-        }
         let message =
             format!("`{}` may be of the stage before it or of the one behind it", self.text_in(span));
         self.tell(Diagnostic::error(codes::E0135, span, message).help(help));

@@ -301,7 +301,7 @@ impl Parser<'_> {
         if self.symbol_ahead(1, "(") && !RESERVED.contains(&text) {
             return self.call();
         }
-        if RESERVED.contains(&text) {
+        if RESERVED.contains(&text) || self.at_plan_length() {
             return self.missing_value();
         }
         if matches!(text, "null" | "nil") {

@@ -46,6 +46,7 @@ impl Parser<'_> {
         let next = self.peek_text();
         let joint = matches!(next, "and" | "or" | "&&" | "||" | "then" | "for");
         let ends = self.at_end()
+            || self.at_plan_length()
             || matches!(next, "}" | ")")
             || (self.peek().kind == Kind::Word && super::RESERVED.contains(&next) && next != "not");
         let example = match sign {
