@@ -168,3 +168,46 @@ fn references() {
     let condition = &loaded.policy.triggers()[0].levels[0].condition;
     insta::assert_snapshot!(serde_json::to_string_pretty(condition).unwrap());
 }
+
+/// A plan's approvals, warm-up and watch are those of its text, in whatever order they stand; a plan that says nothing of them
+/// has none.
+#[test]
+fn plans() {
+    let text = "edition 2026
+        plan plain { stage 5% for 1m stage 100% for 2m }
+        plan asked { watch 24h stage 5% for 1m stage 25% for 1m needs approval # by hand
+          warmup 1m30s stage 100% for 2m needs  approval }";
+    let loaded = load("r.rules", text, &mut no_file).unwrap();
+    let plan = |name: &str| {
+        let plan = loaded.policy.plan(name).unwrap();
+        let stages: Vec<(u16, bool)> =
+            plan.stages.iter().map(|stage| (stage.share_bp, stage.approval)).collect();
+        (stages, plan.warmup.to_string(), plan.watch.to_string())
+    };
+    let none = || "0s".to_owned();
+    assert_eq!(plan("plain"), (vec![(500, false), (10_000, false)], none(), none()));
+    let stages = vec![(500, false), (2_500, true), (10_000, true)];
+    assert_eq!(plan("asked"), (stages, "1m30s".to_owned(), "1d".to_owned()));
+}
+
+/// What is refused of an approval never lets a stage lose it unseen: the rules do not load.
+#[test]
+fn approvals_are_not_lost() {
+    for words in [
+        "requires approval",
+        "approval",
+        "manual",
+        "gate",
+        "\n needs approval",
+        "\n approval",
+        "then needs approval",
+        "needs approval by ops",
+        "needs two approvals",
+        "Needs Approval",
+        "needs aproval",
+        "without approval",
+    ] {
+        let text = format!("edition 2026\nplan p {{ stage 5% for 1m {words}\n stage 25% for 1m }}");
+        assert!(load("r.rules", &text, &mut no_file).is_err(), "{words}");
+    }
+}
