@@ -5,20 +5,24 @@
 //! traffic by itself, and the rollout believes only the probe.
 
 mod command;
+mod haproxy;
 mod order;
 mod outcome;
 mod secret;
 mod share;
 mod template;
 mod text;
+mod webhook;
 
 use std::future::Future;
 
 pub use self::command::{Command, CommandActions, CommandSettings, Containment, GRACE, OUTPUT_BYTES_MAX};
+pub use self::haproxy::{HaproxyActions, HaproxyAddress, HaproxyError, HaproxySettings, TOLERANCE_BP};
 pub use self::order::{Order, percent};
 pub use self::outcome::{ActionEnd, ActionOutcome, Measured};
 pub use self::secret::{SECRET_BYTES_MAX, Secret, SecretError};
 pub use self::template::{CommandTemplate, TemplateError};
+pub use self::webhook::{KEY_BYTES_MIN, WebhookActions, WebhookError, WebhookSettings};
 
 /// What moves traffic, and measures where it is. Nothing here decides: each call is one step of one rollout.
 ///

@@ -93,8 +93,8 @@ async fn environment_and_words() {
             deadline: LONG,
             settings: CommandSettings {
                 dir: folder.path().to_owned(),
-                // cargo sets the first for its tests; an allowed name that is not set is not given
-                environment: vec!["CARGO_PKG_NAME".to_owned(), "NOT_SET_ANYWHERE".to_owned()],
+                // an allowed name that is not set is not given, and no value overrides what Spark says
+                environment: ["HOME", "NOT_SET_ANYWHERE", "SPARK_STEP"].map(str::to_owned).to_vec(),
                 ..within(containment)
             },
         };
@@ -102,9 +102,10 @@ async fn environment_and_words() {
         told.reason = "a\"b$(id)\0".to_owned();
         let outcome = actions.set_share(&told).await;
         let path = std::env::var("PATH").unwrap();
+        let home = std::env::var("HOME").map_or_else(|_| String::new(), |home| format!("HOME={home}\n"));
         let environment = "SPARK_FENCE=3\nSPARK_REASON=a\"b$(id) \nSPARK_RELEASE=1.4\nSPARK_SHARE=0.5\nSPARK_STAGE=3\nSPARK_STEP=1.4/3.7\n";
         let expected = format!(
-            "CARGO_PKG_NAME=spark-runtime\nPATH={path}\nPWD={}\n{environment}<0.5><$(id) `id` ; id><><*><-e>",
+            "{home}PATH={path}\nPWD={}\n{environment}<0.5><$(id) `id` ; id><><*><-e>",
             std::env::current_dir().unwrap().display()
         );
         assert_eq!(outcome.stdout, expected, "{outcome:?}");

@@ -1,6 +1,8 @@
 //! What moves traffic: real commands, servers and load balancers, well-behaved and not.
 
 mod command;
+mod haproxy;
+mod webhook;
 
 use spark_core::TimeSpan;
 use spark_runtime::action::Order;
