@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use spark_core::{
-    Condition, Engine, Expression, Level, Plan, Policy, PolicyParts, Relation, Severity, SourceSpan, Stage,
-    Test, TimeSpan, Trigger, TriggerId, Truth, tighten,
+    Condition, Engine, Expression, Level, Plan, Policy, PolicyParts, Reading, Relation, Sample, Severity,
+    SignalId, SourceSpan, Stage, Test, TimeSpan, Track, Trigger, TriggerId, Truth, tighten,
 };
 
 use crate::policies::*;
-use crate::properties::{Moment, a_history, a_policy, step};
+use crate::properties::{Moment, a_history, a_policy, instant, step};
 
 /// Random choices, drawn in order; zeros once they are used up.
 struct Dice<'a>(std::slice::Iter<'a, u32>);
@@ -31,7 +31,7 @@ impl Dice<'_> {
 
     fn comparison(&mut self) -> Condition {
         let relation = [Relation::Above, Relation::AtMost, Relation::Below][self.below(3)];
-        let left = Expression::Signal(spark_core::SignalId(u32::try_from(self.below(3)).unwrap()));
+        let left = Expression::Signal(SignalId(u32::try_from(self.below(3)).unwrap()));
         compare(left, relation, self.literal())
     }
 
@@ -149,6 +149,31 @@ fn edit(parts: &mut PolicyParts, dice: &mut Dice<'_>) {
     }
 }
 
+/// Histories beside the random ones: every signal at every instant, most often as it was before, sometimes unknown or
+/// missing, sometimes with a longer time between two instants.
+fn a_steady_history() -> impl Strategy<Value = Vec<Moment>> {
+    proptest::collection::vec(any::<[u8; 4]>(), 8..40).prop_map(|rolls| {
+        let mut values = [0i64; 3];
+        let moment = |(place, roll): (usize, [u8; 4])| {
+            let samples = (0u32..).zip(&mut values).zip(roll).filter_map(|((id, value), roll)| {
+                if roll >= 160 {
+                    *value = i64::from(roll % 16);
+                }
+                let reading = match *value {
+                    13 => return None,
+                    14 | 15 => Reading::NotANumber,
+                    value => Reading::Value(Decimal::new(value * 5, 1)),
+                };
+                let at = instant(place);
+                Some(Sample { signal: SignalId(id), track: Track::Canary, at, reading })
+            });
+            let samples = samples.collect();
+            Moment { samples, stage: (roll[3] < 12).then_some(u32::from(roll[3] % 3)) }
+        };
+        rolls.into_iter().enumerate().map(moment).collect()
+    })
+}
+
 /// Small triggers beside the random ones: those in which an edit matters.
 fn a_small_trigger(place: u32) -> impl Strategy<Value = Trigger> {
     proptest::collection::vec(any::<u32>(), 24).prop_map(move |rolls| {
@@ -157,11 +182,23 @@ fn a_small_trigger(place: u32) -> impl Strategy<Value = Trigger> {
         for severity in [Severity::Warn, Severity::Hold, Severity::Rollback] {
             if dice.below(3) > 0 {
                 let simple = dice.comparison();
-                let condition = match dice.below(6) {
+                let condition = match dice.below(10) {
                     0 => simple,
                     1 => Condition::All(vec![simple, dice.comparison()]),
                     2 => Condition::Any(vec![held(simple, 30), dice.comparison()]),
                     3 => Condition::All(vec![held(simple, 30), dice.comparison()]),
+                    4 => Condition::Sequence {
+                        first: Box::new(held(simple, 15)),
+                        then: Box::new(dice.comparison()),
+                        within: dice.span(),
+                    },
+                    5 => Condition::Sequence {
+                        first: Box::new(simple),
+                        then: Box::new(dice.comparison()),
+                        within: dice.span(),
+                    },
+                    6 => held(Condition::All(vec![held(simple, 15), dice.comparison()]), 30),
+                    7 => compare(Expression::Signal(SignalId(1)), Relation::Above, Expression::PreviousStage),
                     _ => Condition::Held { condition: Box::new(simple), duration: dice.span() },
                 };
                 levels.push((severity, condition));
@@ -171,7 +208,7 @@ fn a_small_trigger(place: u32) -> impl Strategy<Value = Trigger> {
             levels.push((Severity::Rollback, dice.comparison()));
         }
         let mut made = trigger(&format!("t{place}"), levels);
-        made.clear = (dice.below(4) == 0).then(|| dice.comparison());
+        made.clear = (dice.below(3) == 0).then(|| dice.comparison());
         made.given = (dice.below(6) == 0).then(|| dice.comparison());
         made.unknown_rollback_after = (dice.below(3) == 0).then(|| dice.span());
         made
@@ -183,6 +220,8 @@ fn with_plan(policy: &Policy, small: Vec<Trigger>) -> PolicyParts {
     if !small.is_empty() {
         parts.triggers = small;
     }
+    // what is stale sooner makes shorter intervals evidence
+    parts.signals[2].stale_after = seconds(16);
     let every = Condition::Held { condition: Box::new(Condition::EveryExpectation), duration: seconds(30) };
     parts.plans = vec![a_plan(Some(Condition::All(vec![every, simple(1, Relation::Below, "5")])))];
     parts
@@ -242,7 +281,7 @@ proptest! {
         policy in a_policy(true, true),
         small in proptest::option::weighted(0.7, (a_small_trigger(0), a_small_trigger(1), a_small_trigger(2))),
         rolls in proptest::collection::vec(any::<u32>(), 4..40),
-        histories in proptest::collection::vec(a_history(), 6),
+        histories in proptest::collection::vec(prop_oneof![1 => a_history(), 2 => a_steady_history()], 6),
         silent in proptest::option::weighted(0.3, 0..3u32),
     ) {
         let old = with_plan(&policy, small.map(|(a, b, c)| vec![a, b, c]).unwrap_or_default());
