@@ -1,15 +1,17 @@
 //! `spark evidence`: keys, integrity, what happened, and the same decisions again.
 
+mod anchors;
+mod show;
+mod verify;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use spark_core::Step;
-use spark_runtime::audit::{Fact, JournalError, Replayed, replay_as_far, replay_journal};
-use spark_runtime::evidence::{self, EvidenceError};
-use spark_runtime::replay::Events;
+use spark_runtime::evidence::{self, EvidenceError, SecretKey};
 
-use crate::command::replay::line;
-use crate::console::{Console, some, strong};
+use self::anchors::{AnchorArgs, TimestampArgs};
+use self::verify::VerifyArgs;
+use crate::console::Console;
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, Args)]
@@ -25,22 +27,38 @@ pub(crate) struct EvidenceArgs {
 #[derive(Debug, Subcommand)]
 enum EvidenceCommand {
     /// Make a key pair: FILE, readable by its owner alone, and FILE.pub
-    #[command(after_help = "Example:\n  spark evidence keygen release.key")]
+    #[command(after_help = "Examples:
+  spark evidence keygen release.key
+  spark evidence keygen release.key --print-public")]
     Keygen {
-        /// Where the private key goes; it must not be there yet
-        #[arg(value_name = "FILE", default_value = "spark.key")]
-        file: PathBuf,
+        /// Where the private key goes; it must not be there yet [default: spark.key]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Make nothing: print the public half of the key in FILE, or in $SPARK_SIGNING_KEY
+        #[arg(long)]
+        print_public: bool,
     },
-    /// Whether a folder is exactly what was sealed; exit code 13 where it is not
-    #[command(after_help = "Example:\n  spark evidence verify evidence/demo --key demo.pub")]
-    Verify {
+    /// Seal a folder that a run left unsealed, or again after files were added
+    #[command(
+        after_help = "What was sealed before must still be there as it was; the journal may have gone on.
+
+Example:
+  spark evidence seal evidence/2026-01-05.1 --key release.key"
+    )]
+    Seal {
         /// The release's folder
         #[arg(value_name = "DIR")]
         dir: PathBuf,
-        /// The public key [default: RELEASE.pub beside the folder]
+        /// The private key [default: $SPARK_SIGNING_KEY]
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
     },
+    /// Whether a folder is exactly what was sealed; exit code 13 where it is not
+    Verify(VerifyArgs),
+    /// Write a folder's seal down in a log that is kept elsewhere
+    Anchor(AnchorArgs),
+    /// Get a time stamp (RFC 3161) of a folder's seal from an authority
+    Timestamp(TimestampArgs),
     /// What happened in a release
     #[command(after_help = "Example:\n  spark evidence show evidence/demo")]
     Show {
@@ -59,131 +77,72 @@ enum EvidenceCommand {
 
 pub(crate) fn run(console: &mut Console, args: &EvidenceArgs) -> Result<Exit, Failure> {
     match &args.command {
-        EvidenceCommand::Keygen { file } => keygen(console, file),
-        EvidenceCommand::Verify { dir, key } => verify(console, dir, key.as_deref()),
-        EvidenceCommand::Show { dir } => show(console, dir),
-        EvidenceCommand::Replay { dir } => replay(console, dir),
+        EvidenceCommand::Keygen { file, print_public: true } => print_public(console, file.as_deref()),
+        EvidenceCommand::Keygen { file, print_public: false } => {
+            keygen(console, file.as_deref().unwrap_or(Path::new("spark.key")))
+        }
+        EvidenceCommand::Seal { dir, key } => seal(console, dir, key.as_deref()),
+        EvidenceCommand::Verify(args) => verify::run(console, args),
+        EvidenceCommand::Anchor(args) => anchors::anchor(console, args),
+        EvidenceCommand::Timestamp(args) => anchors::timestamp(console, args),
+        EvidenceCommand::Show { dir } => show::show(console, dir),
+        EvidenceCommand::Replay { dir } => show::replay(console, dir),
     }
 }
 
 fn keygen(console: &mut Console, file: &Path) -> Result<Exit, Failure> {
-    let (_, public) = evidence::keygen(file).map_err(|error| evidence_failure(&error))?;
+    let (key, public) = evidence::keygen(file).map_err(|error| evidence_failure(&error))?;
     console.line(format!("private key: {}", file.display()));
     console.line(format!("public key: {}", public.display()));
+    console.line(format!("key id: {}", evidence::key_id(&key.verifying_key())));
     Ok(Exit::Done)
 }
 
-fn verify(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit, Failure> {
-    if !dir.is_dir() {
+fn print_public(console: &mut Console, file: Option<&Path>) -> Result<Exit, Failure> {
+    let key = private_key(file)?.verifying_key();
+    console.note(format!("key id: {}", evidence::key_id(&key)));
+    console.text(&evidence::public_pem(&key).map_err(|error| evidence_failure(&error))?);
+    Ok(Exit::Done)
+}
+
+/// The private key in a file, or in the environment.
+fn private_key(file: Option<&Path>) -> Result<SecretKey, Failure> {
+    let key = match file {
+        Some(file) => evidence::private_key(file).map(Some),
+        None => evidence::private_key_of_environment(),
+    };
+    key.map_err(|error| evidence_failure(&error))?.ok_or_else(|| {
+        Failure::bad_arguments(format!(
+            "no private key: name its file, or set {} to its PEM",
+            evidence::KEY_VARIABLE
+        ))
+    })
+}
+
+fn seal(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit, Failure> {
+    let key = private_key(key)?;
+    let full = dir.canonicalize().ok().filter(|full| full.is_dir());
+    let Some(full) = full else {
         return Err(Failure::could_not_run(format!("`{}` is no folder", dir.display())));
-    }
-    if dir.join(evidence::SEAL_NAME).symlink_metadata().is_err() {
-        return Err(evidence_failure(&EvidenceError::NotSealed(dir.to_owned())));
-    }
-    let path = key.map_or_else(|| evidence::key_beside(dir), Path::to_owned);
-    let public = evidence::public_key(&path).map_err(|error| match (&error, key) {
-        // what stands beside the folder belongs to the evidence
-        (EvidenceError::BadKey { .. }, None) => Failure { exit: Exit::BadEvidence, ..evidence_failure(&error) },
-        (EvidenceError::Io { .. }, None) => {
-            let failure = evidence_failure(&error);
-            Failure { words: format!("{}; name the public key with `--key`", failure.words), ..failure }
-        }
-        _ => evidence_failure(&error),
-    });
-    let key = public?;
-    let sealed = evidence::verify(dir, &key).map_err(|error| evidence_failure(&error))?;
-    console.line(format!(
-        "verified: release {} is exactly what was sealed ({} files, {} bytes, key {})",
-        sealed.release, sealed.files, sealed.bytes, sealed.key
-    ));
+    };
+    let name = full.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let release = evidence::ReleaseId::new(name).map_err(|error| evidence_failure(&error))?;
+    let sealed = match dir.join(evidence::SEAL_NAME).symlink_metadata() {
+        Ok(_) => evidence::seal_again(dir, now(), &key),
+        Err(_) => evidence::seal_at(dir, release.as_str(), now(), &key),
+    };
+    let sealed = sealed.map_err(|error| evidence_failure(&error))?;
+    let public = evidence::key_beside(dir);
+    evidence::write_public_key(&public, &key.verifying_key()).map_err(|error| evidence_failure(&error))?;
+    console
+        .line(format!("sealed: release {} ({} files, {} bytes)", sealed.release, sealed.files, sealed.bytes));
+    console.line(format!("code: {}", sealed.code));
     Ok(Exit::Done)
 }
 
-fn show(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
-    let (told, whole) = replay_as_far(dir);
-    let whole = whole.map_err(|error| journal_failure(dir, &error));
-    let Some(told) = told else {
-        whole?;
-        return Err(Failure { exit: Exit::BadEvidence, words: "the journal is empty".to_owned() });
-    };
-    console.line(format!(
-        "release {} walked plan {} from {}",
-        strong(&told.start.release),
-        told.start.plan,
-        told.start.at
-    ));
-    let mut events = Events::default();
-    for fact in &told.story {
-        tell(console, &mut events, fact);
-    }
-    // what stands before a wrong line was shown: it is what there is to see of a run that was killed
-    whole?;
-    console.line(ended(&told));
-    Ok(Exit::Done)
-}
-
-fn tell(console: &mut Console, events: &mut Events, fact: &Fact) {
-    match fact {
-        Fact::Start(_) | Fact::Sample(_) => {}
-        Fact::Evaluate { decision } => events.of(decision).iter().for_each(|event| console.line(line(event))),
-        Fact::Step { at, step, failure } => {
-            if let Some(failure) = failure {
-                console.line(format!("{at}  {failure}"));
-            }
-            let words = match step {
-                Step::EnterStage { share_bp, .. } => {
-                    format!("give {}% to the canary", spark_runtime::action::percent(*share_bp))
-                }
-                Step::RollBack { because, .. } => format!("roll back because {}", because.join(", ")),
-                Step::Complete => "complete".to_owned(),
-            };
-            console.line(format!("{at}  {}", strong(&words)));
-        }
-        Fact::Outcome { at, ok, status } => {
-            console.line(format!("{at}  {}: {status}", if *ok { "done" } else { "failed" }));
-        }
-        Fact::Stage { at, stage } => {
-            console.line(format!("{at}  stage {} begins", stage.saturating_add(1)));
-        }
-        Fact::End { at, result } => console.line(format!("{at}  {}", strong(result))),
-    }
-}
-
-fn replay(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
-    let told = journal(dir)?;
-    same_policy(&told)?;
-    console.line(format!(
-        "replayed: {} derived again from {}, every one with the same bytes",
-        some(told.decisions, "decision"),
-        some(told.samples, "sample")
-    ));
-    console.line(ended(&told));
-    Ok(Exit::Done)
-}
-
-/// The recorded policy must be what the recorded text says.
-fn same_policy(told: &Replayed) -> Result<(), Failure> {
-    let differs = |words: String| Failure { exit: Exit::BadEvidence, words };
-    let Some((root, others)) = told.start.rules.split_first() else {
-        return Err(differs("the journal has no rules' text".to_owned()));
-    };
-    let mut read = |name: &str| {
-        let path = Path::new(&root.name).parent().unwrap_or(Path::new("")).join(name);
-        let found = others.iter().find(|rule| Path::new(&rule.name) == path);
-        found.map(|rule| rule.text.clone()).ok_or_else(|| format!("`{name}` is not recorded"))
-    };
-    match spark_rules::load(&root.name, &root.text, &mut read) {
-        Ok(loaded) if loaded.policy == *told.start.policy => Ok(()),
-        Ok(_) => Err(differs("the recorded policy is not what the recorded rules say".to_owned())),
-        Err(_) => Err(differs("the recorded rules have errors in this release of Spark".to_owned())),
-    }
-}
-
-fn ended(told: &Replayed) -> String {
-    match &told.result {
-        Some(result) => format!("result: {result}"),
-        None => "result: none, the journal just stops".to_owned(),
-    }
+fn now() -> spark_core::Timestamp {
+    use spark_runtime::runner::Clock as _;
+    spark_runtime::runner::SystemClock.now()
 }
 
 fn evidence_failure(error: &EvidenceError) -> Failure {
@@ -192,19 +151,4 @@ fn evidence_failure(error: &EvidenceError) -> Failure {
         true => Failure { exit: Exit::BadEvidence, ..failure },
         false => failure,
     }
-}
-
-/// A folder's journal, gone through again.
-fn journal(dir: &Path) -> Result<Replayed, Failure> {
-    replay_journal(dir).map_err(|error| journal_failure(dir, &error))
-}
-
-fn journal_failure(dir: &Path, error: &JournalError) -> Failure {
-    let lost = match error {
-        // a folder without its journal has lost it; anything else that cannot be read says nothing
-        JournalError::Read { source, .. } => source.kind() == std::io::ErrorKind::NotFound && dir.is_dir(),
-        _ => true,
-    };
-    let failure = Failure::of(error);
-    if lost { Failure { exit: Exit::BadEvidence, ..failure } } else { failure }
 }

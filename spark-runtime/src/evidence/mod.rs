@@ -15,13 +15,15 @@ pub mod timestamp;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use ed25519_dalek::VerifyingKey;
+
 pub use anchor::{Anchor, Anchored, append_anchor, check_anchors};
 pub use chain::{BadLine, Head};
 pub use code::SealCode;
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
 pub use key::{
-    KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of, private_key_of_environment, public_key,
-    public_pem, throw_away_key, write_public_key,
+    KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of,
+    private_key_of_environment, public_key, public_pem, throw_away_key, write_public_key,
 };
 pub use scan::Progress;
 pub use seal::{SEAL_NAME, Sealed, seal, seal_again, seal_at, verify, verify_with};
