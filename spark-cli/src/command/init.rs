@@ -13,6 +13,8 @@ use crate::exit::{Exit, Failure};
 
 /// The starter rules.
 const RULES: &str = include_str!("../starter/release.rules");
+/// The configuration of a rollout by them.
+const CONFIG: &str = include_str!("../starter/spark.yaml");
 /// What to do with them.
 const README: &str = include_str!("../starter/README.md");
 
@@ -27,7 +29,12 @@ pub(crate) struct InitArgs {
 
 pub(crate) fn run(console: &mut Console, args: &InitArgs) -> Result<Exit, Failure> {
     let samples = samples();
-    let files = [("release.rules", RULES), ("samples.csv", samples.as_str()), ("README.md", README)];
+    let files = [
+        ("release.rules", RULES),
+        ("samples.csv", samples.as_str()),
+        ("spark.yaml", CONFIG),
+        ("README.md", README),
+    ];
     let failed = |path: &Path, error: std::io::Error| {
         Failure::could_not_run(format!("cannot write `{}`: {error}", path.display()))
     };

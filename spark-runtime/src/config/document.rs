@@ -78,6 +78,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document, Vec<Problem>> {
         return Err(vec![Problem::new(Place::START, words)]);
     }
     let text = utf8(bytes).map_err(|problem| vec![problem])?;
+    if let Some(place) = directive(text) {
+        let words = "a directive (`%`) is refused: it can turn the file into another version of YAML";
+        return Err(vec![Problem::new(place, words)]);
+    }
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = match event {
@@ -115,6 +119,13 @@ fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
         }
         None => Ok(text),
     }
+}
+
+/// Where the file begins with a directive.
+fn directive(text: &str) -> Option<Place> {
+    let is_content = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
+    let (place, line) = text.lines().enumerate().find(|(_, line)| is_content(line))?;
+    line.starts_with('%').then_some(Place { line: place.saturating_add(1), column: 1 })
 }
 
 fn place_after(before: &str) -> Place {

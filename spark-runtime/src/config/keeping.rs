@@ -6,7 +6,7 @@ use spark_core::TimeSpan;
 use spark_core::rollout::Pace;
 
 use super::actions::{open_to_others, template, variables};
-use super::document::{Kind, Node};
+use super::document::{Kind, Node, Place};
 use super::need::Needed;
 use super::read::Reader;
 use super::secret::SecretSource;
@@ -95,10 +95,20 @@ pub struct EvidenceConfig {
     pub key: Option<KeyConfig>,
 }
 
-pub(super) fn pace(reader: &mut Reader<'_>, node: &Node, deadline: TimeSpan) -> Option<Pace> {
-    let fields = reader.fields(node, &ROLLOUT)?;
+/// The patience of a rollout, which has to leave room for an attempt of the actions, whose place is given.
+pub(super) fn pace(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    actions: Place,
+    deadline: TimeSpan,
+) -> Option<Pace> {
+    let fields = match node {
+        Some(node) => Some(reader.fields(node, &ROLLOUT)?),
+        None => None,
+    };
+    let at = |key| fields.as_ref().and_then(|fields| fields.get(key));
     let standard = Pace::default();
-    let mut span = |key, default| fields.get(key).and_then(|node| reader.span(node)).unwrap_or(default);
+    let mut span = |key, default| at(key).and_then(|node| reader.span(node)).unwrap_or(default);
     let pace = Pace {
         verify_within: span("verify-within", standard.verify_within),
         rollback_within: span("rollback-within", standard.rollback_within),
@@ -106,18 +116,18 @@ pub(super) fn pace(reader: &mut Reader<'_>, node: &Node, deadline: TimeSpan) -> 
         probe_every: span("probe-every", standard.probe_every),
     };
     for (key, within) in [("verify-within", pace.verify_within), ("rollback-within", pace.rollback_within)] {
-        let Some(node) = fields.get(key) else { continue };
+        let place = at(key).map_or(actions, |node| node.place);
         if within < deadline {
             let words = format!(
-                "{within} is shorter than the actions' deadline of {deadline}: not one attempt would fit"
+                "`{key}` ({within}) is shorter than the actions' deadline ({deadline}): not one attempt would fit"
             );
-            reader.wrong(node.place, words);
+            reader.wrong(place, words);
         } else if within <= pace.retry_after {
             let words = format!(
-                "{within} is not longer than `retry-after` ({}): there would be no second attempt",
+                "`{key}` ({within}) is not longer than `retry-after` ({}): there would be no second attempt",
                 pace.retry_after
             );
-            reader.wrong(node.place, words);
+            reader.wrong(place, words);
         }
     }
     Some(pace)

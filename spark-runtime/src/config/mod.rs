@@ -245,7 +245,7 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
     let source = fields.get("sources").and_then(|node| sources::read(reader, node));
     let actions = fields.get("actions").and_then(|node| actions::read(reader, node));
     let deadline = actions.as_ref().map_or(TimeSpan::ZERO, |actions| actions.deadline);
-    let pace = fields.get("rollout").map(|node| keeping::pace(reader, node, deadline));
+    let pace = keeping::pace(reader, fields.get("rollout"), fields.place_of("actions"), deadline);
     let freeze = fields.get("freeze").map(|node| freeze::read(reader, node));
     let notify = fields.get("notify").map(|node| keeping::notify(reader, node));
     let journal = fields.get("journal").map(|node| keeping::journal(reader, node));
@@ -256,7 +256,7 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         source,
         allow,
         actions: actions?,
-        pace: pace.unwrap_or_else(|| Some(Pace::default()))?,
+        pace: pace?,
         freeze: freeze.unwrap_or_default(),
         notify: notify.unwrap_or_default(),
         journal: journal.unwrap_or(Some(JournalConfig::File))?,

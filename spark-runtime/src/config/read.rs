@@ -31,6 +31,8 @@ pub(super) struct Fields<'n> {
     pub(super) place: Place,
     shape: &'static Shape,
     pairs: &'n [(Node, Node)],
+    /// Keys that are not there, and were meant by others that are.
+    meant: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -82,19 +84,23 @@ impl<'a> Reader<'a> {
             self.unexpected(node, &format!("keys and values under {}: {}", shape.called, names.join(", ")));
             return None;
         };
+        let mut meant = Vec::new();
         for (key, _) in pairs {
             let name = key.word().unwrap_or_default();
             if !shape.keys.iter().any(|known| known.name == name) {
-                self.wrong(key.place, unknown(name, shape));
+                let near = nearest(name, shape.keys.iter().map(|key| key.name));
+                meant.extend(near);
+                self.wrong(key.place, unknown(name, shape, near));
             }
         }
         for key in shape.keys {
             let there = pairs.iter().any(|(name, _)| name.word() == Some(key.name));
-            if let (Some(why), false) = (key.needed, there) {
+            // a slip of the pen was told of above
+            if let (Some(why), false) = (key.needed, there || meant.contains(&key.name)) {
                 self.wrong(node.place, format!("{} has no `{}`: {why}", shape.called, key.name));
             }
         }
-        Some(Fields { place: node.place, shape, pairs })
+        Some(Fields { place: node.place, shape, pairs, meant })
     }
 
     /// The one of these keys that is there.
@@ -107,6 +113,7 @@ impl<'a> Reader<'a> {
         let there: Vec<_> = keys.iter().filter_map(|key| Some((*key, fields.get(key)?))).collect();
         match there.as_slice() {
             [one] => Some(*one),
+            [] if keys.iter().any(|key| fields.meant.contains(key)) => None,
             [] => {
                 let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
                 self.wrong(fields.place, format!("expected one of {}", names.join(", ")));
@@ -333,6 +340,7 @@ fn found(node: &Node) -> String {
     match &node.kind {
         Kind::Scalar { text, quoted: false } if Plain::of(text) == Plain::Null => "nothing".to_owned(),
         Kind::Scalar { text, .. } if text.trim().is_empty() => "an empty text".to_owned(),
+        Kind::Scalar { text, quoted: true } => format!("the text \"{}\"", shown(text)),
         Kind::Scalar { text, .. } => format!("`{}`", shown(text)),
         Kind::List(_) => "a list".to_owned(),
         Kind::Map(_) => "keys and values".to_owned(),
@@ -340,13 +348,12 @@ fn found(node: &Node) -> String {
     }
 }
 
-fn unknown(name: &str, shape: &Shape) -> String {
-    let names = || shape.keys.iter().map(|key| key.name);
+fn unknown(name: &str, shape: &Shape, near: Option<&str>) -> String {
     let words = format!("{} has no key `{}`", shape.called, shown(name));
-    match nearest(name, names()) {
+    match near {
         Some(near) => format!("{words}: did you mean `{near}`?"),
         None => {
-            let all: Vec<String> = names().map(|name| format!("`{name}`")).collect();
+            let all: Vec<String> = shape.keys.iter().map(|key| format!("`{}`", key.name)).collect();
             format!("{words}: expected {}", all.join(", "))
         }
     }

@@ -10,6 +10,7 @@
 
 mod actions;
 mod backtests;
+mod configuration;
 mod hostile_addresses;
 mod hostile_http;
 mod metrics_vs_prometheus;

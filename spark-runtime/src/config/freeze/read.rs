@@ -153,8 +153,8 @@ fn some_days(reader: &mut Reader<'_>, node: &Node, before: Days) -> Option<Days>
     if found.is_none() {
         let word = text.split('-').find(|word| day(word).is_none()).unwrap_or_default();
         let words = match nearest(word, WEEK.iter().map(|(name, _)| *name)) {
-            Some(near) => format!("`{}` is no day: did you mean `{near}`?", shown(&text)),
-            None => format!("`{}` is no day: expected {DAYS}", shown(&text)),
+            Some(near) => format!("`{}` is no day: did you mean `{near}`?", shown(word)),
+            None => format!("`{}` is no day: expected {DAYS}", shown(word)),
         };
         reader.wrong(node.place, words);
     }
