@@ -11,8 +11,9 @@
 mod backtest;
 mod cases;
 mod demo;
-mod evidence;
 mod escapes;
+mod evidence;
+mod evidence_outside;
 mod exchange;
 mod explain;
 mod first_use;
