@@ -1,10 +1,14 @@
 //! Standard output and standard error: what is written where, in colour or not, and what a closed pipe means.
 
+mod harmless;
+
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use spark_core::{State, Verdict};
+
+pub(crate) use self::harmless::harmless;
 
 /// Options of every command.
 #[derive(Debug, Clone, Copy, Args)]
@@ -59,7 +63,7 @@ impl Console {
         if self.closed {
             return;
         }
-        let text = text.as_ref();
+        let text = harmless(text.as_ref());
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.write_all(b"\n"));
         self.keep(written);
     }
@@ -106,7 +110,7 @@ impl Console {
 /// Writes a line to standard error; there is nobody left to tell when that fails.
 pub(crate) fn say(text: &str) {
     let mut stderr = anstream::stderr().lock();
-    let _ = writeln!(stderr, "{text}");
+    let _ = writeln!(stderr, "{}", harmless(text));
 }
 
 /// `text` in bold.

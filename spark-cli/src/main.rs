@@ -112,10 +112,55 @@ fn main() -> ExitCode {
 
 /// What the argument parser has to say: help and version are results, anything else is a mistake.
 fn arguments(told: &clap::Error) -> ExitCode {
+    if told.use_stderr() {
+        // the parser repeats a wrong word, an address with its password too
+        say(without_passwords(&told.render().ansi().to_string()).trim_end());
+        return ExitCode::from(Exit::BadArguments as u8);
+    }
     // a closed pipe leaves nobody to tell
     let _ = told.print();
-    match told.use_stderr() {
-        true => ExitCode::from(Exit::BadArguments as u8),
-        false => ExitCode::from(Exit::Done as u8),
+    ExitCode::from(Exit::Done as u8)
+}
+
+/// A text whose addresses are shown without what stands before an `@`, and without their query.
+fn without_passwords(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, address)) = rest.split_once("://") {
+        let end = address.find(char::is_whitespace).unwrap_or(address.len());
+        let (address, behind) = address.split_at_checked(end).unwrap_or((address, ""));
+        shown.push_str(before);
+        shown.push_str("://");
+        let (hidden, host) = address.rsplit_once('@').map_or(("", address), |(_, host)| ("…@", host));
+        shown.push_str(hidden);
+        match host.split_once('?') {
+            Some((path, query)) => {
+                let quote = if query.contains('\'') { "'" } else { "" };
+                shown.push_str(&format!("{path}?…{quote}"));
+            }
+            None => shown.push_str(host),
+        }
+        rest = behind;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wrong argument is repeated without the password or the key in it.
+    #[test]
+    fn passwords() {
+        for (text, expected) in [
+            ("no address", "no address"),
+            ("'http://me:secret@h:1/x' for", "'http://…@h:1/x' for"),
+            ("'http://me:s/e@c@h' and 'ftp://a:b@c'", "'http://…@h' and 'ftp://…@c'"),
+            ("'http://h/?key=secret' for", "'http://h/?…' for"),
+            ("://", "://"),
+        ] {
+            assert_eq!(without_passwords(text), expected);
+        }
     }
 }

@@ -112,6 +112,10 @@ pub(crate) fn include(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
     if !path.starts_with(&root) {
         return Err(format!("`{name}` leads out of the folder of the rules"));
     }
+    // a named pipe would be waited for without an end
+    if !path.is_file() {
+        return Err(format!("`{name}` is no regular file"));
+    }
     read(&path)
 }
 

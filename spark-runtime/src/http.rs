@@ -383,7 +383,10 @@ fn address(text: &str) -> Result<Url, HttpFailure> {
         return Err(HttpFailure::Address(reason.to_owned()));
     }
     let url = Url::parse(text).map_err(|error| HttpFailure::Address(format!("{error}")))?;
-    if !url.username().is_empty() || url.password().is_some() {
+    let authority = text.split_once("://").map_or("", |(_, behind)| behind);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    // an empty name and password are dropped in silence, and a reader takes what stands before the sign for the host
+    if !url.username().is_empty() || url.password().is_some() || authority.contains('@') {
         let reason = "a name or password stands in it, where logs would show it: use a token file";
         return Err(HttpFailure::Address(reason.to_owned()));
     }
@@ -391,6 +394,11 @@ fn address(text: &str) -> Result<Url, HttpFailure> {
         "http" | "https" => Ok(url),
         other => Err(HttpFailure::Address(format!("expected http or https, found `{other}`"))),
     }
+}
+
+/// An address for people, as [`without_query`]; what is no address is not repeated.
+pub(crate) fn shown_address(text: &str) -> String {
+    address(text).map_or_else(|_| "an address that is none".to_owned(), |url| without_query(&url))
 }
 
 /// An address for people: what stands in a query may be a key.

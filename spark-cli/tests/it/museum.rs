@@ -11,7 +11,7 @@
 //! same                                                 the same command gives the same bytes again
 //! ```
 
-mod server;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::fs;

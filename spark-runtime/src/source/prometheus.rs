@@ -28,7 +28,7 @@ use self::answer::Answer;
 use self::question::{Question, When, questions};
 pub use self::range::{Answered, Unheard};
 use self::range::{Count, History, chunks};
-use crate::http::{self, AllowedHost, HttpClient, HttpConfig, HttpError, HttpFailure};
+use crate::http::{self, AllowedHost, HttpClient, HttpConfig, HttpError, HttpFailure, shown_address};
 
 /// Most requests under way at once: Prometheus itself computes at most 20 queries at a time, and others ask too.
 const REQUESTS_MAX: usize = 4;
@@ -285,9 +285,11 @@ impl Server {
         let permit = self.permits.acquire().await;
         let base = self.config.url.trim_end_matches('/');
         if reach.is_given_up() {
-            return Err(Unanswered::Lost(format!("{base} did not answer the queries before this one")));
+            let shown = shown_address(base);
+            return Err(Unanswered::Lost(format!("{shown} did not answer the queries before this one")));
         }
         let url = format!("{base}/api/v1/{}", when.endpoint());
+        let shown = shown_address(&url);
         let timeout = format!("{}s", self.config.timeout.as_secs().max(1));
         let mut fields = vec![("query", promql.to_owned()), ("timeout", timeout)];
         fields.extend(when.fields());
@@ -302,17 +304,17 @@ impl Server {
         };
         if http.media_type() != "application/json" {
             return Err(Unanswered::Lost(format!(
-                "{url} answers `{}`: expected application/json, found `{}`",
+                "{shown} answers `{}`: expected application/json, found `{}`",
                 http.media_type(),
                 http.excerpt()
             )));
         }
         let text = std::str::from_utf8(&http.body)
-            .map_err(|_| Unanswered::Lost(format!("{url} answers bytes that are not UTF-8")))?;
+            .map_err(|_| Unanswered::Lost(format!("{shown} answers bytes that are not UTF-8")))?;
         answer::parse(text).map_err(|error| match error.refused {
             Some(_) => Unanswered::Refused(error.problem),
             None => Unanswered::Lost(format!(
-                "{url} answers what is not of Prometheus: {} at byte {}",
+                "{shown} answers what is not of Prometheus: {} at byte {}",
                 error.problem, error.offset
             )),
         })

@@ -8,7 +8,7 @@ use spark_core::{Timestamp, Track};
 use tokio::task::JoinSet;
 
 use super::exposition::{Format, Untimed, parse_wanted};
-use crate::http::{HttpClient, HttpConfig, HttpError};
+use crate::http::{HttpClient, HttpConfig, HttpError, shown_address};
 
 /// Longest body of a scrape: the largest expositions in use are a few megabytes, and each target holds one.
 pub const SCRAPE_BYTES_MAX: usize = 16 << 20;
@@ -72,7 +72,7 @@ impl Scraper {
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = targets.iter().find(|target| !seen.insert((target.track, &target.url))) {
-            return Err(ScraperError::Twice(twice.url.clone()));
+            return Err(ScraperError::Twice(shown_address(&twice.url)));
         }
         config.body_bytes_max = config.body_bytes_max.min(SCRAPE_BYTES_MAX);
         let client = Arc::new(HttpClient::new(config)?);
@@ -102,7 +102,7 @@ impl Scraper {
         }
         let mut tracks: BTreeMap<Track, Scraped> = BTreeMap::new();
         for (place, (target, _)) in self.targets.iter().enumerate() {
-            let lost = || Err(format!("the target `{}` was given up", target.url));
+            let lost = || Err(format!("the target `{}` was given up", shown_address(&target.url)));
             let (track, answer) = answers.remove(&place).unwrap_or_else(|| (target.track, lost()));
             merge(tracks.entry(track).or_insert_with(|| Ok(Vec::new())), answer);
         }
@@ -159,13 +159,14 @@ async fn ask(
     wanted: &BTreeSet<String>,
     instance: Option<String>,
 ) -> Scraped {
+    let shown = shown_address(url);
     let answer = client.get(url, ACCEPT).await.map_err(|error| error.to_string())?;
     let Some(format) = Format::of_content_type(&answer.content_type) else {
         let (media, excerpt) = (answer.media_type(), answer.excerpt());
-        return Err(format!("GET {url}: expected metrics as text, found `{media}`: `{excerpt}`"));
+        return Err(format!("GET {shown}: expected metrics as text, found `{media}`: `{excerpt}`"));
     };
     let mut points = parse_wanted(&answer.body, format, Untimed::At(at), &|name| wanted.contains(name))
-        .map_err(|error| format!("GET {url}: {error}"))?;
+        .map_err(|error| format!("GET {shown}: {error}"))?;
     if let Some(instance) = instance {
         for point in &mut points {
             if let Some(own) = point.labels.insert(INSTANCE_LABEL.to_owned(), instance.clone()) {

@@ -19,7 +19,7 @@ use self::events::Told;
 pub(crate) use self::events::line;
 use self::source::{Found, Progress};
 use self::what_if::WhatIf;
-use crate::console::Console;
+use crate::console::{Console, harmless};
 use crate::exit::{Exit, Failure};
 use crate::rules::Rules;
 use crate::samples::{self, HttpArgs};
@@ -144,10 +144,12 @@ pub(crate) fn run(console: &mut Console, args: &ReplayArgs) -> Result<Exit, Fail
             console.line(summary.unwrap_or_default());
         }
         Format::Html => {
+            // signs that turn the direction of reading would show another page than is written
             let page = html::page(&rules, what_if.as_ref(), &backtest);
+            let page = harmless(&page);
             match &args.output {
                 None => console.text(&page),
-                Some(path) => std::fs::write(path, page).map_err(|error| {
+                Some(path) => std::fs::write(path, page.as_bytes()).map_err(|error| {
                     Failure::could_not_run(format!("cannot write `{}`: {error}", path.display()))
                 })?,
             }

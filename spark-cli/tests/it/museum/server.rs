@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 const HEALTHY: &str = "fine";
 
 /// A server on a port of its own, for as long as the tests run.
-pub(super) struct Server {
-    pub(super) url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
 }
 
 /// What is asked of a Prometheus.
@@ -25,7 +25,7 @@ impl Server {
     /// A server whose every answer is `answer`:
     /// `status CODE TYPE` and a body, in which `{kind}` is the kind of result that was asked for; `value V`, `series A B` or
     /// `warnings WORDS`, as Prometheus would say it; or `stall`.
-    pub(super) fn start(answer: &str) -> Self {
+    pub(crate) fn start(answer: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let answer = answer.to_owned();
