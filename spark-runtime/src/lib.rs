@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod http;
 pub mod journal;
 pub mod live;
+pub mod notify;
 pub mod replay;
 pub mod runner;
 pub mod source;

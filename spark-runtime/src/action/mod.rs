@@ -11,8 +11,8 @@ mod outcome;
 mod secret;
 mod share;
 mod template;
-mod text;
-mod webhook;
+pub(crate) mod text;
+pub(crate) mod webhook;
 
 use std::future::Future;
 

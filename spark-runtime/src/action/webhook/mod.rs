@@ -12,7 +12,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use spark_core::TimeSpan;
 
 pub use self::signature::KEY_BYTES_MIN;
-pub(crate) use self::signature::{Signer, message_id, unix_seconds};
+use self::signature::unix_seconds;
+pub(crate) use self::signature::{Signer, message_id};
 use super::share::parse_share;
 use super::text::kept;
 use super::{ActionEnd, ActionOutcome, Actions, Measured, OUTPUT_BYTES_MAX, Order, Secret, percent};
@@ -92,37 +93,10 @@ impl WebhookActions {
 
     /// Sends an order until it is taken, refused, or its time is over.
     async fn send(&self, action: &str, url: &str, order: &Order) -> ActionOutcome {
-        let deadline = self.settings.deadline.min(order.deadline);
-        let begun = Instant::now();
         let body = body(action, order);
-        let mut reached = false;
-        let mut attempt: u32 = 0;
-        loop {
-            attempt = attempt.saturating_add(1);
-            let left = deadline.to_std().saturating_sub(begun.elapsed());
-            let sent = self.client.post(url, JSON, self.headers(action, order, &body), body.clone());
-            let answer = match tokio::time::timeout(left, sent).await {
-                Ok(answer) => Reply::of(answer),
-                Err(_) => Reply::unknown(format!("no answer within {deadline}")),
-            };
-            reached |= answer.outcome.end == ActionEnd::Unknown;
-            let pause = pause(attempt);
-            let room = begun.elapsed().saturating_add(pause) < deadline.to_std();
-            if !answer.again || attempt >= ATTEMPTS_MAX || !room {
-                return self.told(answer.outcome, url, attempt, reached);
-            }
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    fn told(&self, mut outcome: ActionOutcome, url: &str, attempts: u32, reached: bool) -> ActionOutcome {
-        if outcome.end == ActionEnd::Failed && reached {
-            // an earlier attempt may have been carried out: refusing a later one does not undo it
-            outcome.end = ActionEnd::Unknown;
-        }
-        if attempts > 1 {
-            outcome.status = format!("{} (after {attempts} attempts)", outcome.status);
-        }
+        let headers = || self.headers(action, order, &body);
+        let deadline = self.settings.deadline.min(order.deadline);
+        let mut outcome = deliver(&self.client, url, headers, &body, deadline).await;
         let hidden = std::slice::from_ref(&self.settings.secret);
         outcome.stdout = super::text::without(&outcome.stdout, hidden);
         outcome.command = vec!["POST".to_owned(), url.split('?').next().unwrap_or_default().to_owned()];
@@ -132,7 +106,7 @@ impl WebhookActions {
     fn headers(&self, action: &str, order: &Order, body: &[u8]) -> HeaderMap {
         let id = message_id(&[&order.key, action]);
         signed(
-            &self.signer,
+            Some(&self.signer),
             &id,
             body,
             &[("idempotency-key", &order.key), ("spark-fence", &order.fence.to_string())],
@@ -140,15 +114,61 @@ impl WebhookActions {
     }
 }
 
-/// The headers of a signed message.
-pub(crate) fn signed(signer: &Signer, id: &str, body: &[u8], others: &[(&'static str, &str)]) -> HeaderMap {
+/// Sends a body until it is taken, refused, or its time is over. Each attempt is signed anew, with its own time.
+pub(crate) async fn deliver(
+    client: &HttpClient,
+    url: &str,
+    headers: impl Fn() -> HeaderMap,
+    body: &[u8],
+    deadline: TimeSpan,
+) -> ActionOutcome {
+    let begun = Instant::now();
+    let mut reached = false;
+    let mut attempt: u32 = 0;
+    loop {
+        attempt = attempt.saturating_add(1);
+        let left = deadline.to_std().saturating_sub(begun.elapsed());
+        let sent = client.post(url, JSON, headers(), body.to_vec());
+        let answer = match tokio::time::timeout(left, sent).await {
+            Ok(answer) => Reply::of(answer),
+            Err(_) => Reply::unknown(format!("no answer within {deadline}")),
+        };
+        reached |= answer.outcome.end == ActionEnd::Unknown;
+        let pause = pause(attempt);
+        let room = begun.elapsed().saturating_add(pause) < deadline.to_std();
+        if !answer.again || attempt >= ATTEMPTS_MAX || !room {
+            return told(answer.outcome, attempt, reached);
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn told(mut outcome: ActionOutcome, attempts: u32, reached: bool) -> ActionOutcome {
+    if outcome.end == ActionEnd::Failed && reached {
+        // an earlier attempt may have been carried out: refusing a later one does not undo it
+        outcome.end = ActionEnd::Unknown;
+    }
+    if attempts > 1 {
+        outcome.status = format!("{} (after {attempts} attempts)", outcome.status);
+    }
+    outcome
+}
+
+/// The headers of a message, signed where there is a key.
+pub(crate) fn signed(
+    signer: Option<&Signer>,
+    id: &str,
+    body: &[u8],
+    others: &[(&'static str, &str)],
+) -> HeaderMap {
     let now = unix_seconds();
-    let signature = signer.sign(id, now, body);
+    let signature = signer.map(|signer| signer.sign(id, now, body));
     let timestamp = now.to_string();
-    let own = [("webhook-id", id), ("webhook-timestamp", &timestamp), ("webhook-signature", &signature)];
+    let own = [("webhook-id", id), ("webhook-timestamp", &timestamp)];
+    let signature = signature.iter().map(|signature| ("webhook-signature", signature.as_str()));
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-    for (name, value) in own.into_iter().chain(others.iter().copied()) {
+    for (name, value) in own.into_iter().chain(signature).chain(others.iter().copied()) {
         // names of releases are plain; one that is not is left out of the header, and stands in the signed body
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);

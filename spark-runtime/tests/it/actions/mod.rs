@@ -2,6 +2,7 @@
 
 mod command;
 mod haproxy;
+mod notify;
 mod webhook;
 
 use spark_core::TimeSpan;

@@ -19,7 +19,7 @@ const SHORT: TimeSpan = TimeSpan::from_seconds(3);
 
 /// What a service does with one request.
 #[derive(Clone)]
-enum Does {
+pub(crate) enum Does {
     /// Answers with this status and body.
     Answers(u16, String),
     /// Sends these bytes, and closes.
@@ -31,13 +31,13 @@ enum Does {
 }
 
 /// A service that does these things in turn, the last one for ever, and keeps what it was asked.
-struct Service {
-    url: String,
+pub(crate) struct Service {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Service {
-    async fn start(does: Vec<Does>) -> Self {
+    pub(crate) async fn start(does: Vec<Does>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -99,7 +99,7 @@ impl Service {
         .unwrap()
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
