@@ -190,6 +190,10 @@ impl Parser<'_> {
     /// or begins what an expectation begins with.
     pub(super) fn at_clause(&self, words: &[&str]) -> bool {
         let word = self.peek_text();
+        // what is said of the words before must not hide it
+        if words.contains(&"warmup") && self.at_plan_clause_otherwise() {
+            return true;
+        }
         if self.peek().kind != Kind::Word || !words.contains(&word) {
             return false;
         }
