@@ -186,7 +186,7 @@ impl Config {
             _ => Path::new("."),
         };
         read_all(base, bytes, lookup).map_err(|mut problems| {
-            problems.sort_by(|one, other| one.place.cmp(&other.place));
+            problems.sort_by_key(|problem| problem.place);
             problems.dedup();
             let more = problems.len().saturating_sub(PROBLEMS_MAX);
             problems.truncate(PROBLEMS_MAX);
