@@ -292,7 +292,8 @@ mod tests {
         use proptest::prelude::*;
         let words = "signal |trigger |plan |test |a |b |p95|\"t\" |\"open|{ |} |{\n|}\n|\n|\n|is |duration |from |push |expect |\
             rollback |when |hold |> |1s |5% |for |5m |given |unless |stage |edition |2026\n|evaluate |every |use |# c\n|and |not |\
-            ( |) |in |metrics |tigger |, |// |unknown |at |é|\r\n|proceed |clear |trigger x {\n";
+            ( |) |in |metrics |tigger |, |// |unknown |at |é|\r\n|proceed |clear |trigger x {\n|\
+            plan p {\n|stage 5% for 1m |needs |approval |gate |pause |warmup |warm |up |watch |bake |2m |the ";
         proptest::sample::select(words.split('|').collect::<Vec<_>>()).prop_map(str::to_owned)
     }
 }
