@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use spark_core::rollout::RuleText;
 use spark_core::{Policy, SourceSpan};
 use spark_rules::{Diagnostic, DiagnosticSeverity, Failed, Files, Loaded};
-use spark_runtime::audit::RuleText;
 use spark_runtime::runner::{Clock, SystemClock};
 
 use crate::console::{Console, say};
@@ -83,7 +83,7 @@ pub(crate) fn load(path: &Path) -> Result<Result<Loaded, Failed>, Failure> {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut included = |name: &str| include(&folder, name);
     let mut loaded = spark_rules::load_bytes(&path.display().to_string(), &bytes, &mut included);
-    let now = SystemClock.now();
+    let now = SystemClock::start().now();
     match &mut loaded {
         Ok(loaded) => loaded.silence(now),
         Err(failed) => failed.silence(now),

@@ -16,7 +16,6 @@ mod policy;
 mod signal;
 mod time;
 mod trigger;
-mod walk;
 mod window;
 
 pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test, WindowFunction};
@@ -30,4 +29,3 @@ pub use quantity::{Currency, Dimension, PerTime, Quantity, QuantityError, Unit};
 pub use signal::{Reading, Sample, Signal, SignalId, Source, SourceSpan, Track};
 pub use time::{TimeSpan, Timestamp};
 pub use trigger::{Level, Plan, Severity, Stage, Trigger, TriggerId};
-pub use walk::{Rollout, RolloutState, Step};

@@ -8,6 +8,7 @@ pub mod http;
 pub mod journal;
 pub mod live;
 pub mod notify;
+pub mod release;
 pub mod replay;
 pub mod runner;
 pub mod source;

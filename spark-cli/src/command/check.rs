@@ -179,7 +179,7 @@ fn fix(console: &Console, path: &Path, advice: bool) -> Result<(), Failure> {
         parts.entry(name.to_owned()).or_insert_with(|| bytes.clone());
         Ok(bytes)
     };
-    let now = SystemClock.now();
+    let now = SystemClock::start().now();
     let all = spark_rules::mend(&path.display().to_string(), &bytes, &mut included, advice, Some(now));
     for mended in all {
         let (place, before) = match &mended.path {

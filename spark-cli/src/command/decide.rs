@@ -106,7 +106,7 @@ fn from_prometheus(
 ) -> Result<(Decision, Engine), Failure> {
     let source = samples::prometheus(url, &args.http)?;
     let policy = &rules.policy;
-    let (every, now) = (policy.every(), SystemClock.now());
+    let (every, now) = (policy.every(), SystemClock::start().now());
     let from = now.minus(look_back(policy));
     let instants = Instants::within(from, now, every).map_err(|error| Failure::of(&error))?;
     let found = samples::block_on(async {
@@ -134,7 +134,7 @@ fn from_scrape(console: &Console, args: &DecideArgs, rules: &Rules) -> Result<(D
     all.extend(targets(&args.baseline, Track::Baseline));
     let scraper = Scraper::new(all, args.http.config()).map_err(|error| Failure::of(&error))?;
     let mut reader = MetricsReader::live(Arc::clone(&rules.policy));
-    let now = SystemClock.now();
+    let now = SystemClock::start().now();
     samples::block_on(scraper.scrape_into(&mut reader, now))?;
     ceilings::tell(console, rules, &reader.ceilings().known().collect::<Vec<_>>());
     let mut engine = Engine::new(Arc::clone(&rules.policy));

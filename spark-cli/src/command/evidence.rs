@@ -142,7 +142,7 @@ fn seal(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit, F
 
 fn now() -> spark_core::Timestamp {
     use spark_runtime::runner::Clock as _;
-    spark_runtime::runner::SystemClock.now()
+    spark_runtime::runner::SystemClock::start().now()
 }
 
 fn evidence_failure(error: &EvidenceError) -> Failure {

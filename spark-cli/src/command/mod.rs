@@ -6,6 +6,7 @@ pub(crate) mod decide;
 pub(crate) mod evidence;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod facts;
 pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod init;

@@ -4,15 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use spark_core::{Policy, Step, Verdict};
-use spark_runtime::action::{CommandActions, CommandSettings};
-use spark_runtime::config::{self, ActionConfig, ActionsConfig, Config, ExposeSecret, KeyConfig};
+use spark_core::rollout::{Controller, Ended, Ending, Fact, RolloutState};
+use spark_core::{Policy, Verdict};
+use spark_runtime::action::{ConfiguredActions, percent};
+use spark_runtime::audit::Folded;
+use spark_runtime::config::{self, Config, ExposeSecret, KeyConfig};
 use spark_runtime::evidence::{self, ReleaseId};
 use spark_runtime::live::LiveSource;
+use spark_runtime::release::{Left, OpenRelease};
 use spark_runtime::replay::{Event, Events};
-use spark_runtime::runner::{self, Ending, Outcome, Release, RunEvent, SystemClock};
+use spark_runtime::runner::{self, NoWords, Ports, Release, RunEnd, SystemClock};
 
 use crate::ceilings;
+use crate::command::facts::fact_line;
 use crate::command::replay::line;
 use crate::console::{Console, ConsoleArgs, say, verdict};
 use crate::exit::{Exit, Failure};
@@ -74,25 +78,68 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     }
     let root =
         args.evidence.clone().or(config.evidence.dir.clone()).unwrap_or_else(|| PathBuf::from("evidence"));
-    let release =
-        Release { id, policy: Arc::clone(&rules.policy), plan, rules: rules.texts(), evidence: root };
-    let actions = actions(config.actions, config.folder)?;
-    let source = LiveSource::new(config.source, Arc::clone(&rules.policy)).map_err(|e| Failure::of(&e))?;
-    let source = source.telling_ceilings(ceilings::teller(&rules, said.quiet));
-    let walk = runner::run(release, source, actions, SystemClock, Teller::new(said), interrupted());
-    let outcome = block_on(walk)?.map_err(|error| Failure::of(&error))?;
-    let sealed = outcome.seal(&key).map_err(|error| Failure::of(&error));
-    console.line(told(&outcome));
-    let folder = outcome.evidence.path().display();
+    let OpenRelease { folder, journal, folded, cut } =
+        OpenRelease::open(&root, &id).map_err(|error| Failure::of(&error))?;
+    if let Some(cut) = cut {
+        say(&format!(
+            "warning: the journal ended in a line that was never acknowledged, and it was cut: {cut}"
+        ));
+    }
+    let policy = pinned(&rules, folded.as_deref());
+    let clock = match &folded {
+        Some(folded) => SystemClock::resume(folded.clock.as_ref(), folded.last),
+        None => SystemClock::start(),
+    };
+    let begin = OpenRelease::begin(folded, || Release {
+        id: args.release.clone(),
+        policy: Arc::clone(&policy),
+        plan,
+        rules: rules.texts(),
+        pace: config.pace,
+        opens: None,
+    });
+    let (calendar, deadline) = (config.freeze, config.actions.deadline);
+    let actions = ConfiguredActions::new(config.actions, config.folder, config.allow)
+        .map_err(|error| Failure::of(&error))?;
+    let source = LiveSource::new(config.source, policy).map_err(|e| Failure::of(&e))?;
+    let ports = Ports {
+        source: source.telling_ceilings(ceilings::teller(&rules, said.quiet)),
+        actions,
+        journal,
+        clock,
+        inbox: NoWords,
+        observer: Teller::new(said),
+        freeze: Box::new(move |at| calendar.frozen_at(at)),
+        deadline,
+    };
+    let left = block_on(async {
+        let outcome = runner::run(begin, ports, interrupted()).await.map_err(|error| Failure::of(&error))?;
+        Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
+    })??;
+    let sealed = left.seal(&key).map_err(|error| Failure::of(&error));
+    console.line(told(&left));
+    let folder = left.folder.path().display();
     match &sealed {
         Ok(sealed) => console.line(format!("evidence: {folder} ({} files, sealed)", sealed.files)),
         Err(failure) => say(&format!("warning: the evidence in {folder} is not sealed: {failure}")),
     }
-    match (ended(&outcome)?, sealed) {
+    match (ended(&left)?, sealed) {
         // the traffic is back, and the exit code must say so
         (exit, Ok(_)) | (exit @ Exit::Rollback, Err(_)) => Ok(exit),
         (_, Err(failure)) => Err(failure),
     }
+}
+
+/// The rules that decide: those that the release was begun with, whatever stands in the file now.
+fn pinned(rules: &Rules, folded: Option<&Folded>) -> Arc<Policy> {
+    let Some(folded) = folded else { return Arc::clone(&rules.policy) };
+    let pinned = Arc::clone(folded.controller.engine().policy());
+    if *pinned != *rules.policy {
+        say(
+            "warning: the rules have changed since the release began: it goes on under those that it began with",
+        );
+    }
+    pinned
 }
 
 fn signing_key(config: &Config) -> Result<evidence::SecretKey, Failure> {
@@ -105,22 +152,6 @@ fn signing_key(config: &Config) -> Result<evidence::SecretKey, Failure> {
         }
     };
     key.map_err(|error| Failure::of(&error))
-}
-
-fn actions(config: ActionsConfig, folder: PathBuf) -> Result<CommandActions, Failure> {
-    let ActionsConfig { deadline, action } = config;
-    match action {
-        ActionConfig::Command(command) => Ok(CommandActions {
-            set: command.set,
-            rollback: command.rollback,
-            probe: Some(command.probe),
-            deadline,
-            settings: CommandSettings { dir: folder, environment: command.env, ..CommandSettings::default() },
-        }),
-        ActionConfig::Haproxy(_) | ActionConfig::Webhook(_) => {
-            Err(Failure::could_not_run("this release of Spark moves traffic by `command` alone"))
-        }
-    }
 }
 
 /// The plan that is named, or the only one.
@@ -157,35 +188,52 @@ async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-fn told(outcome: &Outcome) -> String {
-    match &outcome.ending {
-        Ending::Completed => format!("{} every stage was served", verdict(Verdict::Proceed)),
-        Ending::RolledBack { stage, because } => format!(
+fn told(left: &Left) -> String {
+    let traffic = || {
+        let share = left.folded.controller.rollout().traffic();
+        share.map_or_else(|| "an unknown share".to_owned(), |share| format!("{}%", percent(share)))
+    };
+    match &left.end {
+        RunEnd::Ended(Ending::Completed) => {
+            format!("{} every stage was served", verdict(Verdict::Proceed))
+        }
+        RunEnd::Ended(Ending::RolledBack { stage, because }) => format!(
             "{} in stage {} because {}",
             verdict(Verdict::Rollback),
             stage.saturating_add(1),
             because.join(", ")
         ),
-        Ending::Stopped => {
-            let where_it_is = outcome.stages.last().map_or("no traffic", |stage| stage.share.as_str());
-            format!(
-                "{} stopped on request: nothing was moved, the canary stays at {where_it_is}",
-                verdict(Verdict::Hold)
-            )
-        }
-        Ending::Failed { reason } => format!("failed: {reason}"),
+        RunEnd::Ended(Ending::Unverified { stage, because }) => format!(
+            "ROLLBACK UNVERIFIED in stage {} because {}: no probe saw that the canary has no traffic, and it may still get some",
+            stage.saturating_add(1),
+            because.join(", ")
+        ),
+        RunEnd::Ended(Ending::Aborted { by, .. }) => format!(
+            "{} aborted by {by}: nothing was moved, the canary stays at {}",
+            verdict(Verdict::Hold),
+            traffic()
+        ),
+        RunEnd::Stopped => format!(
+            "{} stopped on request: nothing was moved, the canary stays at {}; the same command takes it up again",
+            verdict(Verdict::Hold),
+            traffic()
+        ),
+        RunEnd::Fenced(reason) => format!("stopped: another runner has the rollout ({reason})"),
+        RunEnd::Halted(reason) => format!("halted: the record contradicts itself ({reason})"),
     }
 }
 
-fn ended(outcome: &Outcome) -> Result<Exit, Failure> {
-    if let Some(reason) = &outcome.unrecorded {
+fn ended(left: &Left) -> Result<Exit, Failure> {
+    if let Some(reason) = &left.unrecorded {
         say(&format!("warning: the journal does not tell everything: {reason}"));
     }
-    match &outcome.ending {
-        Ending::Completed => Ok(Exit::Done),
-        Ending::RolledBack { .. } => Ok(Exit::Rollback),
-        Ending::Stopped => Ok(Exit::Hold),
-        Ending::Failed { reason } => Err(Failure::could_not_run(reason.clone())),
+    match &left.end {
+        RunEnd::Ended(Ending::Completed) => Ok(Exit::Done),
+        RunEnd::Ended(Ending::RolledBack { .. }) => Ok(Exit::Rollback),
+        RunEnd::Ended(Ending::Aborted { .. }) | RunEnd::Stopped => Ok(Exit::Hold),
+        RunEnd::Ended(Ending::Unverified { .. }) | RunEnd::Fenced(_) | RunEnd::Halted(_) => {
+            Err(Failure { exit: Exit::CouldNotRun, words: String::new() })
+        }
     }
 }
 
@@ -193,65 +241,55 @@ fn ended(outcome: &Outcome) -> Result<Exit, Failure> {
 struct Teller {
     said: ConsoleArgs,
     events: Events,
+    stage: Option<u32>,
 }
 
 impl Teller {
     fn new(said: ConsoleArgs) -> Self {
-        Self { said, events: Events::default() }
+        Self { said, events: Events::default(), stage: None }
+    }
+
+    fn decided(&mut self, decision: &spark_core::Decision, controller: &Controller) {
+        for event in self.events.of(decision) {
+            if !matches!(event, Event::Summary(_)) {
+                say(&line(&event));
+            }
+        }
+        if self.said.verbose {
+            say(&format!("{}; served {}", table::headline(decision), controller.rollout().served()));
+        }
+    }
+
+    fn outcome(&self, fact: &Fact) {
+        let Fact::Outcome { at, end, status, command, output, .. } = fact else { return };
+        say(&format!("{at}  {}: {status}", command.join(" ")));
+        if *end != Ended::Succeeded || self.said.verbose {
+            output.lines().for_each(|line| say(&format!("    {line}")));
+        }
     }
 }
 
 impl runner::Observer for Teller {
-    fn on(&mut self, event: &RunEvent<'_>) {
+    fn on(&mut self, fact: &Fact, controller: &Controller) {
         if self.said.quiet {
             return;
         }
-        match event {
-            RunEvent::Started { at, plan } => {
-                say(&format!("{at}  plan {} of {} stages", plan.name, plan.stages.len()));
-            }
-            RunEvent::Acting { at, step, failure } => {
-                if let Some(failure) = failure {
-                    say(&format!("{at}  {failure}"));
-                }
-                if let Step::RollBack { stage, because } = step {
-                    let stage = stage.saturating_add(1);
-                    say(&format!("{at}  rolling back in stage {stage} because {}", because.join(", ")));
-                }
-            }
-            RunEvent::Acted { at, step, outcome } => {
-                if !matches!(step, Step::Complete) {
-                    say(&format!("{at}  {}: {}", outcome.command.join(" "), outcome.status));
-                }
-                for text in [&outcome.stdout, &outcome.stderr] {
-                    if !outcome.succeeded() || self.said.verbose {
-                        text.lines().for_each(|line| say(&format!("    {line}")));
-                    }
+        match fact {
+            Fact::Decided { decision } => self.decided(decision, controller),
+            Fact::Outcome { .. } => self.outcome(fact),
+            Fact::Sample(_) | Fact::End { .. } => {}
+            Fact::Probed { at, words, .. } => {
+                if let RolloutState::Stage { stage } = controller.rollout().state()
+                    && self.stage != Some(stage)
+                {
+                    self.stage = Some(stage);
+                    let share = percent(controller.rollout().expected_bp());
+                    say(&format!("{at}  stage {}: {share}%", stage.saturating_add(1)));
+                } else if self.said.verbose {
+                    say(&format!("{at}  {words}"));
                 }
             }
-            RunEvent::StageEntered { at, stage, share_bp } => {
-                let share = spark_runtime::action::percent(*share_bp);
-                say(&format!("{at}  stage {}: {share}%", stage.saturating_add(1)));
-            }
-            RunEvent::Decided { decision, rollout, .. } => {
-                for event in self.events.of(decision) {
-                    if !matches!(event, Event::Summary(_)) {
-                        say(&line(&event));
-                    }
-                }
-                if self.said.verbose {
-                    say(&format!("{}; served {}", table::headline(decision), rollout.served()));
-                }
-            }
-            RunEvent::StageLeft { summary } => {
-                let met = summary.signals.iter().filter(|signal| signal.met == Some(true)).count();
-                let (all, stage) = (summary.signals.len(), summary.stage.saturating_add(1));
-                say(&format!("    stage {stage} left: {met} of {all} signals meet their expectation"));
-            }
-            RunEvent::Unrecorded { reason } => {
-                say(&format!("the journal cannot be written, so no stage is entered: {reason}"));
-            }
-            _ => {}
+            fact => say(&fact_line(fact)),
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use spark_runtime::audit::{Replayed, replay_journal};
+use spark_core::rollout::Ending;
+use spark_runtime::audit::{Counts, fold};
 use spark_runtime::evidence::{self, EvidenceError, Sealed};
-use spark_runtime::runner::{Ending, Outcome};
+use spark_runtime::release::{Left, read};
+use spark_runtime::runner::RunEnd;
 
 use super::effect::Effect;
 use super::frame::{clock, shown_millis};
@@ -20,34 +22,35 @@ use crate::exit::Exit;
 pub(super) fn tell(
     shared: &Shared,
     traffic: &Traffic,
-    outcome: &Outcome,
+    left: &Left,
     effect: Option<Result<Effect, Failure>>,
     healthy: bool,
 ) -> Result<Exit, Failure> {
     let failed = |error: EvidenceError| Failure(format!("the evidence: {}", with_causes(&error)));
     if let Some(Ok(effect)) = &effect {
-        outcome.evidence.write_json("", "rollback-effect.json", effect).map_err(failed)?;
+        left.folder.write_json("", "rollback-effect.json", effect).map_err(failed)?;
         shared.screen().event(&format!(
             "VERIFIED: new version {} orders/s, stable {} orders/s, users' p95 {}ms",
             effect.new_version_orders, effect.stable_version_orders, effect.users_p95_ms
         ));
     }
-    if let Some(reason) = &outcome.unrecorded {
+    if let Some(reason) = &left.unrecorded {
         return Err(Failure(format!("the journal does not tell everything: {reason}")));
     }
     let key = evidence::throw_away_key().map_err(failed)?;
-    let sealed = outcome.seal(&key).map_err(failed)?;
-    let folder = outcome.evidence.path();
+    let sealed = left.seal(&key).map_err(failed)?;
+    let folder = left.folder.path();
     let public = evidence::key_beside(folder);
     let read_back = evidence::public_key(&public).map_err(failed)?;
     let verified = evidence::verify(folder, &read_back).map_err(failed)?;
-    let replayed = replay_journal(folder)
-        .map_err(|error| Failure(format!("the evidence does not replay: {}", with_causes(&error))))?;
-    let exit = exit_of(&outcome.ending, &effect, healthy);
+    let not_again = |words: String| Failure(format!("the evidence does not replay: {words}"));
+    let records = read(folder).map_err(|error| not_again(with_causes(&error)))?;
+    let replayed = fold(&records, &mut |_: &_, _: &_| {}).map_err(|error| not_again(with_causes(&error)))?;
+    let exit = exit_of(&left.end, &effect, healthy);
     let parts = [
-        what_happened(shared, outcome, effect.as_ref(), healthy),
+        what_happened(shared, left, effect.as_ref(), healthy),
         about_traffic(traffic),
-        about_evidence(folder, &public, &verified, &replayed),
+        about_evidence(folder, &public, &verified, replayed.counts),
         what_next(folder, healthy, exit),
     ];
     debug_assert_eq!(sealed, verified, "what was sealed is what was verified");
@@ -58,29 +61,29 @@ pub(super) fn tell(
     Ok(exit)
 }
 
-fn exit_of(ending: &Ending, effect: &Option<Result<Effect, Failure>>, healthy: bool) -> Exit {
-    match (ending, effect) {
-        (Ending::RolledBack { .. }, Some(Ok(_))) => Exit::Rollback,
+fn exit_of(end: &RunEnd, effect: &Option<Result<Effect, Failure>>, healthy: bool) -> Exit {
+    match (end, effect) {
+        (RunEnd::Ended(Ending::RolledBack { .. }), Some(Ok(_))) => Exit::Rollback,
         // with a fault injected, completing means that nobody noticed it
-        (Ending::Completed, _) if healthy => Exit::Done,
+        (RunEnd::Ended(Ending::Completed), _) if healthy => Exit::Done,
         _ => Exit::CouldNotRun,
     }
 }
 
 fn what_happened(
     shared: &Shared,
-    outcome: &Outcome,
+    left: &Left,
     effect: Option<&Result<Effect, Failure>>,
     healthy: bool,
 ) -> String {
     let story = shared.story();
     let took = clock(shared.screen().elapsed());
     let stage = |place: u32| {
-        let summary = outcome.stages.iter().find(|summary| summary.stage == place);
+        let summary = left.chronicle.stages().iter().find(|summary| summary.stage == place);
         summary.map_or_else(String::new, |summary| summary.share.clone())
     };
-    let told = match (&outcome.ending, effect) {
-        (Ending::RolledBack { stage: place, because }, Some(Ok(effect))) => {
+    let told = match (&left.end, effect) {
+        (RunEnd::Ended(Ending::RolledBack { stage: place, because }), Some(Ok(effect))) => {
             let after = story
                 .fault_to_rollback
                 .map_or_else(String::new, |after| format!(", {:.1}s after the fault", after.as_secs_f64()));
@@ -94,20 +97,24 @@ fn what_happened(
                 std::time::Duration::from_millis(effect.took_ms).as_secs_f64(),
             )
         }
-        (Ending::RolledBack { .. }, Some(Err(failure))) => format!("The rollback failed: {failure}."),
-        (Ending::Completed, _) if healthy => format!(
+        (RunEnd::Ended(Ending::RolledBack { .. }), Some(Err(failure))) => {
+            format!("The rollback failed: {failure}.")
+        }
+        (RunEnd::Ended(Ending::Completed), _) if healthy => format!(
             "The new version serves all users: every stage met all of its signals.\n\
              Users met a p95 of {} at worst.",
             shown_millis(story.worst)
         ),
-        (Ending::Completed, _) => "The fault was not noticed: this must not happen.".to_owned(),
-        (ending, _) => {
-            let decision = outcome.decision.as_ref().map_or_else(String::new, |decision| {
+        (RunEnd::Ended(Ending::Completed), _) => {
+            "The fault was not noticed: this must not happen.".to_owned()
+        }
+        (end, _) => {
+            let decision = left.chronicle.decision().map_or_else(String::new, |decision| {
                 format!("; the last decision was {} {}", decision.verdict, decision.because.join(", "))
             });
             format!(
                 "The demo did not come to its end: {}{decision}",
-                story.failure.unwrap_or(ending.to_string())
+                story.failure.unwrap_or_else(|| format!("{end:?}"))
             )
         }
     };
@@ -126,7 +133,7 @@ fn about_traffic(traffic: &Traffic) -> String {
     indented(&format!("{words}."))
 }
 
-fn about_evidence(folder: &Path, public: &Path, verified: &Sealed, replayed: &Replayed) -> String {
+fn about_evidence(folder: &Path, public: &Path, verified: &Sealed, replayed: Counts) -> String {
     let key = std::fs::read_to_string(public).unwrap_or_default();
     let key = key.lines().find(|line| !line.starts_with("-----")).unwrap_or_default().to_owned();
     format!(

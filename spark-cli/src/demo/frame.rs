@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use rust_decimal::prelude::ToPrimitive;
-use spark_core::{Quantity, RolloutState, State, TimeSpan, Timestamp, Verdict};
+use spark_core::{Quantity, State, TimeSpan, Timestamp, Verdict};
 
-use super::view::{SignalRow, TriggerRow, View};
+use super::view::{Place, SignalRow, TriggerRow, View};
 
 /// Lines of a frame: a screen needs one more, for the cursor.
 pub(crate) const FRAME_LINES: usize = 21;
@@ -103,11 +103,11 @@ fn stage_bar(view: &View, glyphs: Glyphs) -> Line {
         let here = |at: u32| usize::try_from(at).is_ok_and(|at| at == place);
         let before = |at: u32| usize::try_from(at).is_ok_and(|at| place < at);
         let (glyph, style) = match view.rollout {
-            RolloutState::Completed => (glyphs.done, GOOD),
-            RolloutState::RolledBack(at) if here(at) => (glyphs.back, BAD),
-            RolloutState::Stage(at) if here(at) => (glyphs.here, BOLD),
-            RolloutState::Stage(at) | RolloutState::RolledBack(at) if before(at) => (glyphs.done, GOOD),
-            RolloutState::Stage(_) | RolloutState::RolledBack(_) => (glyphs.ahead, FAINT),
+            Place::Completed => (glyphs.done, GOOD),
+            Place::RolledBack(at) if here(at) => (glyphs.back, BAD),
+            Place::Stage(at) if here(at) => (glyphs.here, BOLD),
+            Place::Stage(at) | Place::RolledBack(at) if before(at) => (glyphs.done, GOOD),
+            Place::Stage(_) | Place::RolledBack(_) => (glyphs.ahead, FAINT),
         };
         line = line.with(style, format!("{glyph} {share}"));
     }
@@ -120,14 +120,14 @@ fn stage_words(view: &View) -> Line {
         None => "no user was answered yet".to_owned(),
     };
     let place = match view.rollout {
-        RolloutState::Stage(place) => {
+        Place::Stage(place) => {
             let (served, needs) = view.served;
             let number = place.saturating_add(1);
             let of = view.stages.len();
             format!("stage {number} of {of}, {} of {} served", tenths(served), tenths(needs))
         }
-        RolloutState::RolledBack(_) => "rolled back: all users are on the stable version".to_owned(),
-        RolloutState::Completed => "completed: all users are on the new version".to_owned(),
+        Place::RolledBack(_) => "rolled back: all users are on the stable version".to_owned(),
+        Place::Completed => "completed: all users are on the new version".to_owned(),
     };
     Line::default().with(PLAIN, format!(" {place}; {users}"))
 }
@@ -225,12 +225,12 @@ pub(crate) fn compact(view: &View) -> String {
         row.and_then(|row| row.value).map_or_else(|| "?".to_owned(), glance)
     };
     let place = match view.rollout {
-        RolloutState::Stage(place) => {
+        Place::Stage(place) => {
             let share = usize::try_from(place).ok().and_then(|place| view.stages.get(place));
             share.cloned().unwrap_or_default()
         }
-        RolloutState::RolledBack(_) => "back".to_owned(),
-        RolloutState::Completed => "done".to_owned(),
+        Place::RolledBack(_) => "back".to_owned(),
+        Place::Completed => "done".to_owned(),
     };
     let mut line = format!(
         "{}  {place:>4}  {:<8}  {met}/{of} signals ok{unknown}  p95 {}  errors {}",
@@ -343,7 +343,7 @@ mod tests {
         View {
             elapsed: Duration::from_secs(83),
             stages: ["1%", "5%", "25%", "50%", "100%"].map(str::to_owned).to_vec(),
-            rollout: RolloutState::Stage(2),
+            rollout: Place::Stage(2),
             served: (TimeSpan::from_seconds(3), TimeSpan::from_seconds(8)),
             users: None,
             signals: [[State::Ok; 6].as_slice(), &[State::Hold, State::Unknown]]

@@ -24,9 +24,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use spark_core::{Plan, Policy, Track};
+use spark_core::rollout::{Ending, Pace};
+use spark_core::{Plan, Policy, TimeSpan, Track};
 use spark_runtime::evidence::ReleaseId;
-use spark_runtime::runner::{Ending, Outcome, Release, SystemClock};
+use spark_runtime::release::{Left, OpenRelease};
+use spark_runtime::runner::{NoWords, Ports, Release, RunEnd, SystemClock};
 
 use self::instance::Instance;
 use self::load::USERS_PER_SECOND;
@@ -41,6 +43,17 @@ const RELEASE: &str = "demo";
 
 /// Longest that the rollout may take: a healthy one needs about 45 s, and the whole demo stays below 90 s.
 const ROLLOUT_WITHIN: Duration = Duration::from_secs(75);
+
+/// The times that the demo's rollout keeps to: its traffic is in this process, and moves at once.
+const PACE: Pace = Pace {
+    verify_within: TimeSpan::from_seconds(5),
+    rollback_within: TimeSpan::from_seconds(20),
+    retry_after: TimeSpan::from_seconds(1),
+    probe_every: TimeSpan::from_seconds(5),
+};
+
+/// How long the split may take to be set.
+const ACTION_DEADLINE: TimeSpan = TimeSpan::from_seconds(5);
 
 /// How long the stable version gets traffic before the rollout begins, so that there is something to compare with.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -145,8 +158,9 @@ async fn demo(args: &DemoArgs, quiet: bool) -> Result<Exit, Failure> {
     let Some(plan) = policy.plan(rules::PLAN).cloned() else {
         return Err(Failure(format!("the demo's rules have no plan `{}`", rules::PLAN)));
     };
-    let release = ReleaseId::new(RELEASE).map_err(|error| Failure(error.to_string()))?;
+    let id = ReleaseId::new(RELEASE).map_err(|error| Failure(error.to_string()))?;
     make_room(&args.evidence)?;
+    let open = OpenRelease::open(&args.evidence, &id).map_err(|error| Failure(with_causes(&error)))?;
     let stable = Instance::start(Track::Baseline).await?;
     let new = Instance::start(Track::Canary).await?;
     let shared = Shared::new(Screen::new(quiet));
@@ -154,11 +168,12 @@ async fn demo(args: &DemoArgs, quiet: bool) -> Result<Exit, Failure> {
     let addresses = Addresses { baseline: stable.url(""), canary: new.url("") };
     let traffic = Traffic::start(addresses.clone())?;
     let release = Release {
-        id: release,
+        id: RELEASE.to_owned(),
         policy: Arc::clone(&policy),
         plan: rules::PLAN.to_owned(),
         rules: rules::as_evidence(),
-        evidence: args.evidence.clone(),
+        pace: PACE,
+        opens: None,
     };
     let fault = (!args.healthy).then(|| {
         let (page, words) = args.fault.page_and_words();
@@ -166,8 +181,8 @@ async fn demo(args: &DemoArgs, quiet: bool) -> Result<Exit, Failure> {
     });
     let actions = DemoActions::new(Arc::clone(&shared), Arc::clone(&traffic), fault);
     let stage = Stage { shared, traffic, addresses, versions: [stable, new] };
-    let outcome = stage.walk(&policy, &plan, release, actions).await?;
-    let ended = stage.end(outcome, args).await;
+    let left = stage.walk(&policy, &plan, release, open, actions).await?;
+    let ended = stage.end(left, args).await;
     stage.leave().await;
     ended
 }
@@ -188,8 +203,9 @@ impl Stage {
         policy: &Arc<Policy>,
         plan: &Plan,
         release: Release,
+        open: OpenRelease,
         actions: DemoActions,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Left, Failure> {
         tokio::time::sleep(WARM_UP).await;
         let source = DemoSource::new(Arc::clone(policy), &self.addresses, Arc::clone(&self.shared))?;
         let teller = Teller::new(
@@ -198,10 +214,22 @@ impl Stage {
             Arc::clone(policy),
             plan.clone(),
         );
-        let stop = self.ended_early();
-        spark_runtime::runner::run(release, source, actions, SystemClock, teller, stop)
+        let OpenRelease { folder, journal, folded, .. } = open;
+        let ports = Ports {
+            source,
+            actions,
+            journal,
+            clock: SystemClock::start(),
+            inbox: NoWords,
+            observer: teller,
+            freeze: Box::new(|_| None),
+            deadline: ACTION_DEADLINE,
+        };
+        let begin = OpenRelease::begin(folded, || release);
+        let outcome = spark_runtime::runner::run(begin, ports, self.ended_early())
             .await
-            .map_err(|error| Failure(with_causes(&error)))
+            .map_err(|error| Failure(with_causes(&error)))?;
+        Left::of(outcome, folder).await.map_err(|error| Failure(with_causes(&error)))
     }
 
     /// Done once the rollout cannot come to its end.
@@ -227,19 +255,19 @@ impl Stage {
     }
 
     /// Verifies what the rollout did, and tells how it ended.
-    async fn end(&self, outcome: Outcome, args: &DemoArgs) -> Result<Exit, Failure> {
-        let effect = match &outcome.ending {
-            Ending::RolledBack { .. } => {
+    async fn end(&self, left: Left, args: &DemoArgs) -> Result<Exit, Failure> {
+        let effect = match &left.end {
+            RunEnd::Ended(Ending::RolledBack { .. }) => {
                 let (new, stable) = (&self.addresses.canary, &self.addresses.baseline);
                 let look = || self.shared.refresh(&self.traffic, None);
                 let effect = effect::verify(&self.traffic, new, stable, look).await;
                 look();
                 Some(effect)
             }
-            Ending::Completed | Ending::Stopped | Ending::Failed { .. } => None,
+            _ => None,
         };
         self.traffic.stop();
-        ending::tell(&self.shared, &self.traffic, &outcome, effect, args.healthy)
+        ending::tell(&self.shared, &self.traffic, &left, effect, args.healthy)
     }
 
     /// Lets both versions end.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use spark_core::{Change, Decision, Engine, Plan, Policy, Rollout, RolloutState, State, Step};
+use spark_core::rollout::{Controller, Ending, Fact, RolloutState, Step};
+use spark_core::{Change, Decision, Plan, Policy, State};
 use spark_runtime::action::{ActionOutcome, Actions, Measured, Order};
-use spark_runtime::runner::{Observer, RunEvent};
+use spark_runtime::runner::Observer;
 use tokio::sync::Notify;
 
 use super::Failure;
@@ -15,7 +16,7 @@ use super::load::{LEAST_PER_SECOND, USERS_PER_SECOND};
 use super::rules;
 use super::screen::Screen;
 use super::traffic::Traffic;
-use super::view::{Around, BaselineValues, View};
+use super::view::{Around, BaselineValues, Place, View};
 
 /// The stage at which the new version breaks, by its place: 25 %, where users notice.
 const FAULT_STAGE: u32 = 2;
@@ -84,7 +85,7 @@ impl Shared {
     }
 
     /// Shows the last view again, with what users meet now, and where the rollout is if that is new.
-    pub(crate) fn refresh(&self, traffic: &Traffic, rollout: Option<RolloutState>) {
+    pub(crate) fn refresh(&self, traffic: &Traffic, rollout: Option<Place>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(view) = shown.as_mut() else { return };
         view.users = traffic.experience(USERS_OVER).or(view.users);
@@ -194,7 +195,9 @@ pub(crate) struct Teller {
     policy: Arc<Policy>,
     plan: Plan,
     /// Where the traffic is: the rollout's state, once its step was carried out.
-    place: RolloutState,
+    place: Place,
+    /// The stage that was told last.
+    entered: Option<u32>,
     /// The state of each trigger as it was told last.
     states: BTreeMap<String, State>,
 }
@@ -206,10 +209,10 @@ impl Teller {
         policy: Arc<Policy>,
         plan: Plan,
     ) -> Self {
-        Self { shared, traffic, policy, plan, place: RolloutState::Stage(0), states: BTreeMap::new() }
+        Self { shared, traffic, policy, plan, place: Place::Stage(0), entered: None, states: BTreeMap::new() }
     }
 
-    fn decided(&mut self, decision: &Decision, engine: &Engine, rollout: &Rollout) {
+    fn decided(&mut self, decision: &Decision, controller: &Controller) {
         for change in &decision.changes {
             self.changed(change);
         }
@@ -219,13 +222,13 @@ impl Teller {
             told.worst = told.worst.max(users.p95);
         }
         let elapsed = self.shared.screen().elapsed();
-        let (plan, served) = (&self.plan, rollout.served());
+        let (plan, served) = (&self.plan, controller.rollout().served());
         let around = Around { plan, rollout: self.place, served, elapsed, users };
-        let view = View::new(engine, decision, &self.shared.baseline(), &around);
+        let view = View::new(controller.engine(), decision, &self.shared.baseline(), &around);
         self.shared.show(view);
     }
 
-    fn moved(&mut self, place: RolloutState) {
+    fn moved(&mut self, place: Place) {
         self.place = place;
         self.shared.refresh(&self.traffic, Some(place));
     }
@@ -259,30 +262,36 @@ impl Teller {
         self.shared.screen().event(&format!(
             "stage {number} of {of}: new version for {share}% of users ({orders:.0} orders/s{probes})"
         ));
-        self.moved(RolloutState::Stage(stage));
+        self.moved(Place::Stage(stage));
     }
 }
 
 impl Observer for Teller {
-    fn on(&mut self, event: &RunEvent<'_>) {
-        match event {
-            RunEvent::Decided { decision, engine, rollout } => self.decided(decision, engine, rollout),
-            RunEvent::StageEntered { stage, share_bp, .. } => self.stage_entered(*stage, *share_bp),
-            RunEvent::Acting { step: Step::RollBack { because, .. }, .. } => {
+    fn on(&mut self, fact: &Fact, controller: &Controller) {
+        match fact {
+            Fact::Decided { decision } => self.decided(decision, controller),
+            Fact::Intent { step: Step::RollBack { because, .. }, attempt: 1, .. } => {
                 self.shared.screen().event(&format!("ROLLBACK because {}", because.join(", ")));
                 for rule in because.iter().filter_map(|name| rules::rollback_rule(&self.policy, name)) {
                     self.shared.screen().say(&format!("      the rule: {rule}"));
                 }
             }
-            RunEvent::Acted { step: Step::RollBack { stage, .. }, outcome, .. } if outcome.succeeded() => {
-                self.shared.screen().event("every user is sent to the stable version again");
-                self.moved(RolloutState::RolledBack(*stage));
-            }
-            RunEvent::Acting { step: Step::Complete, .. } => {
+            Fact::Probed { .. } => match controller.rollout().state() {
+                RolloutState::Stage { stage } if self.entered != Some(stage) => {
+                    self.entered = Some(stage);
+                    self.stage_entered(stage, controller.rollout().expected_bp());
+                }
+                RolloutState::Ended(Ending::RolledBack { stage, .. }) => {
+                    self.shared.screen().event("every user is sent to the stable version again");
+                    self.moved(Place::RolledBack(stage));
+                }
+                _ => {}
+            },
+            Fact::End { ending: Ending::Completed, .. } => {
                 self.shared.screen().event("COMPLETED: all users are on the new version");
-                self.moved(RolloutState::Completed);
+                self.moved(Place::Completed);
             }
-            RunEvent::Unrecorded { reason } => {
+            Fact::Unrecorded { reason, .. } => {
                 self.shared.screen().event(&format!("the journal cannot be written: {reason}"));
             }
             _ => {}

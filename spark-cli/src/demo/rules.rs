@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use spark_core::rollout::RuleText;
 use spark_core::{Policy, Severity};
-use spark_runtime::audit::RuleText;
 
 use super::Failure;
 

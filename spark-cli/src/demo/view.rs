@@ -4,11 +4,22 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use spark_core::{
-    Condition, Decision, Engine, Plan, Policy, Quantity, Reading, Report, RolloutState, Sample, State, Test,
-    TimeSpan, Timestamp, Track, Verdict,
+    Condition, Decision, Engine, Plan, Policy, Quantity, Reading, Report, Sample, State, Test, TimeSpan,
+    Timestamp, Track, Verdict,
 };
 
 use super::traffic::Experience;
+
+/// Where the demo's rollout is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the stage with this place.
+    Stage(u32),
+    /// All stages are served.
+    Completed,
+    /// Sent back while in the stage with this place.
+    RolledBack(u32),
+}
 
 /// What is shown at an instant.
 #[derive(Debug, Clone)]
@@ -18,7 +29,7 @@ pub(crate) struct View {
     /// The shares of the plan's stages, as rules write them.
     pub(crate) stages: Vec<String>,
     /// Where the rollout is.
-    pub(crate) rollout: RolloutState,
+    pub(crate) rollout: Place,
     /// The time served in the stage, and the time that it needs.
     pub(crate) served: (TimeSpan, TimeSpan),
     /// What users meet, whichever version answers them.
@@ -99,7 +110,7 @@ pub(crate) struct Around<'a> {
     /// The plan that is walked.
     pub(crate) plan: &'a Plan,
     /// Where the rollout is.
-    pub(crate) rollout: RolloutState,
+    pub(crate) rollout: Place,
     /// The time served in the stage.
     pub(crate) served: TimeSpan,
     /// Time since the demo began.
@@ -125,8 +136,8 @@ impl View {
             .collect();
         triggers.sort_by_key(TriggerRow::nearness);
         let place = match around.rollout {
-            RolloutState::Stage(place) | RolloutState::RolledBack(place) => place,
-            RolloutState::Completed => u32::MAX,
+            Place::Stage(place) | Place::RolledBack(place) => place,
+            Place::Completed => u32::MAX,
         };
         let stage = usize::try_from(place).ok().and_then(|place| around.plan.stages.get(place));
         Self {

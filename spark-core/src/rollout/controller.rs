@@ -8,7 +8,10 @@ use super::{Contradiction, Due, Phase, Rollout};
 use crate::decision::{Decision, Observed};
 use crate::engine::Engine;
 use crate::signal::Sample;
-use crate::time::Timestamp;
+use crate::time::{TimeSpan, Timestamp};
+
+/// Longest time that a trigger may be overridden for: a day covers the longest incident; what lasts is a change of rules.
+pub const OVERRIDE_MAX: TimeSpan = TimeSpan::from_seconds(24 * 3600);
 
 /// Decides a release and walks it.
 ///
@@ -71,11 +74,14 @@ impl Controller {
     ///
     /// # Errors
     /// It would not, for this reason.
-    pub fn accepts(&self, word: &Word) -> Result<(), Refusal> {
-        if let Word::Override { trigger, .. } = word
-            && !self.engine.policy().triggers().iter().any(|known| known.name == *trigger)
-        {
-            return Err(Refusal::UnknownTrigger(trigger.clone()));
+    pub fn accepts(&self, word: &Word, at: Timestamp) -> Result<(), Refusal> {
+        if let Word::Override { trigger, until } = word {
+            if !self.engine.policy().triggers().iter().any(|known| known.name == *trigger) {
+                return Err(Refusal::UnknownTrigger(trigger.clone()));
+            }
+            if *until <= at || until.since(at) > OVERRIDE_MAX {
+                return Err(Refusal::OverrideTime(*until));
+            }
         }
         self.rollout.accepts(word)
     }
@@ -89,6 +95,10 @@ impl Controller {
         self.rollout.apply(fact)?;
         if let (true, Phase::Serving(stage)) = (moving, &self.rollout.phase) {
             self.engine.enter_stage(*stage);
+        }
+        if let Fact::Word { said: Word::Override { trigger, until }, .. } = fact {
+            let silenced = self.engine.override_trigger(trigger, *until);
+            silenced.map_err(|error| Contradiction::new(error.to_string()))?;
         }
         Ok(())
     }

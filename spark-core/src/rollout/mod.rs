@@ -21,7 +21,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::controller::Controller;
+pub use self::controller::{Controller, OVERRIDE_MAX};
 use self::course::Course;
 pub use self::fact::{ClockAnchor, Ended, Ending, Fact, Freeze, Pace, RuleText, Start, Step, StepId, Word};
 use self::trip::{Trip, Whereabouts};
@@ -254,6 +254,11 @@ impl Rollout {
             Phase::Moving(stage, _) | Phase::Serving(stage) | Phase::RollingBack(stage, _, _) => Some(*stage),
             Phase::Watching(_) => Some(self.course.last()),
         }
+    }
+
+    /// The name of the step that was begun last; of none, with number 0.
+    pub const fn step_id(&self) -> StepId {
+        StepId { epoch: self.fence, number: self.steps }
     }
 
     /// What is to be done at an instant.

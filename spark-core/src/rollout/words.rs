@@ -2,6 +2,7 @@
 
 use super::fact::{Ending, Word};
 use super::{Phase, Rollout};
+use crate::time::Timestamp;
 
 /// Why a word is refused. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +32,9 @@ pub enum Refusal {
     /// The rules have no such trigger.
     #[error("the rules have no trigger `{0}`")]
     UnknownTrigger(String),
+    /// The time of an override is past, or too far away.
+    #[error("an override ends within 24 hours from now, and {0} does not")]
+    OverrideTime(Timestamp),
     /// It is held or frozen.
     #[error("it is held or frozen: say `resume` first, or wait until the freeze is over")]
     InTheWay,

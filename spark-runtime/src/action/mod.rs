@@ -5,6 +5,7 @@
 //! traffic by itself, and the rollout believes only the probe.
 
 mod command;
+mod configured;
 mod haproxy;
 mod order;
 mod outcome;
@@ -17,6 +18,7 @@ pub(crate) mod webhook;
 use std::future::Future;
 
 pub use self::command::{Command, CommandActions, CommandSettings, Containment, GRACE, OUTPUT_BYTES_MAX};
+pub use self::configured::{ConfiguredActions, ConfiguredError};
 pub use self::haproxy::{HaproxyActions, HaproxyAddress, HaproxyError, HaproxySettings, TOLERANCE_BP};
 pub use self::order::{Order, percent};
 pub use self::outcome::{ActionEnd, ActionOutcome, Measured};

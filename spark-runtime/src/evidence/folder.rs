@@ -10,7 +10,7 @@ use spark_core::{Report, State, Timestamp};
 use super::layout::{self, RULES_FOLDER};
 use super::seal::sync_folder;
 use super::{EvidenceError, io_error};
-use crate::audit::RuleText;
+use spark_core::rollout::RuleText;
 
 /// Longest release id: it is a folder's name, and those end at 255 bytes.
 const RELEASE_BYTES_MAX: usize = 128;
@@ -105,18 +105,40 @@ pub struct EvidenceFolder {
 }
 
 impl EvidenceFolder {
-    /// A new folder for a release below `root`; `root` is made where it is not there.
+    /// The folder of a release below `root`, made where it is not there.
+    ///
+    /// A folder that holds anything but a release is left alone.
     ///
     /// # Errors
-    /// The release has a folder already, or none can be made.
-    pub fn create(root: &Path, release: &ReleaseId) -> Result<Self, EvidenceError> {
+    /// There is something in it and no journal, or it cannot be made.
+    pub fn open(root: &Path, release: &ReleaseId) -> Result<Self, EvidenceError> {
         fs::create_dir_all(root).map_err(io_error("write", root))?;
         let path = root.join(release.as_str());
-        fs::create_dir(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => EvidenceError::Exists(path.clone()),
-            _ => io_error("write", &path)(error),
-        })?;
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(Self { path }),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io_error("write", &path)(error)),
+        }
+        let journal = path.join(crate::release::JOURNAL_NAME);
+        let empty = fs::read_dir(&path).map_err(io_error("read", &path))?.next().is_none();
+        if !empty && fs::symlink_metadata(&journal).is_err() {
+            return Err(EvidenceError::Exists(path));
+        }
         Ok(Self { path })
+    }
+
+    /// Takes the seal away: what it sealed is about to go on. The other files are written anew when the run comes back.
+    ///
+    /// # Errors
+    /// It cannot be taken away.
+    pub fn unseal(&self) -> Result<(), EvidenceError> {
+        let seal = self.path.join(super::SEAL_NAME);
+        match fs::remove_file(&seal) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(io_error("write", &seal)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where it is.

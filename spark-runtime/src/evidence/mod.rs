@@ -2,6 +2,7 @@
 
 mod anchor;
 mod chain;
+mod chronicle;
 mod code;
 mod envelope;
 mod folder;
@@ -19,6 +20,7 @@ pub use ed25519_dalek::VerifyingKey;
 
 pub use anchor::{Anchor, Anchored, append_anchor, check_anchors};
 pub use chain::{BadLine, Head};
+pub use chronicle::Chronicle;
 pub use code::SealCode;
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
 pub use key::{

@@ -61,7 +61,7 @@ pub struct Sealed {
 /// As [`seal_at`].
 pub fn seal(dir: &Path, release: &str, key: &SecretKey) -> Result<Sealed, EvidenceError> {
     use crate::runner::Clock as _;
-    seal_at(dir, release, crate::runner::SystemClock.now(), key)
+    seal_at(dir, release, crate::runner::SystemClock::start().now(), key)
 }
 
 /// Seals a folder: everything that stands in it at the instant `at`.

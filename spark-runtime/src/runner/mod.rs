@@ -1,153 +1,182 @@
-//! The live loop: at every multiple of `evaluate every`, source → engine → rollout → steps → journal.
+//! The live loop: at every multiple of `evaluate every`, source → engine → journal → rollout → steps.
 //!
-//! This is the one place that reads a clock, and only through [`Clock`]. Everything that happens goes to the
-//! journal before it counts and to an [`Observer`] as it happens; what moves traffic is behind [`Actions`], what
-//! measures behind [`SampleSource`].
+//! What it does is decided by [`spark_core::rollout::Controller`]; here it is carried out, in one order: a fact is committed to the
+//! [`Journal`] before it counts, an intent before its action is started. All that is outside comes through [`Ports`]: no clock is read
+//! and no timer is set but through [`Clock`], so that a simulation can run this very code, and kill it at any point.
 //!
 //! What a failure means:
 //! - A source that fails or is slow makes its signals unknown; it never stops the loop.
-//! - When a share of traffic cannot be set, nobody knows where the traffic is: it is all taken back, once.
-//! - When the way back fails, the run ends as failed: a person has to look.
-//! - When the journal cannot be written, the canary gets no more traffic; the loop goes on watching, and a
-//!   rollback is still carried out and said to be unrecorded.
+//! - An action's answer proves nothing: the traffic is measured, and the rollout goes on from what was seen.
+//! - When the journal cannot be written, nothing advances any more; the loop goes on watching, and a rollback is still
+//!   carried out and said to be unrecorded.
+//! - When another runner has the rollout, this one stops at once and touches nothing.
 
-mod event;
-mod walk;
+mod clock;
+mod drive;
+mod port;
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use spark_core::{Decision, Policy, Reading, Sample, SignalId, Timestamp, Track};
+use spark_core::rollout::{Controller, Ending, Fact, Freeze, Pace, RuleText, Start};
+use spark_core::{Policy, Reading, Sample, SignalId, TimeSpan, Timestamp, Track};
 
-pub use self::event::{Ending, Observer, RunEvent};
-use self::walk::Walk;
+pub use self::clock::SystemClock;
+use self::drive::Drive;
+pub use self::port::{Clock, Inbox, NoWords, Observer, SampleSource, Spoken};
 use crate::action::Actions;
-use crate::audit::RuleText;
-use crate::evidence::{self, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey, StageSummary};
+use crate::audit::Folded;
+use crate::journal::Journal;
 
-/// Longest single sleep: a clock that was set is noticed after it.
-const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// What gives samples. Failures are readings: [`Reading::Failed`].
-pub trait SampleSource: Send {
-    /// The samples of an instant, of all signals and tracks that this source measures.
-    fn samples(&mut self, at: Timestamp) -> impl Future<Output = Vec<Sample>> + Send;
-}
-
-/// What time it is.
-pub trait Clock: Send {
-    /// Now.
-    fn now(&self) -> Timestamp;
-
-    /// Waits until an instant; at once when it is past.
-    fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()> + Send;
-}
-
-/// The system's clock, to the millisecond: what is finer differs between two machines that agree.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        // before 1970 or after 2262 the system's clock is not set: the ends of the range show it
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
-
-    async fn sleep_until(&self, at: Timestamp) {
-        loop {
-            let left = at.since(self.now());
-            if left.is_zero() {
-                return;
-            }
-            tokio::time::sleep(left.to_std().min(SLEEP_MAX)).await;
-        }
-    }
-}
+/// How long an action may take where nothing else is said. Load balancers reload within seconds; a rollback has five minutes
+/// end to end, and has to have time for several attempts.
+pub const ACTION_DEADLINE: TimeSpan = TimeSpan::from_seconds(30);
 
 /// What is released, and how.
 #[derive(Debug, Clone)]
 pub struct Release {
     /// Its name.
-    pub id: ReleaseId,
+    pub id: String,
     /// What is decided.
     pub policy: Arc<Policy>,
     /// The plan that it walks; one of the policy's.
     pub plan: String,
     /// The rules' text, kept as evidence.
     pub rules: Vec<RuleText>,
-    /// The folder below which the release gets its evidence folder.
-    pub evidence: PathBuf,
+    /// The times that it keeps to.
+    pub pace: Pace,
+    /// T-0; at once where it is not given.
+    pub opens: Option<Timestamp>,
+}
+
+/// What a run begins with.
+#[derive(Debug)]
+pub enum Begin {
+    /// A release that has no record yet.
+    New(Release),
+    /// One whose record was folded: it goes on where it was, under the rules that it was begun with.
+    Resumed(Box<Folded>),
+}
+
+/// All that is outside of the loop.
+pub struct Ports<S, A, J, C, I, O> {
+    /// What measures.
+    pub source: S,
+    /// What moves traffic.
+    pub actions: A,
+    /// Where facts go.
+    pub journal: J,
+    /// What time it is.
+    pub clock: C,
+    /// Where operators' words come from.
+    pub inbox: I,
+    /// Who is told.
+    pub observer: O,
+    /// Whether nothing may advance at an instant.
+    pub freeze: Box<dyn Fn(Timestamp) -> Option<Freeze> + Send>,
+    /// How long each action may take.
+    pub deadline: TimeSpan,
+}
+
+/// How a run came back. Exhaustive on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEnd {
+    /// The rollout is over.
+    Ended(Ending),
+    /// This process was asked to stop; the traffic is where it was, and the rollout can be taken up again.
+    Stopped,
+    /// Another runner has the rollout.
+    Fenced(String),
+    /// The rollout's own record contradicts it: nothing may be decided on that.
+    Halted(String),
 }
 
 /// What a run leaves.
 #[derive(Debug)]
-pub struct Outcome {
-    /// How it ended.
-    pub ending: Ending,
-    /// The stages that were entered, in order.
-    pub stages: Vec<StageSummary>,
-    /// The last decision.
-    pub decision: Option<Decision>,
+pub struct Outcome<J> {
+    /// How it came back.
+    pub end: RunEnd,
+    /// The rollout, as far as it came.
+    pub controller: Controller,
     /// Why the journal does not tell everything, where it does not.
     pub unrecorded: Option<String>,
-    /// The evidence, not yet sealed: the caller may add to it.
-    pub evidence: EvidenceFolder,
-    /// The release.
-    pub release: ReleaseId,
+    /// The journal, to be closed.
+    pub journal: J,
 }
 
-impl Outcome {
-    /// Seals the evidence, and writes the key's public half beside it, where `verify` looks for it.
-    ///
-    /// # Errors
-    /// The folder or the key cannot be written.
-    pub fn seal(&self, key: &SecretKey) -> Result<Sealed, EvidenceError> {
-        let sealed = evidence::seal(self.evidence.path(), self.release.as_str(), key)?;
-        evidence::write_public_key(&evidence::key_beside(self.evidence.path()), &key.verifying_key())?;
-        Ok(sealed)
-    }
-}
-
-/// Why a run could not begin.
+/// Why a run could not begin; nothing was moved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The policy has no such plan.
-    #[error("the rules have no plan `{0}`")]
+    #[error("{0}")]
     UnknownPlan(String),
-    /// The evidence cannot be written.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-    /// The journal cannot be begun; nothing was moved.
-    #[error("the journal cannot be written: {0}")]
-    Journal(#[source] std::io::Error),
+    /// The journal cannot be begun.
+    #[error("the rollout cannot begin: {0}")]
+    Journal(#[source] crate::journal::JournalError),
+    /// The rollout is over.
+    #[error("the rollout is over: {0}")]
+    Over(Ending),
 }
 
-/// Walks a release's plan until it is served, goes back, fails, or `stop` is done.
+/// Walks a release's plan until it is over, or `stop` is done.
 ///
-/// `stop` takes effect between steps: a step that was begun is finished within its own deadline.
+/// `stop` takes effect between steps: an action that was begun is finished within its own deadline.
 ///
 /// # Errors
 /// The run could not begin; nothing was moved.
-pub async fn run<S, A, C, O>(
-    release: Release,
-    source: S,
-    actions: A,
-    clock: C,
-    observer: O,
+pub async fn run<S, A, J, C, I, O>(
+    begin: Begin,
+    ports: Ports<S, A, J, C, I, O>,
     stop: impl Future<Output = ()> + Send,
-) -> Result<Outcome, RunError>
+) -> Result<Outcome<J>, RunError>
 where
     S: SampleSource,
     A: Actions,
+    J: Journal,
     C: Clock,
+    I: Inbox,
     O: Observer,
 {
-    let (mut walk, first) = Walk::new(release, source, actions, clock, observer)?;
-    let ending = walk.walk(first, stop).await?;
-    Ok(walk.finish(ending))
+    let (first, release, controller) = match begin {
+        Begin::New(release) => {
+            let start = start(release, ports.journal.fence(), &ports.clock);
+            let controller =
+                Controller::begin(&start).map_err(|error| RunError::UnknownPlan(error.to_string()))?;
+            let id = start.release.clone();
+            (Fact::Start(Box::new(start)), id, controller)
+        }
+        Begin::Resumed(folded) => {
+            let Folded { start, controller, ending, .. } = *folded;
+            if let Some(ending) = ending.filter(|ending| !matches!(ending, Ending::Unverified { .. })) {
+                return Err(RunError::Over(ending));
+            }
+            let (at, clock) = (ports.clock.now(), ports.clock.anchor());
+            let fact = Fact::Resumed { at, fence: ports.journal.fence(), clock };
+            (fact, start.release, controller)
+        }
+    };
+    let mut drive = Drive::new(release, controller, ports);
+    drive.begin(first).await.map_err(RunError::Journal)?;
+    let mut stop = std::pin::pin!(stop);
+    let end = match drive.walk(stop.as_mut()).await {
+        Ok(end) | Err(end) => end,
+    };
+    Ok(drive.leave(end))
+}
+
+fn start(release: Release, fence: u64, clock: &impl Clock) -> Start {
+    Start {
+        release: release.id,
+        at: clock.now(),
+        opens: release.opens,
+        plan: release.plan,
+        pace: release.pace,
+        fence,
+        clock: clock.anchor(),
+        rules: release.rules,
+        policy: release.policy,
+    }
 }
 
 /// Every signal's failure at an instant, on every track that is read.

@@ -1,0 +1,151 @@
+//! A release's folder: its journal, opened to begin or to take up, and at the end the evidence that follows from it.
+
+use std::path::{Path, PathBuf};
+
+use spark_core::rollout::Ending;
+
+use crate::audit::{self, AuditError, Folded};
+use crate::evidence::{self, Chronicle, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey};
+use crate::journal::{FileJournal, Journal, JournalError, Leave, Opened, Record};
+use crate::runner::{Begin, Outcome, Release, RunEnd};
+
+/// The journal's name in an evidence folder.
+pub const JOURNAL_NAME: &str = "journal.jsonl";
+
+/// Why a release's folder cannot be opened, or its evidence not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// The folder.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What the journal says.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// It is the journal of another release.
+    #[error("the journal in `{}` is of release `{found}`", .folder.display())]
+    OtherRelease {
+        /// Which folder.
+        folder: PathBuf,
+        /// What its journal says.
+        found: String,
+    },
+    /// The rollout is over.
+    #[error(
+        "release `{release}` is over ({ending}): a release's evidence is written once, so give the next one another name"
+    )]
+    Over {
+        /// The release.
+        release: String,
+        /// How it ended.
+        ending: Ending,
+    },
+}
+
+/// A release's folder whose journal is open.
+#[derive(Debug)]
+pub struct OpenRelease {
+    /// The folder.
+    pub folder: EvidenceFolder,
+    /// The journal.
+    pub journal: FileJournal,
+    /// The rollout as far as it is recorded; none for a new one.
+    pub folded: Option<Box<Folded>>,
+    /// What was cut from the journal's end, in words.
+    pub cut: Option<String>,
+}
+
+impl OpenRelease {
+    /// Opens a release's folder below `root`, or makes it.
+    ///
+    /// # Errors
+    /// Another runner has it, it cannot be written, its journal is damaged or is not one of this release, or the rollout is over.
+    pub fn open(root: &Path, id: &ReleaseId) -> Result<Self, ReleaseError> {
+        let folder = EvidenceFolder::open(root, id)?;
+        let Opened { journal, records, cut } = FileJournal::in_folder(folder.path(), JOURNAL_NAME)?;
+        let cut = cut.map(|cut| format!("{} bytes from line {} on: {}", cut.bytes, cut.line, cut.why));
+        if records.is_empty() {
+            return Ok(Self { folder, journal, folded: None, cut });
+        }
+        let folded = audit::fold(&records, &mut |_: &_, _: &_| {})?;
+        if folded.start.release != id.as_str() {
+            let (folder, found) = (folder.path().to_owned(), folded.start.release);
+            return Err(ReleaseError::OtherRelease { folder, found });
+        }
+        match folded.ending {
+            None | Some(Ending::Unverified { .. }) => {
+                folder.unseal()?;
+                Ok(Self { folder, journal, folded: Some(Box::new(folded)), cut })
+            }
+            Some(ending) => Err(ReleaseError::Over { release: folded.start.release, ending }),
+        }
+    }
+
+    /// What a run begins with: the rollout as it is recorded, else `new`.
+    pub fn begin(folded: Option<Box<Folded>>, new: impl FnOnce() -> Release) -> Begin {
+        match folded {
+            Some(folded) => Begin::Resumed(folded),
+            None => Begin::New(new()),
+        }
+    }
+}
+
+/// What is left of a run: its journal closed, and the evidence written from it.
+#[derive(Debug)]
+pub struct Left {
+    /// How it came back.
+    pub end: RunEnd,
+    /// Why the journal does not tell everything, where it does not.
+    pub unrecorded: Option<String>,
+    /// What happened.
+    pub chronicle: Chronicle,
+    /// The rollout as the journal has it.
+    pub folded: Folded,
+    /// The folder, not yet sealed: the caller may add to it.
+    pub folder: EvidenceFolder,
+}
+
+impl Left {
+    /// Closes a run's journal and writes the evidence that follows from it.
+    ///
+    /// # Errors
+    /// The journal cannot be read again, or a file not be written. What the run did stays done.
+    pub async fn of(outcome: Outcome<FileJournal>, folder: EvidenceFolder) -> Result<Self, ReleaseError> {
+        let Outcome { end, unrecorded, journal, .. } = outcome;
+        let leave = match &end {
+            RunEnd::Ended(Ending::Unverified { .. }) => Leave::Unfinished,
+            RunEnd::Ended(_) => Leave::Finished,
+            RunEnd::Stopped | RunEnd::Fenced(_) | RunEnd::Halted(_) => Leave::Unfinished,
+        };
+        // a lock that cannot be let go of ends with this process
+        let _ = journal.close(leave).await;
+        let records = read(folder.path())?;
+        let mut chronicle = Chronicle::default();
+        let folded = audit::fold(&records, &mut chronicle)?;
+        chronicle.unrecorded(unrecorded.clone());
+        folder.write_rules(&folded.start.rules)?;
+        chronicle.write(&folder, &folded)?;
+        Ok(Self { end, unrecorded, chronicle, folded, folder })
+    }
+
+    /// Seals the evidence, and writes the key's public half beside it, where `verify` looks for it.
+    ///
+    /// # Errors
+    /// The folder or the key cannot be written.
+    pub fn seal(&self, key: &SecretKey) -> Result<Sealed, EvidenceError> {
+        let sealed = evidence::seal(self.folder.path(), &self.folded.start.release, key)?;
+        evidence::write_public_key(&evidence::key_beside(self.folder.path()), &key.verifying_key())?;
+        Ok(sealed)
+    }
+}
+
+/// The records of a folder's journal, without touching it.
+///
+/// # Errors
+/// It cannot be read, or is damaged.
+pub fn read(folder: &Path) -> Result<Vec<Record>, JournalError> {
+    crate::journal::read_only(&folder.join(JOURNAL_NAME))?.collect()
+}
