@@ -86,7 +86,11 @@ impl Need {
 /// Why a program cannot be started; it is looked for as a command's start does.
 fn program(name: &str, folder: &Path, lookup: Lookup<'_>) -> Option<String> {
     if name.contains('/') {
-        let path = if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) };
+        let path = if folder == Path::new(".") {
+            PathBuf::from(name)
+        } else {
+            folder.join(name.trim_start_matches("./"))
+        };
         return match std::fs::metadata(&path) {
             Err(error) => Some(format!("the program `{}` cannot be used: {error}", path.display())),
             Ok(_) if is_program(&path) => None,

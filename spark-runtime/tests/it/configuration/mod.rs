@@ -189,12 +189,12 @@ evidence: { key: { file: token } }
     let expected = "\
 warning 3:54: others than its owner can read `token` (mode 644): `chmod 600 token`
 error 3:70: file of certificates `gone.pem`: No such file or directory (os error 2)
-error 5:39: the program `./back` is not executable: `chmod +x ./back`
+error 5:39: the program `back` is not executable: `chmod +x back`
 error 5:56: there is no program `no-such-program` in any folder of PATH; one beside this file is `./no-such-program`
 warning 5:80: the environment variable `GONE` is not set, so the command will not have it
 warning 7:16: `http://chat.example/hook` is not encrypted: who is on the way can read and hold back what moves traffic; use https
 error 7:59: the environment variable `GONE`, which is to hold a secret, is not set or empty
-error 8:17: the program `./gone` cannot be used: No such file or directory (os error 2)
+error 8:17: the program `gone` cannot be used: No such file or directory (os error 2)
 error 9:26: `token` can be read or changed by others (mode 0644): make a new key if they may have, or `chmod 600` it";
     assert_eq!(told, expected);
     assert!(found.iter().any(|found| found.severity == FindingSeverity::Warning));
