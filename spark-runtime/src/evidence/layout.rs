@@ -1,10 +1,137 @@
 //! The names in an evidence folder: which files a release leaves, where, and what each is for.
+//!
+//! All of them but the journal and the seal are derived from the journal's facts when a rollout ends, so that a crash
+//! loses none: whoever takes the rollout up again writes them.
+
+use super::SEAL_NAME;
 
 /// The journal's name.
 pub const JOURNAL_NAME: &str = "journal.jsonl";
 
 /// The folder of the rules' text.
 pub const RULES_FOLDER: &str = "rules";
+
+/// Who writes a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Producer {
+    /// The rollout, while it runs.
+    Rollout,
+    /// The end of the rollout, from the journal's facts.
+    End,
+    /// The 24 hours after it, from the journal's facts; the folder is sealed again then.
+    After,
+    /// Probes of the systems around the release, which are not there yet.
+    Probes,
+}
+
+/// A kind of file in an evidence folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileKind {
+    /// Its path; `N` is a stage from 1, `NN` a step's or an hour's two digits, `…` a name of its own.
+    pub path: &'static str,
+    /// Who writes it.
+    pub producer: Producer,
+    /// What it is evidence of, in words.
+    pub what: &'static str,
+}
+
+const fn kind(path: &'static str, producer: Producer, what: &'static str) -> FileKind {
+    FileKind { path, producer, what }
+}
+
+/// Every kind of file that a release leaves, in the order in which a reader wants them.
+///
+/// A release of five stages with one action a stage leaves 15 files of its stages, 5 of its actions, 10 for the whole, and
+/// 26 of the day after it: above 50 without one probe.
+pub const FILES: &[FileKind] = &[
+    kind(SEAL_NAME, Producer::End, "the seal over all of the below"),
+    kind(JOURNAL_NAME, Producer::Rollout, "every fact, in the order in which it counted; the truth"),
+    kind("result.json", Producer::End, "how it ended, when, why, and what is not recorded"),
+    kind("release-note.md", Producer::End, "the release in one line"),
+    kind(
+        "post-mortem.md",
+        Producer::End,
+        "of a rollback: what happened, when, why, what it cost, from the facts alone",
+    ),
+    kind("go-no-go.md", Producer::Probes, "who or what signed each line before the release"),
+    kind("rules/…", Producer::Rollout, "the rules' text as it was, and after each reload"),
+    kind(
+        "decisions.jsonl",
+        Producer::End,
+        "each decision that differs from the one before, with its reasons",
+    ),
+    kind("words.jsonl", Producer::End, "each operator's word: who, when, what, why"),
+    kind("data-points.csv", Producer::End, "eight signals × five stages: value, limit, met"),
+    kind("samples.csv", Producer::End, "every sample; `spark replay --samples` reads it"),
+    kind(
+        "stages/N-rollout.json",
+        Producer::End,
+        "when the stage was asked for, entered, seen by a probe, and left",
+    ),
+    kind(
+        "stages/N-summary.json",
+        Producer::End,
+        "each signal's value and limit at its end, and how often was held",
+    ),
+    kind("stages/N-log.jsonl", Producer::End, "the journal's records of the stage, samples aside"),
+    kind("stages/N-database.json", Producer::Probes, "database health"),
+    kind("stages/N-pgbouncer.json", Producer::Probes, "the pools"),
+    kind(
+        "actions/NN-set-share.json",
+        Producer::End,
+        "a step: its key, what was run, what it said, what the probe saw",
+    ),
+    kind(
+        "actions/NN-roll-back.json",
+        Producer::End,
+        "the rollback, and how long it took until traffic was at 0 %",
+    ),
+    kind(
+        "before/…",
+        Producer::Probes,
+        "preflight, pools, migrations, headers, sequences, flags, targets, baseline, SBOM",
+    ),
+    kind(
+        "after/hour-NN.json",
+        Producer::After,
+        "an hour of the first night: samples, decisions, changes; 00 to 23",
+    ),
+    kind(
+        "after/stability.json",
+        Producer::After,
+        "the 24 hours in one: each signal's worst value, time held, unknown",
+    ),
+];
+
+/// The path of a stage's file; `stage` counts from 0, as in the journal, and from 1 in the name.
+///
+/// ```
+/// # use spark_runtime::evidence::layout::stage_file;
+/// assert_eq!(stage_file(0, "summary.json"), "stages/1-summary.json");
+/// ```
+pub fn stage_file(stage: u32, what: &str) -> String {
+    format!("stages/{}-{what}", stage.saturating_add(1))
+}
+
+/// The path of a step's file; `number` counts from 1.
+///
+/// ```
+/// # use spark_runtime::evidence::layout::action_file;
+/// assert_eq!(action_file(3, "set-share"), "actions/03-set-share.json");
+/// ```
+pub fn action_file(number: u32, what: &str) -> String {
+    format!("actions/{number:02}-{what}.json")
+}
+
+/// The path of an hour's file after the release, from 0.
+///
+/// ```
+/// # use spark_runtime::evidence::layout::hour_file;
+/// assert_eq!(hour_file(7), "after/hour-07.json");
+/// ```
+pub fn hour_file(hour: u32) -> String {
+    format!("after/hour-{hour:02}.json")
+}
 
 /// Longest name of a file: what every file system takes.
 const NAME_BYTES_MAX: usize = 255;
@@ -71,6 +198,19 @@ mod tests {
         for good in ["a", "1-rollout.json", ".hidden", "a b", "0-kural_(2).rules"] {
             assert!(is_portable(good), "{good}");
             assert_eq!(portable(good), good);
+        }
+    }
+
+    /// The manual names every kind of file, each once, in this order.
+    #[test]
+    fn manual() {
+        let manual = include_str!("../../../docs/evidence.md");
+        let mut rest = manual.split_once("## The folder").unwrap().1.split_once("\n## ").unwrap().0;
+        for kind in FILES {
+            let row = format!("| `{}` | ", kind.path);
+            let (_, after) = rest.split_once(&row).unwrap_or_else(|| panic!("{row}"));
+            assert!(after.lines().next().unwrap().contains(kind.what), "{}: {}", kind.path, kind.what);
+            rest = after;
         }
     }
 }

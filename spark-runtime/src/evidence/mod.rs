@@ -5,6 +5,7 @@ mod chain;
 mod chronicle;
 mod code;
 mod envelope;
+pub mod files;
 mod folder;
 mod key;
 pub mod layout;
