@@ -99,7 +99,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         opens: None,
     });
     let (calendar, deadline) = (config.freeze, config.actions.deadline);
-    let actions = ConfiguredActions::new(config.actions, config.folder, config.allow)
+    let actions = ConfiguredActions::new(config.actions, config.folder)
         .map_err(|error| Failure::of(&error))?;
     let source = LiveSource::new(config.source, policy).map_err(|e| Failure::of(&e))?;
     let ports = Ports {

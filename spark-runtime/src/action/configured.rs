@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use reqwest::Url;
+
 use super::{
     ActionOutcome, Actions, CommandActions, CommandSettings, HaproxyActions, HaproxyAddress, HaproxyError,
     HaproxySettings, Measured, Order, Secret, TOLERANCE_BP, WebhookActions, WebhookError, WebhookSettings,
@@ -36,15 +38,12 @@ pub enum ConfiguredError {
 }
 
 impl ConfiguredActions {
-    /// The actions of a configuration; `folder` is what its programs are relative to, `allow` who may be asked.
+    /// The actions of a configuration; `folder` is what its programs are relative to. Only a webhook's own addresses are
+    /// asked.
     ///
     /// # Errors
     /// A name or an address cannot be meant, or the key cannot be read.
-    pub fn new(
-        config: ActionsConfig,
-        folder: PathBuf,
-        allow: Vec<AllowedHost>,
-    ) -> Result<Self, ConfiguredError> {
+    pub fn new(config: ActionsConfig, folder: PathBuf) -> Result<Self, ConfiguredError> {
         let ActionsConfig { deadline, action } = config;
         Ok(match action {
             ActionConfig::Command(command) => Self::Command(CommandActions {
@@ -70,14 +69,29 @@ impl ConfiguredActions {
             })?),
             ActionConfig::Webhook(webhook) => {
                 let secret = Secret::new(webhook.secret.read(&of_process)?);
-                let http =
-                    HttpConfig { ca_file: webhook.ca_file, allow: Some(allow), ..HttpConfig::default() };
+                let allow = hosts([&webhook.set, &webhook.rollback, &webhook.probe]);
+                let http = HttpConfig { ca_file: webhook.ca_file, allow, ..HttpConfig::default() };
                 let (set, rollback, probe) = (webhook.set, webhook.rollback, Some(webhook.probe));
                 let settings = WebhookSettings { set, rollback, probe, secret, http, deadline };
                 Self::Webhook(Box::new(WebhookActions::new(settings)?))
             }
         })
     }
+}
+
+/// The hosts of addresses, as a list of what may be asked; none where one cannot be listed, which then cannot be asked
+/// either unless it is an ordinary one.
+fn hosts(addresses: [&String; 3]) -> Option<Vec<AllowedHost>> {
+    let mut hosts: Vec<AllowedHost> = Vec::new();
+    for address in addresses {
+        let url = Url::parse(address).ok()?;
+        let host: AllowedHost =
+            format!("{}:{}", url.host_str()?, url.port_or_known_default()?).parse().ok()?;
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    Some(hosts)
 }
 
 impl Actions for ConfiguredActions {

@@ -22,7 +22,7 @@ pub use self::configured::{ConfiguredActions, ConfiguredError};
 pub use self::haproxy::{HaproxyActions, HaproxyAddress, HaproxyError, HaproxySettings, TOLERANCE_BP};
 pub use self::order::{Order, percent};
 pub use self::outcome::{ActionEnd, ActionOutcome, Measured};
-pub use self::secret::{SECRET_BYTES_MAX, Secret, SecretError};
+pub use self::secret::Secret;
 pub use self::template::{CommandTemplate, TemplateError};
 pub use self::webhook::{KEY_BYTES_MIN, WebhookActions, WebhookError, WebhookSettings};
 

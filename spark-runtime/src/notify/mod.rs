@@ -4,6 +4,7 @@
 //! the oldest message gives way, because the newest says where things stand. What was not delivered is counted, and said
 //! in the next message that is.
 
+mod configured;
 mod message;
 
 use std::collections::VecDeque;

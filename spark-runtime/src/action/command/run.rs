@@ -13,8 +13,9 @@ use super::CommandSettings;
 use super::processes::MARK;
 #[cfg(unix)]
 use super::tree::{Ended, REAP, Tree};
+use crate::action::secret::SECRET_BYTES_MAX;
 use crate::action::text::{kept, without};
-use crate::action::{ActionOutcome, SECRET_BYTES_MAX, Secret};
+use crate::action::{ActionOutcome, Secret};
 
 /// Bytes that are kept of each of a command's outputs: enough for the last words of any tool, and little enough for the
 /// journal, in which they stand. What is beyond is read and counted, so that the command never blocks on a full pipe.

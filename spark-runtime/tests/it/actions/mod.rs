@@ -3,6 +3,7 @@
 mod command;
 mod haproxy;
 mod notify;
+mod recipes;
 mod webhook;
 
 use spark_core::TimeSpan;
