@@ -99,8 +99,8 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         opens: None,
     });
     let (calendar, deadline) = (config.freeze, config.actions.deadline);
-    let actions = ConfiguredActions::new(config.actions, config.folder)
-        .map_err(|error| Failure::of(&error))?;
+    let actions =
+        ConfiguredActions::new(config.actions, config.folder).map_err(|error| Failure::of(&error))?;
     let source = LiveSource::new(config.source, policy).map_err(|e| Failure::of(&e))?;
     let ports = Ports {
         source: source.telling_ceilings(ceilings::teller(&rules, said.quiet)),
