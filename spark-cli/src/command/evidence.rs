@@ -59,12 +59,17 @@ Example:
     Anchor(AnchorArgs),
     /// Get a time stamp (RFC 3161) of a folder's seal from an authority
     Timestamp(TimestampArgs),
-    /// What happened in a release
-    #[command(after_help = "Example:\n  spark evidence show evidence/demo")]
+    /// What happened in a release: who did what, when, and why
+    #[command(after_help = "Examples:
+  spark evidence show evidence/demo
+  spark evidence show evidence/demo --format json")]
     Show {
         /// The release's folder
         #[arg(value_name = "DIR")]
         dir: PathBuf,
+        /// How it is written
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+        format: show::Format,
     },
     /// The same decisions again from the recorded facts; exit code 13 where they differ
     #[command(after_help = "Example:\n  spark evidence replay evidence/demo")]
@@ -85,7 +90,7 @@ pub(crate) fn run(console: &mut Console, args: &EvidenceArgs) -> Result<Exit, Fa
         EvidenceCommand::Verify(args) => verify::run(console, args),
         EvidenceCommand::Anchor(args) => anchors::anchor(console, args),
         EvidenceCommand::Timestamp(args) => anchors::timestamp(console, args),
-        EvidenceCommand::Show { dir } => show::show(console, dir),
+        EvidenceCommand::Show { dir, format } => show::show(console, dir, *format),
         EvidenceCommand::Replay { dir } => show::replay(console, dir),
     }
 }

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use spark_core::rollout::{Controller, Fact};
+use anstream::adapter::strip_str;
+use clap::ValueEnum;
+use serde::Serialize;
+use spark_core::Timestamp;
+use spark_core::rollout::{Controller, Ending, Fact, Step};
 use spark_runtime::audit::{Folded, fold, fold_as_far};
 use spark_runtime::journal::{Record, read_only};
 use spark_runtime::release::JOURNAL_NAME;
@@ -13,16 +17,96 @@ use crate::command::replay::line;
 use crate::console::{Console, some, strong};
 use crate::exit::{Exit, Failure};
 
-pub(super) fn show(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
+/// How what happened is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: docs/schemas/evidence-show.schema.json
+    Json,
+}
+
+/// What happened: docs/schemas/evidence-show.schema.json.
+#[derive(Debug, Serialize)]
+struct Story {
+    release: Option<String>,
+    plan: Option<String>,
+    from: Option<Timestamp>,
+    events: Vec<Entry>,
+    /// How it ended; none where the journal just stops.
+    result: Option<String>,
+    /// Why the journal cannot be followed to its end.
+    error: Option<String>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Serialize)]
+struct Entry {
+    at: String,
+    /// Who: an operator's name; none of what Spark did.
+    by: Option<String>,
+    what: String,
+    because: Vec<String>,
+    #[serde(skip)]
+    line: String,
+}
+
+impl Entry {
+    /// An entry of a line that begins with its instant.
+    fn new(line: String, by: Option<&String>, because: &[String]) -> Self {
+        let plain = strip_str(&line).to_string();
+        let (at, what) = plain.split_once("  ").unwrap_or(("", &plain));
+        Self { at: at.to_owned(), by: by.cloned(), what: what.to_owned(), because: because.to_vec(), line }
+    }
+
+    fn of(fact: &Fact) -> Self {
+        let line = fact_line(fact);
+        match fact {
+            Fact::Word { by, because, .. } => Self::new(line, Some(by), std::slice::from_ref(because)),
+            Fact::Intent { step: Step::RollBack { because, .. }, .. } => Self::new(line, None, because),
+            Fact::Frozen { freeze: Some(freeze), .. } => {
+                Self::new(line, None, std::slice::from_ref(&freeze.because))
+            }
+            Fact::End { ending: Ending::Aborted { by, .. }, .. } => Self::new(line, Some(by), &[]),
+            Fact::End { ending: Ending::RolledBack { because, .. }, .. }
+            | Fact::End { ending: Ending::Unverified { because, .. }, .. } => Self::new(line, None, because),
+            _ => Self::new(line, None, &[]),
+        }
+    }
+}
+
+pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<Exit, Failure> {
     let records = records(dir)?;
     let mut events = Events::default();
-    let mut lines = Vec::new();
+    let mut entries = Vec::new();
     let mut tell = |fact: &Fact, _: &Controller| match fact {
         Fact::Sample(_) => {}
-        Fact::Decided { decision } => lines.extend(events.of(decision).iter().map(line)),
-        fact => lines.push(fact_line(fact)),
+        Fact::Decided { decision } => {
+            entries.extend(events.of(decision).iter().map(|e| Entry::new(line(e), None, &decision.because)));
+        }
+        fact => entries.push(Entry::of(fact)),
     };
     let (folded, derived) = fold_as_far(&records, &mut tell);
+    if format == Format::Json {
+        let error = match (&derived, &folded) {
+            (Err(error), _) => Some(error.to_string()),
+            (Ok(()), None) => Some("the journal is empty".to_owned()),
+            (Ok(()), Some(_)) => None,
+        };
+        let exit = if error.is_some() { Exit::BadEvidence } else { Exit::Done };
+        let start = folded.as_ref().map(|folded| &folded.start);
+        let story = Story {
+            release: start.map(|start| start.release.clone()),
+            plan: start.map(|start| start.plan.clone()),
+            from: start.map(|start| start.at),
+            events: entries,
+            result: folded.as_ref().and_then(|folded| folded.ending.as_ref()).map(ToString::to_string),
+            error,
+        };
+        console.line(serde_json::to_string(&story).map_err(|error| Failure::of(&error))?);
+        return Ok(exit);
+    }
     if let Some(folded) = &folded {
         console.line(format!(
             "release {} walked plan {} from {}",
@@ -31,7 +115,7 @@ pub(super) fn show(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
             folded.start.at
         ));
     }
-    lines.into_iter().for_each(|line| console.line(line));
+    entries.into_iter().for_each(|entry| console.line(entry.line));
     // what stands before a wrong line was shown: it is what there is to see of a run that was killed
     derived.map_err(|error| bad(error.to_string()))?;
     let Some(folded) = folded else { return Err(bad("the journal is empty".to_owned())) };
