@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use spark_core::TimeSpan;
 use spark_runtime::action::{ActionEnd, Actions, CommandActions, CommandSettings, CommandTemplate, Order};
+use spark_runtime::config::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -221,4 +222,25 @@ async fn argo_rollouts() {
     assert_eq!(actions.measure_share(&order(0, LONG)).await.share_bp, Some(0));
     std::fs::write(folder.path().join("weight"), "").unwrap();
     assert_eq!(actions.measure_share(&order(0, LONG)).await.share_bp, None);
+}
+
+/// Every configuration that the manual shows is one.
+#[test]
+fn manual() {
+    let text = std::fs::read_to_string(recipe("../actions.md")).unwrap();
+    let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut checked = 0;
+    for block in blocks.filter(|block| block.starts_with("actions:") || block.starts_with("notify:")) {
+        let actions = match block.contains("actions:") {
+            true => "",
+            false => "actions: { command: { set: [./a], rollback: [./b], probe: [./c] } }\n",
+        };
+        let whole = format!(
+            "spark: 1\nsources: {{ prometheus: {{ url: \"http://127.0.0.1:9090\" }} }}\n{actions}{block}"
+        );
+        let parsed = Config::parse(Path::new("spark.yaml"), whole.as_bytes(), &|_| None);
+        assert!(parsed.is_ok(), "{block}\n{}", parsed.unwrap_err());
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
 }
