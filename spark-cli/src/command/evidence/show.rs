@@ -77,7 +77,7 @@ impl Entry {
 }
 
 pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<Exit, Failure> {
-    let records = records(dir)?;
+    let (records, whole) = records(dir)?;
     let mut events = Events::default();
     let mut entries = Vec::new();
     let mut tell = |fact: &Fact, _: &Controller| match fact {
@@ -88,9 +88,10 @@ pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<
         fact => entries.push(Entry::of(fact)),
     };
     let (folded, derived) = fold_as_far(&records, &mut tell);
+    let derived = derived.map_err(|error| error.to_string()).and(whole);
     if format == Format::Json {
         let error = match (&derived, &folded) {
-            (Err(error), _) => Some(error.to_string()),
+            (Err(error), _) => Some(error.clone()),
             (Ok(()), None) => Some("the journal is empty".to_owned()),
             (Ok(()), Some(_)) => None,
         };
@@ -117,14 +118,15 @@ pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<
     }
     entries.into_iter().for_each(|entry| console.line(entry.line));
     // what stands before a wrong line was shown: it is what there is to see of a run that was killed
-    derived.map_err(|error| bad(error.to_string()))?;
+    derived.map_err(bad)?;
     let Some(folded) = folded else { return Err(bad("the journal is empty".to_owned())) };
     console.line(ended(&folded));
     Ok(Exit::Done)
 }
 
 pub(super) fn replay(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
-    let records = records(dir)?;
+    let (records, whole) = records(dir)?;
+    whole.map_err(bad)?;
     let folded = fold(&records, &mut |_: &_, _: &_| {}).map_err(|error| bad(error.to_string()))?;
     same_policy(&folded)?;
     console.line(format!(
@@ -140,15 +142,27 @@ fn bad(words: String) -> Failure {
     Failure { exit: Exit::BadEvidence, words }
 }
 
-/// A journal's records.
-fn records(dir: &Path) -> Result<Vec<Record>, Failure> {
+/// A journal's records, and what is wrong with its end.
+fn records(dir: &Path) -> Result<(Vec<Record>, Result<(), String>), Failure> {
     let path = dir.join(JOURNAL_NAME);
     if dir.is_dir() && path.symlink_metadata().is_err() {
         // a folder without its journal has lost it; anything else that cannot be read says nothing
         return Err(bad(format!("`{}` is missing", path.display())));
     }
-    let read = read_only(&path).and_then(|scan| scan.collect());
-    read.map_err(|error| if error.is_damage() { bad(error.to_string()) } else { Failure::of(&error) })
+    let mut scan = read_only(&path).map_err(|error| Failure::of(&error))?;
+    let mut records = Vec::new();
+    for record in &mut scan {
+        match record {
+            Ok(record) => records.push(record),
+            Err(error) if error.is_damage() => return Ok((records, Err(error.to_string()))),
+            Err(error) => return Err(Failure::of(&error)),
+        }
+    }
+    let whole = match scan.cut() {
+        None => Ok(()),
+        Some(cut) => Err(format!("line {} of the journal is cut off: {}", cut.line, cut.why)),
+    };
+    Ok((records, whole))
 }
 
 /// The recorded policy must be what the recorded text says.
