@@ -5,6 +5,7 @@
 
 pub mod decimal;
 pub mod metrics;
+pub mod planted;
 pub mod quantity;
 pub mod rollout;
 pub mod tighten;

@@ -2,13 +2,21 @@
 
 pub mod action;
 pub mod audit;
+#[cfg(feature = "http")]
 pub mod config;
+#[cfg(feature = "http")]
 pub mod evidence;
+#[cfg(feature = "http")]
 pub mod http;
 pub mod journal;
+#[cfg(feature = "http")]
 pub mod live;
+#[cfg(feature = "http")]
 pub mod notify;
+#[cfg(feature = "http")]
 pub mod release;
+#[cfg(feature = "http")]
 pub mod replay;
 pub mod runner;
+#[cfg(feature = "http")]
 pub mod source;

@@ -4,26 +4,40 @@
 //! done all. So [`Actions`] has three ways to end (done, not done, nobody knows) and a probe that measures the share of
 //! traffic by itself, and the rollout believes only the probe.
 
+#[cfg(feature = "http")]
 mod command;
+#[cfg(feature = "http")]
 mod configured;
+#[cfg(feature = "http")]
 mod haproxy;
 mod order;
 mod outcome;
+#[cfg(feature = "http")]
 mod secret;
+#[cfg(feature = "http")]
 mod share;
+#[cfg(feature = "http")]
 mod template;
+#[cfg(feature = "http")]
 pub(crate) mod text;
+#[cfg(feature = "http")]
 pub(crate) mod webhook;
 
 use std::future::Future;
 
+#[cfg(feature = "http")]
 pub use self::command::{Command, CommandActions, CommandSettings, Containment, GRACE, OUTPUT_BYTES_MAX};
+#[cfg(feature = "http")]
 pub use self::configured::{ConfiguredActions, ConfiguredError};
+#[cfg(feature = "http")]
 pub use self::haproxy::{HaproxyActions, HaproxyAddress, HaproxyError, HaproxySettings, TOLERANCE_BP};
 pub use self::order::{Order, percent};
 pub use self::outcome::{ActionEnd, ActionOutcome, Measured};
+#[cfg(feature = "http")]
 pub use self::secret::Secret;
+#[cfg(feature = "http")]
 pub use self::template::{CommandTemplate, TemplateError};
+#[cfg(feature = "http")]
 pub use self::webhook::{KEY_BYTES_MIN, WebhookActions, WebhookError, WebhookSettings};
 
 /// What moves traffic, and measures where it is. Nothing here decides: each call is one step of one rollout.
