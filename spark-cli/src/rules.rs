@@ -8,7 +8,7 @@ use std::sync::Arc;
 use spark_core::rollout::RuleText;
 use spark_core::{Policy, SourceSpan};
 use spark_rules::{Diagnostic, DiagnosticSeverity, Failed, Files, Loaded};
-use spark_runtime::runner::{Clock, SystemClock};
+use spark_runtime::runner::{Clock, NewRules, SystemClock};
 
 use crate::console::{Console, say};
 use crate::exit::{Exit, Failure};
@@ -53,13 +53,7 @@ impl Rules {
 
     /// The text of every file that was read, the named one first.
     pub(crate) fn texts(&self) -> Vec<RuleText> {
-        (0u32..)
-            .take(self.files.len())
-            .map(|file| RuleText {
-                name: self.files.name(file).to_owned(),
-                text: self.files.source(file).to_owned(),
-            })
-            .collect()
+        texts(&self.files)
     }
 
     /// A piece of rule text in one line, with its place.
@@ -72,6 +66,63 @@ impl Rules {
         }
         format!("{text} ({}:{}:{})", self.files.name(span.file), place.line, place.column)
     }
+}
+
+/// Looks whether the rules of a running release were changed.
+pub(crate) struct RulesWatch {
+    path: PathBuf,
+    /// The files as they were at the last look.
+    seen: Vec<RuleText>,
+}
+
+impl RulesWatch {
+    /// Will tell of rules that are not `seen`.
+    pub(crate) const fn new(path: PathBuf, seen: Vec<RuleText>) -> Self {
+        Self { path, seen }
+    }
+
+    /// The rules, where they were changed since the last look; or what is wrong with them.
+    pub(crate) fn look(&mut self) -> Option<Result<NewRules, String>> {
+        let same =
+            |rule: &RuleText| read(Path::new(&rule.name)).is_ok_and(|bytes| bytes == rule.text.as_bytes());
+        if !self.seen.is_empty() && self.seen.iter().all(same) {
+            return None;
+        }
+        let (files, result) = match load(&self.path) {
+            Err(failure) => return self.once(failure.to_string()),
+            Ok(Ok(loaded)) => (loaded.files, Ok(loaded.policy)),
+            Ok(Err(failed)) => {
+                let told: Vec<_> = failed.diagnostics.iter().map(|d| d.message.as_str()).collect();
+                let words =
+                    format!("`{}` {}: {}", self.path.display(), count(&failed.diagnostics), told.join("; "));
+                (failed.files, Err(words))
+            }
+        };
+        let rules = texts(&files);
+        if rules == self.seen {
+            return None;
+        }
+        self.seen.clone_from(&rules);
+        Some(result.map(|policy| NewRules { rules, policy: Arc::new(policy) }))
+    }
+
+    /// What cannot be read is told once, until it can be.
+    fn once(&mut self, words: String) -> Option<Result<NewRules, String>> {
+        let told = vec![RuleText { name: String::new(), text: words.clone() }];
+        if self.seen == told {
+            return None;
+        }
+        self.seen = told;
+        Some(Err(words))
+    }
+}
+
+/// The text of every file, the named one first.
+fn texts(files: &Files) -> Vec<RuleText> {
+    (0u32..)
+        .take(files.len())
+        .map(|file| RuleText { name: files.name(file).to_owned(), text: files.source(file).to_owned() })
+        .collect()
 }
 
 /// Loads rules: the policy, or what is wrong with it, without what their comments allow today.

@@ -3,7 +3,7 @@
 //! A runner that takes a rollout up, `spark status`, `spark evidence` and the simulation read a record through here.
 
 use serde::{Deserialize, Serialize};
-use spark_core::rollout::{Controller, Ending, Fact, Start};
+use spark_core::rollout::{Controller, Ending, Fact, RuleText, Start};
 
 use crate::journal::Record;
 use crate::runner::Observer;
@@ -38,6 +38,8 @@ pub enum AuditError {
 pub struct Folded {
     /// What the rollout started from.
     pub start: Start,
+    /// The rules' text that it runs under now.
+    pub rules: Vec<RuleText>,
     /// Where it is.
     pub controller: Controller,
     /// How it ended, where that is recorded.
@@ -104,6 +106,7 @@ fn step(so_far: &mut Option<Folded>, record: &Record, observer: &mut dyn Observe
             let clock = start.clock.clone();
             so_far.insert(Folded {
                 start: (**start).clone(),
+                rules: start.rules.clone(),
                 controller,
                 ending: None,
                 clock,
@@ -127,6 +130,7 @@ fn step(so_far: &mut Option<Folded>, record: &Record, observer: &mut dyn Observe
             folded.ending = None;
             folded.clock.clone_from(clock);
         }
+        Fact::Reloaded { rules, .. } => folded.rules.clone_from(rules),
         Fact::Sample(_) => folded.counts.samples = folded.counts.samples.saturating_add(1),
         Fact::Decided { .. } => folded.counts.decisions = folded.counts.decisions.saturating_add(1),
         Fact::End { ending, .. } => folded.ending = Some(ending.clone()),

@@ -82,6 +82,15 @@ impl LiveSource {
 }
 
 impl SampleSource for LiveSource {
+    fn follow(&mut self, policy: &Arc<Policy>) {
+        let same = self.policy.signals() == policy.signals();
+        self.policy = Arc::clone(policy);
+        if let (Kind::Scrape { reader, .. }, false) = (&mut self.kind, same) {
+            // what was scraped before is gone with the old reader: windows fill again, and are unknown until then
+            **reader = MetricsReader::live(Arc::clone(policy));
+        }
+    }
+
     async fn samples(&mut self, at: Timestamp) -> Vec<Sample> {
         match &mut self.kind {
             Kind::Prometheus(source) => {

@@ -7,7 +7,6 @@ use clap::Args;
 use spark_core::rollout::{Controller, Ended, Ending, Fact, RolloutState};
 use spark_core::{Policy, Verdict};
 use spark_runtime::action::{ConfiguredActions, percent};
-use spark_runtime::audit::Folded;
 use spark_runtime::config::{self, Config, ExposeSecret, KeyConfig};
 use spark_runtime::evidence::{self, ReleaseId};
 use spark_runtime::live::LiveSource;
@@ -20,7 +19,7 @@ use crate::command::facts::fact_line;
 use crate::command::replay::line;
 use crate::console::{Console, ConsoleArgs, say, verdict};
 use crate::exit::{Exit, Failure};
-use crate::rules::Rules;
+use crate::rules::{Rules, RulesWatch};
 use crate::samples::block_on;
 use crate::table;
 
@@ -85,7 +84,12 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
             "warning: the journal ended in a line that was never acknowledged, and it was cut: {cut}"
         ));
     }
-    let policy = pinned(&rules, folded.as_deref());
+    // a release is pinned to the rules that it began with; what stands in the file now is looked at as a change
+    let (policy, seen) = match &folded {
+        Some(folded) => (Arc::clone(folded.controller.engine().policy()), folded.rules.clone()),
+        None => (Arc::clone(&rules.policy), rules.texts()),
+    };
+    let mut watch = RulesWatch::new(args.rules.clone(), seen);
     let clock = match &folded {
         Some(folded) => SystemClock::resume(folded.clock.as_ref(), folded.last),
         None => SystemClock::start(),
@@ -110,6 +114,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         inbox: NoWords,
         observer: Teller::new(said),
         freeze: Box::new(move |at| calendar.frozen_at(at)),
+        reload: Box::new(move || watch.look()),
         deadline,
     };
     let left = block_on(async {
@@ -128,18 +133,6 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         (exit, Ok(_)) | (exit @ Exit::Rollback, Err(_)) => Ok(exit),
         (_, Err(failure)) => Err(failure),
     }
-}
-
-/// The rules that decide: those that the release was begun with, whatever stands in the file now.
-fn pinned(rules: &Rules, folded: Option<&Folded>) -> Arc<Policy> {
-    let Some(folded) = folded else { return Arc::clone(&rules.policy) };
-    let pinned = Arc::clone(folded.controller.engine().policy());
-    if *pinned != *rules.policy {
-        say(
-            "warning: the rules have changed since the release began: it goes on under those that it began with",
-        );
-    }
-    pinned
 }
 
 fn signing_key(config: &Config) -> Result<evidence::SecretKey, Failure> {

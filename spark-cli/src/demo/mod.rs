@@ -223,6 +223,7 @@ impl Stage {
             inbox: NoWords,
             observer: teller,
             freeze: Box::new(|_| None),
+            reload: Box::new(spark_runtime::runner::no_reload),
             deadline: ACTION_DEADLINE,
         };
         let begin = OpenRelease::begin(folded, || release);

@@ -1,10 +1,12 @@
 //! What each fact does to a rollout.
 
+use super::course::Course;
 use super::fact::{Ended, Ending, Fact, Step, StepId, Word};
 use super::trip::{Trip, Whereabouts};
 use super::{Contradiction, Due, Phase, Rollout};
 use crate::decision::{Decision, Truth, Verdict};
 use crate::time::{TimeSpan, Timestamp};
+use crate::trigger::Plan;
 
 /// Measurements in a row that are not the stage's share until it is taken for moved: one may have been taken while
 /// a load balancer loaded its configuration again.
@@ -318,6 +320,20 @@ impl Rollout {
         }
         self.advance(at);
         Ok(())
+    }
+
+    /// Goes on by a stricter plan. Where the stage's share became smaller, the traffic is moved there.
+    pub(super) fn follow(&mut self, plan: &Plan, reach: TimeSpan, at: Timestamp) {
+        let before = self.expected_bp();
+        self.course = Course::of(plan);
+        self.reach = self.reach.min(reach);
+        if let (Phase::Serving(_) | Phase::Gate(_) | Phase::Watching(_), Some(stage)) =
+            (&self.phase, self.stage())
+            && self.expected_bp() != before
+        {
+            self.stop_serving();
+            self.move_to(at, stage);
+        }
     }
 
     /// The journal is lost: nothing advances any more. Where a step had begun, nobody could prove where the traffic is.

@@ -6,8 +6,10 @@ use super::fact::{Fact, Start, Word};
 use super::words::Refusal;
 use super::{Contradiction, Due, Phase, Rollout};
 use crate::decision::{Decision, Observed};
-use crate::engine::Engine;
+use crate::engine::{Engine, Recollection};
+use crate::policy::Policy;
 use crate::signal::Sample;
+use crate::tighten;
 use crate::time::{TimeSpan, Timestamp};
 
 /// Longest time that a trigger may be overridden for: a day covers the longest incident; what lasts is a change of rules.
@@ -23,6 +25,8 @@ pub struct Controller {
     engine: Engine,
     rollout: Rollout,
     plan: String,
+    /// All that the engine was told, so that stricter rules can be told it again.
+    told: Recollection,
 }
 
 impl Controller {
@@ -37,7 +41,8 @@ impl Controller {
         let opens = start.opens.unwrap_or(start.at);
         let rollout = Rollout::new(plan, start.pace, start.policy.reach(), opens, start.fence);
         let engine = Engine::with_plan(Arc::clone(&start.policy), &start.plan);
-        Ok(Self { engine, rollout, plan: start.plan.clone() })
+        let told = Recollection::new(&start.policy);
+        Ok(Self { engine, rollout, plan: start.plan.clone(), told })
     }
 
     /// The engine, for its reports.
@@ -62,11 +67,14 @@ impl Controller {
 
     /// Takes a sample in. Record it as [`Fact::Sample`].
     pub fn observe(&mut self, sample: &Sample) -> Observed {
-        self.engine.observe(sample)
+        let became = self.engine.observe(sample);
+        self.told.observed(sample, became);
+        became
     }
 
     /// Decides at an instant. Record the answer as [`Fact::Decided`], then [apply](Self::apply) it: until then it moves nothing.
     pub fn evaluate(&mut self, at: Timestamp) -> Decision {
+        self.told.evaluated(at);
         self.engine.evaluate(at)
     }
 
@@ -86,19 +94,53 @@ impl Controller {
         self.rollout.accepts(word)
     }
 
+    /// Whether a running release may go on under these rules, and what becomes stricter with them.
+    ///
+    /// # Errors
+    /// They loosen it, or cannot be shown not to: every reason. It keeps the rules that it has.
+    pub fn tightens(&self, policy: &Policy) -> Result<Vec<String>, Vec<String>> {
+        match tighten::compare(self.engine.policy(), policy, &self.plan) {
+            Ok(tightened) => Ok(tightened.changes),
+            Err(loosenings) => Err(loosenings.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    /// An engine under stricter rules, as if they had been there from the start.
+    fn under(&self, policy: &Arc<Policy>) -> Result<(Engine, Recollection), Contradiction> {
+        self.tightens(policy).map_err(|reasons| {
+            Contradiction::new(format!("rules were loaded that are not stricter: {}", reasons.join("; ")))
+        })?;
+        let mut told = self.told.clone();
+        let engine = told.replay_into(Arc::clone(policy), Some(&self.plan));
+        let engine = engine.map_err(|error| Contradiction::new(error.to_string()))?;
+        told.continue_under(policy);
+        Ok((engine, told))
+    }
+
     /// Takes a fact in that was recorded. Samples and decisions have been taken in by the engine already.
     ///
     /// # Errors
     /// It cannot have happened to this rollout.
     pub fn apply(&mut self, fact: &Fact) -> Result<(), Contradiction> {
         let moving = matches!(self.rollout.phase, Phase::Moving(..));
+        if let Fact::Reloaded { at, policy, .. } = fact {
+            let (engine, told) = self.under(policy)?;
+            self.rollout.apply(fact)?;
+            (self.engine, self.told) = (engine, told);
+            if let Some(plan) = policy.plan(&self.plan) {
+                self.rollout.follow(plan, policy.reach(), *at);
+            }
+            return Ok(());
+        }
         self.rollout.apply(fact)?;
         if let (true, Phase::Serving(stage)) = (moving, &self.rollout.phase) {
             self.engine.enter_stage(*stage);
+            self.told.entered_stage(*stage);
         }
         if let Fact::Word { said: Word::Override { trigger, until }, .. } = fact {
             let silenced = self.engine.override_trigger(trigger, *until);
             silenced.map_err(|error| Contradiction::new(error.to_string()))?;
+            self.told.overridden(trigger, *until);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use spark_core::rollout::{Controller, Due, Ended, Ending, Fact, Freeze, Step, St
 use spark_core::{Policy, Sample, TimeSpan, Timestamp};
 
 use super::port::{Clock, Inbox, Observer, SampleSource, Spoken};
-use super::{Outcome, Ports, RunEnd, all_failed};
+use super::{NewRules, Outcome, Ports, RunEnd, all_failed};
 use crate::action::{ActionEnd, ActionOutcome, Actions, Measured, Order};
 use crate::journal::{Journal, JournalError};
 
@@ -98,6 +98,7 @@ where
                 Due::Wait(until) => until.unwrap_or(self.next),
             };
             if self.ports.clock.now() >= self.next {
+                self.reload().await?;
                 tokio::select! {
                     biased;
                     () = stop.as_mut() => return Ok(RunEnd::Stopped),
@@ -145,6 +146,30 @@ where
         self.happened(facts).await?;
         // an instant that was missed is not made up for: its samples were never measured
         self.next = at.plus(self.every()).max(self.ports.clock.now().next_multiple(self.every()));
+        Ok(())
+    }
+
+    /// Takes stricter rules up; a release that runs is never loosened, and bad rules change nothing but what is said.
+    async fn reload(&mut self) -> Result<(), RunEnd> {
+        let Some(loaded) = (self.ports.reload)() else { return Ok(()) };
+        let at = self.ports.clock.now();
+        let kept = |reason: &str| Fact::Noted {
+            at,
+            words: format!("the rules were changed, and the release KEEPS those it has: {reason}"),
+        };
+        let fact = match loaded {
+            Err(reason) => kept(&reason),
+            Ok(NewRules { rules, policy }) => match self.controller.tightens(&policy) {
+                Err(reasons) => kept(&reasons.join("; ")),
+                // another layout, other comments: they mean the same
+                Ok(changes) if changes.is_empty() => return Ok(()),
+                Ok(changes) => Fact::Reloaded { at, changes, rules, policy },
+            },
+        };
+        self.happened(vec![fact.clone()]).await?;
+        if let Fact::Reloaded { policy, .. } = &fact {
+            self.ports.source.follow(policy);
+        }
         Ok(())
     }
 

@@ -74,8 +74,24 @@ pub struct Ports<S, A, J, C, I, O> {
     pub observer: O,
     /// Whether nothing may advance at an instant.
     pub freeze: Box<dyn Fn(Timestamp) -> Option<Freeze> + Send>,
+    /// Rules that were changed since the last look, or why they cannot be read; asked at every instant.
+    pub reload: Box<dyn FnMut() -> Option<Result<NewRules, String>> + Send>,
     /// How long each action may take.
     pub deadline: TimeSpan,
+}
+
+/// Rules that were loaded again.
+#[derive(Debug, Clone)]
+pub struct NewRules {
+    /// Their text, the named file first.
+    pub rules: Vec<RuleText>,
+    /// What it says.
+    pub policy: Arc<Policy>,
+}
+
+/// No change of rules, ever.
+pub fn no_reload() -> Option<Result<NewRules, String>> {
+    None
 }
 
 /// How a run came back. Exhaustive on purpose.

@@ -9,6 +9,11 @@ use spark_core::{Sample, Timestamp};
 pub trait SampleSource: Send {
     /// The samples of an instant, of all signals and tracks that this source measures.
     fn samples(&mut self, at: Timestamp) -> impl Future<Output = Vec<Sample>> + Send;
+
+    /// From now on the signals are those of this policy.
+    fn follow(&mut self, policy: &std::sync::Arc<spark_core::Policy>) {
+        let _ = policy;
+    }
 }
 
 /// What time it is.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use spark_core::rollout::{Controller, Ending, Fact, Pace, RolloutState, RuleText, Word};
+use spark_core::rollout::{Controller, Ending, Fact, Pace, RolloutState, RuleText, Step, Word};
 use spark_core::{
     Comparison, Condition, Dimension, Expression, Level, PerTime, Plan, Policy, PolicyParts, Quantity,
     Reading, Relation, Sample, Severity, SignalId, Source, SourceSpan, Stage, Test, TimeSpan, Timestamp,
@@ -14,7 +14,7 @@ use spark_runtime::action::{ActionOutcome, Actions, Measured, Order};
 use spark_runtime::audit::fold;
 use spark_runtime::evidence::{self, EvidenceError, ReleaseId};
 use spark_runtime::release::{JOURNAL_NAME, Left, OpenRelease, read};
-use spark_runtime::runner::{self, Clock, Inbox, Ports, Release, RunEnd, SampleSource, Spoken};
+use spark_runtime::runner::{self, Clock, Inbox, NewRules, Ports, Release, RunEnd, SampleSource, Spoken};
 
 use crate::policies;
 
@@ -180,6 +180,7 @@ struct Walk {
     stop_after: usize,
     dir: Arc<tempfile::TempDir>,
     policy: Arc<Policy>,
+    reload: Box<dyn FnMut() -> Option<Result<NewRules, String>> + Send>,
 }
 
 struct Walked {
@@ -210,6 +211,7 @@ impl Walk {
             stop_after: usize::MAX,
             dir: Arc::new(tempfile::tempdir().unwrap()),
             policy: policy(),
+            reload: Box::new(runner::no_reload),
         }
     }
 
@@ -268,6 +270,7 @@ impl Walk {
             inbox,
             observer,
             freeze: Box::new(|_| None),
+            reload: self.reload,
             deadline: EVERY,
         };
         let stop_after = self.stop_after;
@@ -480,6 +483,54 @@ fn approvals() {
     assert_eq!(state, RolloutState::Waiting { stage: 1, approval: true });
     let approved = Walk { policy: gated(), ..Walk::of(|_| Some(120)) }.saying(20, Word::Approve).walk();
     assert_eq!(*approved.ending(), Ending::Completed);
+}
+
+/// The policy with another threshold of its trigger.
+fn with_threshold(threshold: &str) -> Arc<Policy> {
+    let old = policy();
+    let mut triggers = old.triggers().to_vec();
+    triggers[0].levels[0].condition = Condition::Held {
+        condition: Box::new(compare(Relation::Above, threshold)),
+        duration: EVERY.times(3),
+    };
+    let (signals, plans) = (old.signals().to_vec(), old.plans().to_vec());
+    Arc::new(Policy::new(PolicyParts { every: EVERY, signals, triggers, plans }).unwrap())
+}
+
+/// Stricter rules are taken by a running release, as if they had been there from the start; looser and bad ones are not,
+/// and it is said. The record gives the same again.
+#[test]
+fn reloads() {
+    let at_look = |wanted: usize, result: Result<Arc<Policy>, String>| {
+        let mut looks = 0;
+        Box::new(move || {
+            looks += 1;
+            let rules = vec![RuleText { name: "new.rules".to_owned(), text: "edition 2026\n".to_owned() }];
+            (looks == wanted).then(|| result.clone().map(|policy| NewRules { rules, policy }))
+        })
+    };
+    let noted = |walked: &Walked| {
+        walked.facts.iter().find_map(|fact| match fact {
+            Fact::Noted { words, .. } => Some(words.clone()),
+            _ => None,
+        })
+    };
+    // for four instants before the look: under the stricter rule that is too long already
+    let script = |n| Some(if n < 3 { 120 } else { 350 });
+    let stricter = Walk { reload: at_look(8, Ok(with_threshold("300ms"))), ..Walk::of(script) }.walk();
+    assert_eq!(*stricter.ending(), Ending::RolledBack { stage: 0, because: vec!["latency".to_owned()] });
+    let place = |wanted: &dyn Fn(&Fact) -> bool| stricter.facts.iter().position(wanted).unwrap();
+    let loaded = place(&|fact| matches!(fact, Fact::Reloaded { .. }));
+    let rolled = place(&|fact| matches!(fact, Fact::Intent { step: Step::RollBack { .. }, .. }));
+    let between = &stricter.facts[loaded..rolled];
+    let decisions = between.iter().filter(|fact| matches!(fact, Fact::Decided { .. })).count();
+    assert_eq!(decisions, 1, "what was seen before counts");
+    let looser = Walk { reload: at_look(3, Ok(with_threshold("500ms"))), ..Walk::of(|_| Some(450)) }.walk();
+    assert_eq!(*looser.ending(), Ending::RolledBack { stage: 0, because: vec!["latency".to_owned()] });
+    assert!(noted(&looser).unwrap().contains("KEEPS"), "{:?}", noted(&looser));
+    let bad = Walk { reload: at_look(3, Err("no rules".to_owned())), ..Walk::of(|_| Some(120)) }.walk();
+    assert_eq!(*bad.ending(), Ending::Completed);
+    assert!(noted(&bad).unwrap().ends_with("no rules"));
 }
 
 /// A journal whose chain is whole and whose facts were changed is found out all the same.
