@@ -10,6 +10,7 @@ use spark_runtime::action::{ConfiguredActions, percent};
 use spark_runtime::config::{self, Config, ExposeSecret, KeyConfig};
 use spark_runtime::evidence::{self, ReleaseId};
 use spark_runtime::live::LiveSource;
+use spark_runtime::notify::{Delivery, Herald, Notifier};
 use spark_runtime::release::{Left, OpenRelease};
 use spark_runtime::replay::{Event, Events};
 use spark_runtime::runner::{self, NoWords, Ports, Release, RunEnd, SystemClock};
@@ -22,6 +23,9 @@ use crate::exit::{Exit, Failure};
 use crate::rules::{Rules, RulesWatch};
 use crate::samples::block_on;
 use crate::table;
+
+/// How long the last messages may take after the rollout: its exit code waits for them.
+const NOTIFY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 #[command(
@@ -103,22 +107,30 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         opens: None,
     });
     let (calendar, deadline) = (config.freeze, config.actions.deadline);
+    let notify_folder = config.folder.clone();
     let actions =
         ConfiguredActions::new(config.actions, config.folder).map_err(|error| Failure::of(&error))?;
     let source = LiveSource::new(config.source, policy).map_err(|e| Failure::of(&e))?;
-    let ports = Ports {
+    let ports = |observer| Ports {
         source: source.telling_ceilings(ceilings::teller(&rules, said.quiet)),
         actions,
         journal,
         clock,
         inbox: NoWords,
-        observer: Teller::new(said),
+        observer,
         freeze: Box::new(move |at| calendar.frozen_at(at)),
         reload: Box::new(move || watch.look()),
         deadline,
     };
     let left = block_on(async {
+        let notifier = Notifier::configured(&config.notify, &notify_folder).map_err(|e| Failure::of(&e))?;
+        let notifier = Arc::new(notifier);
+        let herald = Herald::new(Arc::clone(&notifier), args.release.clone());
+        let ports = ports((Teller::new(said), herald));
         let outcome = runner::run(begin, ports, interrupted()).await.map_err(|error| Failure::of(&error))?;
+        if let Some(notifier) = Arc::into_inner(notifier) {
+            tell_of_lost(&notifier.finish(NOTIFY_WITHIN).await);
+        }
         Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
     })??;
     let sealed = left.seal(&key).map_err(|error| Failure::of(&error));
@@ -132,6 +144,17 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         // the traffic is back, and the exit code must say so
         (exit, Ok(_)) | (exit @ Exit::Rollback, Err(_)) => Ok(exit),
         (_, Err(failure)) => Err(failure),
+    }
+}
+
+/// Tells of messages that did not arrive: whoever should have got them does not know.
+fn tell_of_lost(deliveries: &[Delivery]) {
+    for delivery in deliveries.iter().filter(|delivery| delivery.failed > 0) {
+        let why = delivery.last_failure.as_deref().unwrap_or("no answer");
+        say(&format!(
+            "warning: {} of the messages to {} did not arrive: {why}",
+            delivery.failed, delivery.recipient
+        ));
     }
 }
 

@@ -79,6 +79,7 @@ fn prepare(dir: &Path, service: &Service, rollback: &str) {
     fs::write(dir.join("release.rules"), root).unwrap();
     // the traffic is a file with a share; whoever moves it leaves a mark
     script(dir, "set", "echo \"$1\" > share; touch \"stage-$2-share-$1\"");
+    script(dir, "tell", "cat >> told");
     script(dir, "back", "echo 0 > share; touch \"back-$1-$2\"");
     let config = format!(
         "spark: 1
@@ -90,6 +91,7 @@ actions:
     rollback: [{rollback}]
     probe: [cat, share]
 rollout: {{ verify-within: 4s, rollback-within: 4s, retry-after: 200ms, probe-every: 300ms }}
+notify: [ {{ command: [./tell] }} ]
 evidence: {{ key: {{ file: release.key }} }}
 ",
         service.url
@@ -186,6 +188,11 @@ fn rolls_back() {
     fault.join().unwrap();
     assert!(told.starts_with("rollback in stage 2 because latency\n"), "{told}");
     assert!(dir.path().join("back-2-latency").exists());
+    let messages = fs::read_to_string(dir.path().join("told")).unwrap();
+    let words: Vec<&str> = messages.lines().map(|line| line.split(" | ").next().unwrap()).collect();
+    assert_eq!(words.first(), Some(&"STARTED"), "{messages}");
+    assert!(words.ends_with(&["ROLLBACK", "ROLLED BACK"]), "{messages}");
+    assert_eq!(words.iter().filter(|word| **word == "STAGE").count(), 2, "{messages}");
     printed(dir.path(), "spark evidence verify evidence/1.0", 0);
     printed(dir.path(), "spark evidence replay evidence/1.0", 0);
     fs::write(dir.path().join("evidence/1.0/result.json"), "{}").unwrap();

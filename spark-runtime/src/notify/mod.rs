@@ -5,6 +5,7 @@
 //! in the next message that is.
 
 mod configured;
+mod herald;
 mod message;
 
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ use spark_core::TimeSpan;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+pub use self::herald::Herald;
 pub use self::message::{Message, Signal};
 use crate::action::webhook::{Signer, deliver, message_id, signed};
 use crate::action::{Command, CommandSettings, CommandTemplate, Secret, WebhookError, text};

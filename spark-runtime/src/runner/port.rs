@@ -75,6 +75,13 @@ pub trait Observer: Send {
     fn on(&mut self, fact: &Fact, controller: &Controller);
 }
 
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn on(&mut self, fact: &Fact, controller: &Controller) {
+        self.0.on(fact, controller);
+        self.1.on(fact, controller);
+    }
+}
+
 impl<F: FnMut(&Fact, &Controller) + Send> Observer for F {
     fn on(&mut self, fact: &Fact, controller: &Controller) {
         self(fact, controller);
