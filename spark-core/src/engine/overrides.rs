@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 use crate::trigger::TriggerId;
 
@@ -27,7 +28,7 @@ impl Overrides {
 
     /// Until when a trigger is overridden, where it is at that instant.
     pub(super) fn until(&self, trigger: &str, at: Timestamp) -> Option<Timestamp> {
-        self.0.get(trigger).copied().filter(|until| at < *until)
+        self.0.get(trigger).copied().filter(|until| at < *until || planted::is(Bug::OverrideForEver))
     }
 
     /// The triggers that are overridden, by name.
@@ -37,7 +38,7 @@ impl Overrides {
 
     /// Drops what has ended: instants only go forward, so it never matters again.
     pub(super) fn end_before(&mut self, at: Timestamp) {
-        self.0.retain(|_, until| at < *until);
+        self.0.retain(|_, until| at < *until || planted::is(Bug::OverrideForEver));
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Outcome;
 use crate::decision::{State, Unknown, Verdict};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 use crate::trigger::{Severity, Trigger};
 
@@ -157,7 +158,9 @@ impl TriggerMemory {
             Some(Severity::Rollback) => Some(Verdict::Rollback),
             _ if given_up => Some(Verdict::Rollback),
             Some(Severity::Hold) => Some(Verdict::Hold),
-            _ if counting || unknown.is_some() => Some(Verdict::Hold),
+            _ if counting || (unknown.is_some() && !planted::is(Bug::UnknownTriggerQuiet)) => {
+                Some(Verdict::Hold)
+            }
             _ => None,
         };
         let pending = known().any(|(_, truth)| truth.bare.is_true());

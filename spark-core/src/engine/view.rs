@@ -10,6 +10,7 @@ use super::stages::StageMemory;
 use crate::condition::{Expression, Relation, Test, WindowFunction};
 use crate::decimal::is_endless;
 use crate::decision::Unknown;
+use crate::planted::{self, Bug};
 use crate::policy::Policy;
 use crate::signal::{Reading, SignalId, Source, Track};
 use crate::time::{TimeSpan, Timestamp};
@@ -125,11 +126,15 @@ impl<'a> View<'a> {
         let stale_after = self.stale_after(signal);
         match self.history(signal, track).map_or(Newest::Nothing, |history| history.newest(self.at)) {
             Newest::Nothing => Err(Unknown::NoSample(signal, track)),
+            Newest::Failed if planted::is(Bug::FailedIsMet) => Ok(Measure::exact(Decimal::ZERO)),
             Newest::Failed => Err(Unknown::SourceFailed(signal, track)),
             Newest::Point(point) => {
                 let age = self.at.since(point.at);
-                if age > stale_after {
+                if age > stale_after && !planted::is(Bug::StaleBelieved) {
                     return Err(Unknown::Stale(signal, track, age));
+                }
+                if planted::is(Bug::NanIsZero) && point.reading == Reading::NotANumber {
+                    return Ok(Measure::exact(Decimal::ZERO));
                 }
                 let value =
                     point.reading.value().ok_or_else(|| not_a_value(&point.reading, signal, track))?;

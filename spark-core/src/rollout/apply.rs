@@ -5,6 +5,7 @@ use super::fact::{Ended, Ending, Fact, Step, StepId, Word};
 use super::trip::{Trip, Whereabouts};
 use super::{Contradiction, Due, Phase, Rollout};
 use crate::decision::{Decision, Truth, Verdict};
+use crate::planted::{self, Bug};
 use crate::time::{TimeSpan, Timestamp};
 use crate::trigger::Plan;
 
@@ -37,7 +38,9 @@ impl Rollout {
             }
             Fact::ClockStepped { .. } => {
                 // how long the stage has served is no longer known
-                self.served = TimeSpan::ZERO;
+                if !planted::is(Bug::StepKeepsServed) {
+                    self.served = TimeSpan::ZERO;
+                }
                 self.proceeding_since = None;
             }
             Fact::Unrecorded { at, .. } => self.lose_record(*at),
@@ -61,7 +64,9 @@ impl Rollout {
         self.fence = fence;
         self.over = false;
         (self.traffic, self.probed_at, self.drifts) = (None, None, 0);
-        self.stop_serving();
+        if !planted::is(Bug::RestartServes) {
+            self.stop_serving();
+        }
         match &mut self.phase {
             Phase::Moving(_, trip) | Phase::RollingBack(_, _, trip) => trip.resumed(at),
             Phase::Over(Ending::Unverified { stage, because }) => {
@@ -93,6 +98,7 @@ impl Rollout {
             Phase::Gate(_) | Phase::Moving(..) | Phase::Serving(_) | Phase::Watching(_) => {
                 match decision.verdict {
                     Verdict::Rollback => self.roll_back_here(at, decision.because.clone()),
+                    Verdict::Hold if planted::is(Bug::HoldServes) => {}
                     Verdict::Hold => self.stop_serving(),
                     Verdict::Proceed => self.serve(at, decision.ready),
                 }
@@ -107,12 +113,12 @@ impl Rollout {
             return self.stop_serving();
         }
         if let Some(before) = self.proceeding_since
-            && at.since(before) <= self.reach
+            && (at.since(before) <= self.reach || planted::is(Bug::PauseServes))
         {
             self.served = self.served.plus(at.since(before.max(self.serves_from)));
         }
         self.proceeding_since = Some(at);
-        self.ready = ready == Truth::True;
+        self.ready = ready == Truth::True || (planted::is(Bug::UnknownReady) && ready == Truth::Unknown);
         self.advance(at);
     }
 
@@ -123,7 +129,9 @@ impl Rollout {
 
     /// Goes on where all that is asked for is there; else stays.
     fn advance(&mut self, at: Timestamp) {
-        if self.held || self.frozen || self.unrecorded {
+        let held = self.held && !planted::is(Bug::AdvanceWhileHeld);
+        let frozen = self.frozen && !planted::is(Bug::AdvanceWhileFrozen);
+        if held || frozen || (self.unrecorded && !planted::is(Bug::UnrecordedAdvance)) {
             return;
         }
         if let Phase::Gate(0) = self.phase {
@@ -133,12 +141,15 @@ impl Rollout {
             return;
         }
         let good = self.proceeding_since.is_some() && self.ready && self.traffic == Some(self.expected_bp());
-        if !good {
+        if !good && !(self.promoted && planted::is(Bug::PromoteWithoutEvidence)) {
             return;
         }
         match self.phase {
             Phase::Serving(stage) => {
-                let served = self.course.leg(stage).is_none_or(|leg| self.served >= leg.duration);
+                let served = self.course.leg(stage).is_none_or(|leg| {
+                    self.served >= leg.duration
+                        && !(planted::is(Bug::DwellAbove) && self.served == leg.duration)
+                });
                 if !served && !self.promoted {
                     return;
                 }
@@ -218,6 +229,7 @@ impl Rollout {
                 if trip.id == id && trip.at == Whereabouts::Acting =>
             {
                 trip.at = Whereabouts::Verify(at, end);
+                self.believe(at, end);
                 Ok(())
             }
             _ => Err(Contradiction::new(format!("an outcome of step {id}, which was not begun"))),
@@ -230,7 +242,8 @@ impl Rollout {
         };
         self.traffic = share_bp;
         self.probed_at = Some(at);
-        let seen = share_bp == Some(expected_bp);
+        let seen =
+            share_bp == Some(expected_bp) || (planted::is(Bug::BlindProbeAgrees) && share_bp.is_none());
         match &mut self.phase {
             Phase::Moving(stage, _) if seen => {
                 let stage = *stage;
@@ -253,8 +266,14 @@ impl Rollout {
                 let ending = Ending::RolledBack { stage: *stage, because: because.clone() };
                 self.phase = Phase::Over(ending);
             }
-            Phase::RollingBack(stage, because, trip) if at.since(trip.since) >= self.pace.rollback_within => {
-                let ending = Ending::Unverified { stage: *stage, because: because.clone() };
+            Phase::RollingBack(stage, because, trip)
+                if at.since(trip.since) >= self.pace.rollback_within || planted::is(Bug::RollbackGivenUp) =>
+            {
+                let (stage, because) = (*stage, because.clone());
+                let ending = match planted::is(Bug::UnverifiedCalledDone) {
+                    true => Ending::RolledBack { stage, because },
+                    false => Ending::Unverified { stage, because },
+                };
                 self.phase = Phase::Over(ending);
             }
             Phase::RollingBack(_, _, trip) => {
@@ -272,15 +291,38 @@ impl Rollout {
         Ok(())
     }
 
+    /// What an action says of itself is no proof: nothing follows from it, but for a planted mistake.
+    fn believe(&mut self, at: Timestamp, end: Ended) {
+        if end != Ended::Succeeded {
+            return;
+        }
+        match &self.phase {
+            Phase::Moving(stage, _) if planted::is(Bug::ExitCodeBelieved) => {
+                let stage = *stage;
+                self.traffic = Some(self.expected_bp());
+                self.probed_at = Some(at);
+                self.enter(at, stage);
+            }
+            Phase::RollingBack(stage, because, _) if planted::is(Bug::RollbackByExitCode) => {
+                let ending = Ending::RolledBack { stage: *stage, because: because.clone() };
+                self.phase = Phase::Over(ending);
+            }
+            _ => {}
+        }
+    }
+
     /// The stage's share was seen.
     fn enter(&mut self, at: Timestamp, stage: u32) {
         self.phase = Phase::Serving(stage);
         self.served = TimeSpan::ZERO;
-        self.serves_from = at.plus(self.course.warmup);
+        self.serves_from = match planted::is(Bug::WarmupServes) {
+            true => at,
+            false => at.plus(self.course.warmup),
+        };
         self.promoted = false;
         self.drifts = 0;
         self.stop_serving();
-        if self.course.leg(stage).is_some_and(|leg| leg.approval) {
+        if self.course.leg(stage).is_some_and(|leg| leg.approval) && !planted::is(Bug::ApprovalKept) {
             self.approved = false;
         }
     }
@@ -292,7 +334,7 @@ impl Rollout {
             return;
         }
         self.stop_serving();
-        if share_bp.is_some() {
+        if share_bp.is_some() && !planted::is(Bug::DriftIgnored) {
             self.drifts = self.drifts.saturating_add(1);
         }
         if self.drifts >= DRIFTS_MAX {

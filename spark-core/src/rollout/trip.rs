@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fact::{Ended, StepId};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// A step that was begun and that no probe has seen yet.
@@ -39,16 +40,20 @@ impl Trip {
     }
 
     /// Another runner took over: what was in flight is measured, never repeated blindly.
-    pub(super) const fn resumed(&mut self, at: Timestamp) {
+    pub(super) fn resumed(&mut self, at: Timestamp) {
         match self.at {
             Whereabouts::Due(_) => {}
+            Whereabouts::Acting if planted::is(Bug::BlindRepeat) => self.at = Whereabouts::Due(at),
             Whereabouts::Acting => self.at = Whereabouts::Verify(at, Ended::Unknown),
             Whereabouts::Verify(_, end) => self.at = Whereabouts::Verify(at, end),
         }
     }
 
     /// One more attempt, from an instant on.
-    pub(super) const fn again(&mut self, from: Timestamp) {
+    pub(super) fn again(&mut self, from: Timestamp) {
+        if planted::is(Bug::KeyPerAttempt) {
+            self.id.number = self.id.number.saturating_add(1);
+        }
         self.attempt = self.attempt.saturating_add(1);
         self.at = Whereabouts::Due(from);
     }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use spark_core::planted::{self, Bug};
+
 use super::disk::{Disk, LockError, RealDisk};
 use super::line::{self, Place, RECORDS_MAX};
 use super::scan::{FromStart, Scan};
@@ -102,6 +104,9 @@ impl<D: Disk> FileJournal<D> {
 
     /// Takes back a part of a commit that failed, so that no half line is ever in the middle.
     fn take_back(&mut self) -> Result<(), JournalError> {
+        if planted::is(Bug::HalfLineStays) {
+            return Ok(());
+        }
         self.disk
             .truncate(self.bytes)
             .and_then(|()| length_is(&mut self.disk, self.bytes))
@@ -162,6 +167,9 @@ impl<D: Disk> Journal for FileJournal<D> {
 
 /// One writer at a time.
 fn hold_alone(disk: &mut impl Disk) -> Result<(), JournalError> {
+    if planted::is(Bug::LockIgnored) {
+        return Ok(());
+    }
     disk.lock().map_err(|error| match error {
         LockError::Held(holder) => JournalError::Held { holder, until: None },
         LockError::Failed(error) => JournalError::unreadable("lock", &error),
@@ -169,17 +177,30 @@ fn hold_alone(disk: &mut impl Disk) -> Result<(), JournalError> {
 }
 
 /// Every opening is told from those before it.
-const fn next_fence(last: u64) -> u64 {
+fn next_fence(last: u64) -> u64 {
+    if planted::is(Bug::FenceReused) {
+        return last.max(1);
+    }
     last.saturating_add(1)
 }
 
 /// A commit counts from here on.
 fn sync(disk: &mut impl Disk) -> Result<(), JournalError> {
+    if planted::is(Bug::NoSync) {
+        return Ok(());
+    }
+    if planted::is(Bug::SyncErrorIgnored) {
+        let _ = disk.sync_data();
+        return Ok(());
+    }
     disk.sync_data().map_err(|error| JournalError::broken("sync it to the disk", &error))
 }
 
 /// The file is found again after a crash.
 fn sync_folder(disk: &mut impl Disk) -> Result<(), JournalError> {
+    if planted::is(Bug::NoFolderSync) {
+        return Ok(());
+    }
     disk.sync_folder().map_err(|error| JournalError::broken("sync its folder to the disk", &error))
 }
 

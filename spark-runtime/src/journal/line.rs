@@ -9,6 +9,7 @@
 
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
+use spark_core::planted::{self, Bug};
 
 use super::{Head, JournalError, Record, Sum, VERSION};
 
@@ -134,7 +135,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Line, Wrong> {
 
 /// The sum of a line is that of its bytes.
 fn sum_holds(covered: &[u8], said: Sum) -> bool {
-    sum(covered) == said
+    sum(covered) == said || planted::is(Bug::SumNotChecked)
 }
 
 fn sum(bytes: &[u8]) -> Sum {
