@@ -141,7 +141,8 @@ impl Rollout {
             return;
         }
         let good = self.proceeding_since.is_some() && self.ready && self.traffic == Some(self.expected_bp());
-        if !good && !(self.promoted && planted::is(Bug::PromoteWithoutEvidence)) {
+        let careless = self.promoted && planted::is(Bug::PromoteWithoutEvidence);
+        if !good && !careless {
             return;
         }
         match self.phase {
