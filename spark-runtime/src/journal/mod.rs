@@ -1,17 +1,20 @@
 //! The journal: every fact of a rollout, in order, durable before it counts.
 //!
 //! A journal knows lines, their chain, their numbers and who may write; what a record means is its caller's. Two keep
-//! the same lines: [`FileJournal`], a file that is appended to, and `PostgresJournal`, a table that many runners share.
+//! the same lines: [`FileJournal`], a file that is appended to, and [`postgres`], a table that many runners share.
 //!
 //! - [`Journal::commit`] is the only way in. Where it answers, its records survive a crash; where it fails, none of them
 //!   may count.
 //! - A journal that failed is never written again as if nothing had happened: open it anew, and see what it holds.
 //! - Every opening has a higher [fence](Journal::fence) than all before it.
 
+mod chain;
 mod disk;
 mod error;
 mod file;
 mod line;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod reader;
 mod scan;
 

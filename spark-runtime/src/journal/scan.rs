@@ -10,19 +10,17 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::line::{self, LINE_BYTES_MAX, Line, RECORDS_MAX, Wrong};
-use super::{Cut, Head, JournalError, Record};
+use spark_core::planted::{self, Bug};
 
-/// Least size of what a disk writes as a whole: a hole ends at a multiple of it.
-const SECTOR_BYTES: u64 = 512;
+use super::chain::Chain;
+use super::line::{self, LINE_BYTES_MAX, Line, Wrong};
+use super::{Cut, Head, JournalError, Record};
 
 /// Goes through a journal from its beginning, never changing it.
 #[derive(Debug)]
 pub struct Scan<R> {
     input: BufReader<R>,
-    head: Head,
-    fence: u64,
-    ack: u64,
+    chain: Chain,
     /// Bytes of the lines that are right.
     good_bytes: u64,
     cut: Option<Cut>,
@@ -35,9 +33,7 @@ impl<R: Read> Scan<R> {
     pub fn new(input: R) -> Self {
         Self {
             input: BufReader::with_capacity(64 * 1024, input),
-            head: Head::EMPTY,
-            fence: 0,
-            ack: 0,
+            chain: Chain::default(),
             good_bytes: 0,
             cut: None,
             over: false,
@@ -47,12 +43,12 @@ impl<R: Read> Scan<R> {
 
     /// The last line so far.
     pub const fn head(&self) -> Head {
-        self.head
+        self.chain.head
     }
 
     /// The highest fence so far.
     pub const fn fence(&self) -> u64 {
-        self.fence
+        self.chain.fence
     }
 
     /// How many bytes the lines so far have.
@@ -93,43 +89,26 @@ impl<R: Read> Scan<R> {
 
     /// A line that is right by itself: whether it is the one that follows.
     fn follow(&mut self, line: Line, bytes: &[u8]) -> Result<Option<Record>, JournalError> {
-        let place = self.head.seq.saturating_add(1);
-        let why = if line.record.seq != place {
-            format!("it says that it is line {}", line.record.seq)
-        } else if !chain_holds(&self.head, &line) {
-            "it does not follow from the line before it: its `prev` is another sum".to_owned()
-        } else if line.record.fence < self.fence {
-            format!("its fence is {} behind one of {}", line.record.fence, self.fence)
-        } else if line.ack < self.ack || line.ack > self.head.seq {
-            format!("its `ack` of {} cannot be", line.ack)
-        } else if place > RECORDS_MAX {
-            return Err(JournalError::TooMuch { what: "lines", found: place, most: RECORDS_MAX });
-        } else {
-            self.head = line.record.head();
-            self.fence = line.record.fence;
-            self.ack = line.ack;
-            self.good_bytes = self.good_bytes.saturating_add(length(bytes));
-            return Ok(Some(line.record));
-        };
-        Err(JournalError::Damaged { line: place, why })
+        let record = self.chain.follow(line)?;
+        self.good_bytes = self.good_bytes.saturating_add(length(bytes));
+        Ok(Some(record))
     }
 
     /// A line with an end that is wrong: torn only where a hole is in it or behind it, and nothing vouches for it.
     fn judge(&mut self, bytes: &[u8], wrong: &Wrong) -> Result<Option<Record>, JournalError> {
-        let line = self.head.seq.saturating_add(1);
+        let line = self.chain.next();
         if let Wrong::Version(found) = *wrong {
             return Err(JournalError::Version { line, found });
         }
-        let mut at = self.good_bytes;
-        let mut hole = has_hole(bytes, at);
-        at = at.saturating_add(length(bytes));
+        let mut at = self.good_bytes.saturating_add(length(bytes));
+        let mut hole = has_hole(bytes, true);
         let mut behind = Vec::new();
         loop {
             let ended = self.next_bytes(&mut behind)?;
             if behind.is_empty() {
                 break;
             }
-            hole |= has_hole(&behind, at);
+            hole |= has_hole(&behind, false);
             at = at.saturating_add(length(&behind));
             if !ended {
                 continue;
@@ -144,7 +123,7 @@ impl<R: Read> Scan<R> {
                 });
             }
         }
-        if hole {
+        if hole || planted::is(Bug::CutAtFirstBad) {
             return Ok(self.torn(at, "pages of it never reached the disk"));
         }
         let why = format!("{}, and it is whole, as no torn line is", wrong.text());
@@ -153,7 +132,7 @@ impl<R: Read> Scan<R> {
 
     /// What the file ends with, without a line's end.
     fn judge_unended(&mut self, bytes: &[u8]) -> Result<Option<Record>, JournalError> {
-        let line = self.head.seq.saturating_add(1);
+        let line = self.chain.next();
         if length(bytes) >= LINE_BYTES_MAX {
             let why = format!("it is longer than {LINE_BYTES_MAX} bytes");
             return Err(JournalError::Damaged { line, why });
@@ -168,7 +147,7 @@ impl<R: Read> Scan<R> {
 
     fn torn(&mut self, end: u64, why: &str) -> Option<Record> {
         self.cut = Some(Cut {
-            line: self.head.seq.saturating_add(1),
+            line: self.chain.next(),
             bytes: end.saturating_sub(self.good_bytes),
             why: why.to_owned(),
         });
@@ -190,29 +169,15 @@ impl<R: Read> Iterator for Scan<R> {
     }
 }
 
-/// A line names the sum of the one before it.
-fn chain_holds(head: &Head, line: &Line) -> bool {
-    line.prev == head.sum
-}
-
 /// A line behind a bad one says that the bad one was durable.
 fn vouches(witness: &Line, bad: u64) -> bool {
-    witness.ack >= bad
+    witness.ack >= bad && !planted::is(Bug::AckNotChecked) && !planted::is(Bug::CutAtFirstBad)
 }
 
-/// Whether there are zeros as a page leaves that was never written: more than one, or up to the end of a sector. A
-/// single one elsewhere is a flipped bit.
-fn has_hole(bytes: &[u8], at: u64) -> bool {
-    let mut end = at;
-    let mut run: u64 = 0;
-    for byte in bytes {
-        end = end.saturating_add(1);
-        run = if *byte == 0 { run.saturating_add(1) } else { 0 };
-        if run >= 2 || (run == 1 && end.is_multiple_of(SECTOR_BYTES)) {
-            return true;
-        }
-    }
-    false
+/// Whether there are zeros as a page leaves that was never written. A single one is a flipped bit, unless it begins the
+/// first bad line: an append that began with the last byte of a page.
+fn has_hole(bytes: &[u8], first: bool) -> bool {
+    (first && bytes.first() == Some(&0)) || bytes.windows(2).any(|pair| pair == [0, 0])
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {

@@ -1,0 +1,242 @@
+//! One rollout's journal, while its lease runs.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::super::line::{self, Place, RECORDS_MAX};
+use super::super::{Head, Journal, JournalError, Leave};
+use super::row::{RolloutRow, lock_row, signed};
+use super::session::{Session, Trouble, within};
+use super::{PostgresConfig, millis};
+
+/// The first wait before the database is tried again; each one is twice as long, up to a second.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// A rollout's journal in PostgreSQL, this runner's for the time of its lease.
+#[derive(Debug)]
+pub struct PostgresJournal {
+    pub(super) session: Session,
+    pub(super) release: String,
+    pub(super) fence: u64,
+    head: Head,
+    lease: Duration,
+    patience: Duration,
+    broken: Option<JournalError>,
+    /// A commit is under way; still so at the next call, its future was dropped.
+    underway: bool,
+}
+
+/// What a transaction of ours came to.
+enum Came {
+    /// Through.
+    Through,
+    /// The row did not let it.
+    Refused(RolloutRow),
+    /// There is no row.
+    Gone,
+}
+
+impl PostgresJournal {
+    pub(super) fn new(
+        session: Session,
+        config: &PostgresConfig,
+        release: String,
+        fence: u64,
+        head: Head,
+    ) -> Self {
+        let PostgresConfig { lease, patience, .. } = *config;
+        Self { session, release, fence, head, lease, patience, broken: None, underway: false }
+    }
+
+    /// Moves the head to `next` with the lines that lead there, in one transaction.
+    async fn attempt(&mut self, next: Head, lines: &[String]) -> Result<Came, Trouble> {
+        let deadline = self.session.deadline();
+        let connection = self.session.begin().await?;
+        let moved = sqlx::query(
+            "UPDATE spark_rollouts SET head_seq = $5, head_sum = $6, \
+             lease_until = clock_timestamp() + $7 * interval '1 millisecond' \
+             WHERE release = $1 AND fence = $2 AND head_seq = $3 AND head_sum = $4 AND lease_until > clock_timestamp()",
+        )
+        .persistent(false)
+        .bind(&self.release)
+        .bind(signed(self.fence))
+        .bind(signed(self.head.seq))
+        .bind(self.head.sum.to_string())
+        .bind(signed(next.seq))
+        .bind(next.sum.to_string())
+        .bind(millis(self.lease))
+        .execute(&mut *connection);
+        if within(deadline, moved).await?.rows_affected() == 0 {
+            let row = within(deadline, lock_row(connection, &self.release)).await?;
+            self.session.roll_back().await;
+            return Ok(row.map_or(Came::Gone, Came::Refused));
+        }
+        if !lines.is_empty() {
+            let insert = sqlx::query(
+                "INSERT INTO spark_journal (release, seq, line) \
+                 SELECT $1, $2 + place, line FROM unnest($3::text[]) WITH ORDINALITY AS new (line, place)",
+            )
+            .persistent(false)
+            .bind(&self.release)
+            .bind(signed(self.head.seq))
+            .bind(lines)
+            .execute(connection);
+            within(deadline, insert).await?;
+        }
+        self.session.commit().await?;
+        Ok(Came::Through)
+    }
+
+    /// What the row says, once every transaction before has ended.
+    async fn look(&mut self) -> Result<Option<RolloutRow>, Trouble> {
+        self.session.forget();
+        let deadline = self.session.deadline();
+        let connection = self.session.begin().await?;
+        let row = within(deadline, lock_row(connection, &self.release)).await?;
+        self.session.roll_back().await;
+        Ok(row)
+    }
+
+    /// Tries until it is through or known that it will not be. An attempt whose outcome is not known is looked up
+    /// before there is another.
+    async fn push(&mut self, next: Head, lines: &[String]) -> Result<(), JournalError> {
+        let until = Instant::now().checked_add(self.patience);
+        let mut wait = FIRST_WAIT;
+        let mut trouble = match self.attempt(next, lines).await {
+            Ok(came) => return self.weigh(came),
+            Err(trouble) => trouble,
+        };
+        loop {
+            self.session.forget();
+            if trouble.lasting || until.is_none_or(|until| Instant::now() >= until) {
+                return Err(trouble.broken("write to the database"));
+            }
+            sleep(wait).await;
+            wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+            let row = match self.look().await {
+                Ok(Some(row)) => row,
+                Ok(None) => return self.weigh(Came::Gone),
+                Err(again) => {
+                    trouble = again;
+                    continue;
+                }
+            };
+            if row.fence == self.fence && row.head == next && next != self.head {
+                return Ok(());
+            }
+            if row.fence != self.fence || row.head != self.head {
+                return self.weigh(Came::Refused(row));
+            }
+            match self.attempt(next, lines).await {
+                Ok(came) => return self.weigh(came),
+                Err(again) => trouble = again,
+            }
+        }
+    }
+
+    fn weigh(&self, came: Came) -> Result<(), JournalError> {
+        match came {
+            Came::Through => Ok(()),
+            Came::Gone => {
+                let why = "the rollout's row is gone".to_owned();
+                Err(JournalError::Damaged { line: 1, why })
+            }
+            Came::Refused(row) if fence_holds(&row, self.fence) => {
+                if row.head.seq < self.head.seq {
+                    return Err(JournalError::SetBack { expected: self.head, found: row.head });
+                }
+                let why = format!("the rollout's head is {}, and this runner's {}", row.head, self.head);
+                Err(JournalError::Damaged { line: row.head.seq, why })
+            }
+            Came::Refused(row) => Err(row.fenced(self.fence)),
+        }
+    }
+
+    /// Every write goes through here: after a failure there is none.
+    async fn guarded(&mut self, next: Head, lines: &[String]) -> Result<(), JournalError> {
+        if self.underway && self.broken.is_none() {
+            let why = "a commit was given up while it was under way".to_owned();
+            self.broken = Some(JournalError::Broken { doing: "write to the database", why });
+        }
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        self.underway = true;
+        let done = self.push(next, lines).await;
+        self.underway = false;
+        done.inspect_err(|error| self.broken = Some(error.clone()))
+    }
+
+    /// Sets the row free.
+    async fn release_row(&mut self, leave: Leave) -> Result<(), Trouble> {
+        let deadline = self.session.deadline();
+        let connection = self.session.begin().await?;
+        let freed = sqlx::query(
+            "UPDATE spark_rollouts SET lease_until = '-infinity', \
+             finished_at = CASE WHEN $3 THEN clock_timestamp() END WHERE release = $1 AND fence = $2",
+        )
+        .persistent(false)
+        .bind(&self.release)
+        .bind(signed(self.fence))
+        .bind(leave == Leave::Finished)
+        .execute(connection);
+        within(deadline, freed).await?;
+        self.session.commit().await
+    }
+}
+
+impl Journal for PostgresJournal {
+    fn fence(&self) -> u64 {
+        self.fence
+    }
+
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    async fn commit(&mut self, records: &[String]) -> Result<Head, JournalError> {
+        for (place, json) in (1..).zip(records) {
+            line::admit(place, json)?;
+        }
+        let found = self.head.seq.saturating_add(u64::try_from(records.len()).unwrap_or(u64::MAX));
+        if found > RECORDS_MAX {
+            return Err(JournalError::TooMuch { what: "lines", found, most: RECORDS_MAX });
+        }
+        let mut head = self.head;
+        let mut lines = Vec::with_capacity(records.len());
+        for json in records {
+            let mut text = String::new();
+            head = line::write(&mut text, Place { head, fence: self.fence, ack: self.head.seq }, json);
+            text.pop();
+            lines.push(text);
+        }
+        if lines.is_empty() {
+            return self.broken.clone().map_or(Ok(head), Err);
+        }
+        self.guarded(head, &lines).await?;
+        self.head = head;
+        Ok(head)
+    }
+
+    async fn renew(&mut self) -> Result<(), JournalError> {
+        self.guarded(self.head, &[]).await
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.lease)
+    }
+
+    async fn close(mut self, leave: Leave) -> Result<(), JournalError> {
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        self.release_row(leave).await.map_err(|trouble| trouble.broken("let go of the rollout"))
+    }
+}
+
+/// Whether a row is still the writer's: its fence, and its lease.
+const fn fence_holds(row: &RolloutRow, ours: u64) -> bool {
+    row.fence == ours && row.live
+}

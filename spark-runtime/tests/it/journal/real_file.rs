@@ -1,0 +1,1 @@
+//! What only a real file on a real disk shows.
