@@ -14,6 +14,7 @@ mod unread;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use spark_core::rollout::Word;
 
 use crate::console::{Console, ConsoleArgs, say};
 use crate::exit::{Exit, Failure};
@@ -57,6 +58,27 @@ enum Command {
     Decide(command::decide::DecideArgs),
     /// Walk a release through its plan, live
     Run(command::run::RunArgs),
+    /// Say where a rollout is
+    Status(command::status::StatusArgs),
+    /// Tell a running rollout to advance no further
+    #[command(after_help = "Example:\n  spark hold --because \"fills look odd, looking\"")]
+    Hold(command::words::MayArgs),
+    /// Take `hold` back
+    #[command(after_help = "Example:\n  spark resume --because \"it was the feed of the test\"")]
+    Resume(command::words::MayArgs),
+    /// Let a rollout enter the next stage that needs approval
+    #[command(after_help = "Example:\n  spark approve --by ayse --because \"signed off in the war room\"")]
+    Approve(command::words::MustArgs),
+    /// Skip the rest of a stage's time; the decision still has to be proceed
+    #[command(after_help = "Example:\n  spark promote --because \"a hotfix, and the market opens at ten\"")]
+    Promote(command::words::MustArgs),
+    /// Silence one trigger until a time
+    Override(command::words::OverrideArgs),
+    /// Take all traffic back to the stable version
+    Rollback(command::words::RollbackArgs),
+    /// End a rollout; the traffic stays where it is
+    #[command(after_help = "Example:\n  spark abort --because \"replaced by 2026-01-05.2\"")]
+    Abort(command::words::MustArgs),
     /// Check the configuration, or print its schema
     Config(command::config::ConfigArgs),
     /// Verify, show and replay what a release left behind
@@ -92,6 +114,14 @@ fn main() -> ExitCode {
         Command::Replay(args) => command::replay::run(&mut console, args),
         Command::Decide(args) => command::decide::run(&mut console, args),
         Command::Run(args) => command::run::run(&mut console, args, cli.console),
+        Command::Status(args) => command::status::run(&mut console, args),
+        Command::Hold(args) => command::words::may(&mut console, args, Word::Hold),
+        Command::Resume(args) => command::words::may(&mut console, args, Word::Resume),
+        Command::Approve(args) => command::words::must(&mut console, args, Word::Approve),
+        Command::Promote(args) => command::words::must(&mut console, args, Word::Promote),
+        Command::Abort(args) => command::words::must(&mut console, args, Word::Abort),
+        Command::Override(args) => command::words::silence(&mut console, args),
+        Command::Rollback(args) => command::words::rollback(&mut console, args, cli.console),
         Command::Config(args) => command::config::run(&mut console, args),
         Command::Evidence(args) => command::evidence::run(&mut console, args),
     };

@@ -5,6 +5,8 @@ pub mod audit;
 #[cfg(feature = "http")]
 pub mod config;
 #[cfg(feature = "http")]
+pub mod control;
+#[cfg(feature = "http")]
 pub mod evidence;
 #[cfg(feature = "http")]
 pub mod http;

@@ -7,7 +7,7 @@ use spark_core::rollout::Ending;
 use crate::audit::{self, AuditError, Folded};
 use crate::evidence::{self, Chronicle, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey};
 use crate::journal::{FileJournal, Journal, JournalError, Leave, Opened, Record};
-use crate::runner::{Begin, Outcome, Release, RunEnd};
+use crate::runner::{Begin, Observer, Outcome, Release, RunEnd};
 
 /// The journal's name in an evidence folder.
 pub const JOURNAL_NAME: &str = "journal.jsonl";
@@ -64,13 +64,25 @@ impl OpenRelease {
     /// # Errors
     /// Another runner has it, it cannot be written, its journal is damaged or is not one of this release, or the rollout is over.
     pub fn open(root: &Path, id: &ReleaseId) -> Result<Self, ReleaseError> {
+        Self::open_telling(root, id, &mut |_: &_, _: &_| {})
+    }
+
+    /// As [`Self::open`]; `observer` is told of every fact that is recorded already.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_telling(
+        root: &Path,
+        id: &ReleaseId,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, ReleaseError> {
         let folder = EvidenceFolder::open(root, id)?;
         let Opened { journal, records, cut } = FileJournal::in_folder(folder.path(), JOURNAL_NAME)?;
         let cut = cut.map(|cut| format!("{} bytes from line {} on: {}", cut.bytes, cut.line, cut.why));
         if records.is_empty() {
             return Ok(Self { folder, journal, folded: None, cut });
         }
-        let folded = audit::fold(&records, &mut |_: &_, _: &_| {})?;
+        let folded = audit::fold(&records, observer)?;
         if folded.start.release != id.as_str() {
             let (folder, found) = (folder.path().to_owned(), folded.start.release);
             return Err(ReleaseError::OtherRelease { folder, found });
@@ -80,8 +92,18 @@ impl OpenRelease {
                 folder.unseal()?;
                 Ok(Self { folder, journal, folded: Some(Box::new(folded)), cut })
             }
+            // a runner that was killed between its last record and its seal left the evidence to be written
+            Some(_) if !folder.is_sealed() => {
+                Ok(Self { folder, journal, folded: Some(Box::new(folded)), cut })
+            }
             Some(ending) => Err(ReleaseError::Over { release: folded.start.release, ending }),
         }
+    }
+
+    /// Whether nothing is left to be done but to write the evidence and to seal it: [`Left::of_over`] does.
+    pub fn is_over(&self) -> bool {
+        let ending = self.folded.as_ref().and_then(|folded| folded.ending.as_ref());
+        ending.is_some_and(|ending| !matches!(ending, Ending::Unverified { .. }))
     }
 
     /// What a run begins with: the rollout as it is recorded, else `new`.
@@ -120,6 +142,26 @@ impl Left {
             RunEnd::Ended(_) => Leave::Finished,
             RunEnd::Stopped | RunEnd::Fenced(_) | RunEnd::Halted(_) => Leave::Unfinished,
         };
+        Self::write(end, unrecorded, journal, leave, folder).await
+    }
+
+    /// Writes the evidence of a rollout that is over, and whose runner did not come to that.
+    ///
+    /// # Errors
+    /// As [`Left::of`]; the rollout is not over.
+    pub async fn of_over(open: OpenRelease) -> Result<Self, ReleaseError> {
+        let OpenRelease { folder, journal, folded, .. } = open;
+        let ending = folded.and_then(|folded| folded.ending).ok_or(AuditError::Empty)?;
+        Self::write(RunEnd::Ended(ending), None, journal, Leave::Finished, folder).await
+    }
+
+    async fn write(
+        end: RunEnd,
+        unrecorded: Option<String>,
+        journal: FileJournal,
+        leave: Leave,
+        folder: EvidenceFolder,
+    ) -> Result<Self, ReleaseError> {
         // a lock that cannot be let go of ends with this process
         let _ = journal.close(leave).await;
         let records = read(folder.path())?;
@@ -136,9 +178,9 @@ impl Left {
     /// # Errors
     /// The folder or the key cannot be written.
     pub fn seal(&self, key: &SecretKey) -> Result<Sealed, EvidenceError> {
-        let sealed = evidence::seal(self.folder.path(), &self.folded.start.release, key)?;
+        // before the seal: with that the release is over, and nobody writes anything any more
         evidence::write_public_key(&evidence::key_beside(self.folder.path()), &key.verifying_key())?;
-        Ok(sealed)
+        evidence::seal(self.folder.path(), &self.folded.start.release, key)
     }
 }
 

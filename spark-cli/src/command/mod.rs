@@ -1,5 +1,6 @@
 //! The commands: one small file each, and what several of them write. No decision is made here.
 
+pub(crate) mod alone;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod decide;
@@ -14,4 +15,7 @@ pub(crate) mod lsp;
 pub(crate) mod markup;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod running;
+pub(crate) mod status;
 pub(crate) mod test;
+pub(crate) mod words;

@@ -1,19 +1,22 @@
 //! `spark run`: walks a rollout, live.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use spark_core::rollout::{Controller, Ended, Ending, Fact, RolloutState};
-use spark_core::{Policy, Verdict};
+use spark_core::{Policy, Timestamp, Verdict};
 use spark_runtime::action::{ConfiguredActions, percent};
 use spark_runtime::config::{self, Config, ExposeSecret, KeyConfig};
-use spark_runtime::evidence::{self, ReleaseId};
+#[cfg(unix)]
+use spark_runtime::control::ControlSocket;
+use spark_runtime::control::{self, Keeper, Speaker};
+use spark_runtime::evidence::{self, EvidenceFolder, ReleaseId};
 use spark_runtime::live::LiveSource;
 use spark_runtime::notify::{Delivery, Herald, Notifier};
 use spark_runtime::release::{Left, OpenRelease};
 use spark_runtime::replay::{Event, Events};
-use spark_runtime::runner::{self, NoWords, Ports, Release, RunEnd, SystemClock};
+use spark_runtime::runner::{self, Ports, Release, RunEnd, SystemClock};
 
 use crate::ceilings;
 use crate::command::facts::fact_line;
@@ -67,6 +70,13 @@ pub(crate) struct RunArgs {
     /// The folder below which the evidence is written [default: the configuration's, else evidence]
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
+    /// T-0, RFC 3339: no stage is entered before [default: at once]
+    #[arg(long, value_name = "T", value_parser = instant)]
+    opens: Option<Timestamp>,
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "expected RFC 3339 as 2026-01-05T10:00:00Z".to_owned())
 }
 
 pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> Result<Exit, Failure> {
@@ -81,13 +91,15 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     }
     let root =
         args.evidence.clone().or(config.evidence.dir.clone()).unwrap_or_else(|| PathBuf::from("evidence"));
-    let OpenRelease { folder, journal, folded, cut } =
-        OpenRelease::open(&root, &id).map_err(|error| Failure::of(&error))?;
-    if let Some(cut) = cut {
-        say(&format!(
-            "warning: the journal ended in a line that was never acknowledged, and it was cut: {cut}"
-        ));
+    let (keeper, (speaker, words)) = (Keeper::default(), control::words());
+    let open = open(&root, &id, &keeper)?;
+    if open.is_over() {
+        console
+            .note("the rollout was over when its runner was killed; its evidence is written and sealed now");
+        let left = block_on(Left::of_over(open))?.map_err(|error| Failure::of(&error))?;
+        return close(console, &left, &key);
     }
+    let OpenRelease { folder, journal, folded, .. } = open;
     // a release is pinned to the rules that it began with; what stands in the file now is looked at as a change
     let (policy, seen) = match &folded {
         Some(folded) => (Arc::clone(folded.controller.engine().policy()), folded.rules.clone()),
@@ -104,7 +116,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         plan,
         rules: rules.texts(),
         pace: config.pace,
-        opens: None,
+        opens: args.opens,
     });
     let (calendar, deadline) = (config.freeze, config.actions.deadline);
     let notify_folder = config.folder.clone();
@@ -116,7 +128,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         actions,
         journal,
         clock,
-        inbox: NoWords,
+        inbox: words,
         observer,
         freeze: Box::new(move |at| calendar.frozen_at(at)),
         reload: Box::new(move || watch.look()),
@@ -126,21 +138,27 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         let notifier = Notifier::configured(&config.notify, &notify_folder).map_err(|e| Failure::of(&e))?;
         let notifier = Arc::new(notifier);
         let herald = Herald::new(Arc::clone(&notifier), args.release.clone());
-        let ports = ports((Teller::new(said), herald));
+        let _served = serve(&folder, &keeper, &speaker);
+        let ports = ports((Teller::new(said), (keeper.clone(), herald)));
         let outcome = runner::run(begin, ports, interrupted()).await.map_err(|error| Failure::of(&error))?;
         if let Some(notifier) = Arc::into_inner(notifier) {
             tell_of_lost(&notifier.finish(NOTIFY_WITHIN).await);
         }
         Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
     })??;
-    let sealed = left.seal(&key).map_err(|error| Failure::of(&error));
-    console.line(told(&left));
+    close(console, &left, &key)
+}
+
+/// Seals the evidence, and says how it ended.
+pub(super) fn close(console: &mut Console, left: &Left, key: &evidence::SecretKey) -> Result<Exit, Failure> {
+    let sealed = left.seal(key).map_err(|error| Failure::of(&error));
+    console.line(told(left));
     let folder = left.folder.path().display();
     match &sealed {
         Ok(sealed) => console.line(format!("evidence: {folder} ({} files, sealed)", sealed.files)),
         Err(failure) => say(&format!("warning: the evidence in {folder} is not sealed: {failure}")),
     }
-    match (ended(&left)?, sealed) {
+    match (ended(left)?, sealed) {
         // the traffic is back, and the exit code must say so
         (exit, Ok(_)) | (exit @ Exit::Rollback, Err(_)) => Ok(exit),
         (_, Err(failure)) => Err(failure),
@@ -158,7 +176,34 @@ fn tell_of_lost(deliveries: &[Delivery]) {
     }
 }
 
-fn signing_key(config: &Config) -> Result<evidence::SecretKey, Failure> {
+/// Opens a release's folder; `keeper` is told what happened so far.
+pub(super) fn open(root: &Path, id: &ReleaseId, keeper: &Keeper) -> Result<OpenRelease, Failure> {
+    let open =
+        OpenRelease::open_telling(root, id, &mut keeper.clone()).map_err(|error| Failure::of(&error))?;
+    if let Some(cut) = &open.cut {
+        say(&format!(
+            "warning: the journal ended in a line that was never acknowledged, and it was cut: {cut}"
+        ));
+    }
+    Ok(open)
+}
+
+/// Listens for operators' words, as long as the answer is kept. Without that, signals still reach the rollout.
+#[cfg(unix)]
+pub(super) fn serve(folder: &EvidenceFolder, keeper: &Keeper, speaker: &Speaker) -> Option<ControlSocket> {
+    keeper.set_running(true);
+    let warn = |error: &_| {
+        say(&format!("warning: `spark status` and operators' words do not reach this run: {error}"));
+    };
+    ControlSocket::bind(folder.path(), keeper.clone(), speaker.clone()).inspect_err(warn).ok()
+}
+
+#[cfg(not(unix))]
+pub(super) fn serve(_: &EvidenceFolder, keeper: &Keeper, _: &Speaker) {
+    keeper.set_running(true);
+}
+
+pub(super) fn signing_key(config: &Config) -> Result<evidence::SecretKey, Failure> {
     let key = match &config.evidence.key {
         None => evidence::throw_away_key(),
         Some(KeyConfig::File(path)) => evidence::private_key(path),
@@ -187,7 +232,7 @@ fn plan(args: &RunArgs, policy: &Policy) -> Result<String, Failure> {
 }
 
 /// Done at Ctrl-C, when the service manager asks to end, or when the terminal goes away.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -254,14 +299,14 @@ fn ended(left: &Left) -> Result<Exit, Failure> {
 }
 
 /// Tells on standard error what happens.
-struct Teller {
+pub(super) struct Teller {
     said: ConsoleArgs,
     events: Events,
     stage: Option<u32>,
 }
 
 impl Teller {
-    fn new(said: ConsoleArgs) -> Self {
+    pub(super) fn new(said: ConsoleArgs) -> Self {
         Self { said, events: Events::default(), stage: None }
     }
 

@@ -18,6 +18,7 @@ mod exchange;
 mod explain;
 mod first_use;
 mod hostile_paths;
+mod kills;
 mod live;
 mod lsp;
 mod museum;
@@ -27,3 +28,5 @@ mod reliability;
 mod secrets;
 mod testing;
 mod tutorial;
+#[cfg(unix)]
+mod words;

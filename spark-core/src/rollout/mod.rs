@@ -16,6 +16,7 @@ mod apply;
 mod controller;
 mod course;
 mod fact;
+mod show;
 mod trip;
 mod words;
 
@@ -24,8 +25,10 @@ use serde::{Deserialize, Serialize};
 pub use self::controller::{Controller, OVERRIDE_MAX};
 use self::course::Course;
 pub use self::fact::{ClockAnchor, Ended, Ending, Fact, Freeze, Pace, RuleText, Start, Step, StepId, Word};
+pub use self::show::{RunOfShow, ShowItem, next_look};
 use self::trip::{Trip, Whereabouts};
 pub use self::words::Refusal;
+use crate::planted::{self, Bug};
 use crate::time::{TimeSpan, Timestamp};
 use crate::trigger::Plan;
 
@@ -302,7 +305,8 @@ impl Rollout {
     }
 
     fn lacks_approval(&self, stage: u32) -> bool {
-        !self.approved && self.course.leg(stage).is_some_and(|leg| leg.approval)
+        let needed = self.course.leg(stage).is_some_and(|leg| leg.approval);
+        needed && !self.approved && !planted::is(Bug::ApprovalIgnored)
     }
 }
 

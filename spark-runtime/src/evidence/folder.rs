@@ -141,6 +141,11 @@ impl EvidenceFolder {
         }
     }
 
+    /// Whether it has a seal.
+    pub fn is_sealed(&self) -> bool {
+        self.path.join(super::SEAL_NAME).exists()
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

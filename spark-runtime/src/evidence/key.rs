@@ -199,7 +199,7 @@ pub fn key_beside(folder: &Path) -> PathBuf {
 }
 
 /// What stands beside an evidence folder: `RELEASE` and an ending.
-pub(super) fn beside(folder: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(folder: &Path, ending: &str) -> PathBuf {
     // `evidence/demo/` and `.` have names too
     let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     with_ending(&full, ending)

@@ -24,6 +24,7 @@ pub use chain::{BadLine, Head};
 pub use chronicle::Chronicle;
 pub use code::SealCode;
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
+pub(crate) use key::beside;
 pub use key::{
     KEY_VARIABLE, SecretKey, key_beside, key_id, keygen, private_key, private_key_of,
     private_key_of_environment, public_key, public_pem, throw_away_key, write_public_key,
