@@ -95,6 +95,14 @@ fn hosts(addresses: [&String; 3]) -> Option<Vec<AllowedHost>> {
 }
 
 impl Actions for ConfiguredActions {
+    async fn take_over(&mut self, rollout: &str, fence: u64) -> Vec<String> {
+        match self {
+            Self::Command(actions) => actions.take_over(rollout, fence).await,
+            Self::Haproxy(actions) => actions.take_over(rollout, fence).await,
+            Self::Webhook(actions) => actions.take_over(rollout, fence).await,
+        }
+    }
+
     async fn set_share(&mut self, order: &Order) -> ActionOutcome {
         match self {
             Self::Command(actions) => actions.set_share(order).await,

@@ -26,7 +26,9 @@ pub(crate) mod webhook;
 use std::future::Future;
 
 #[cfg(feature = "http")]
-pub use self::command::{Command, CommandActions, CommandSettings, Containment, GRACE, OUTPUT_BYTES_MAX};
+pub use self::command::{
+    Command, CommandActions, CommandSettings, Containment, GRACE, OUTPUT_BYTES_MAX, Owner,
+};
 #[cfg(feature = "http")]
 pub use self::configured::{ConfiguredActions, ConfiguredError};
 #[cfg(feature = "http")]
@@ -45,6 +47,15 @@ pub use self::webhook::{KEY_BYTES_MIN, WebhookActions, WebhookError, WebhookSett
 /// Every call ends by itself: within the order's deadline, or a few seconds after it where something has to be ended by
 /// force. It may be repeated with the same key.
 pub trait Actions: Send {
+    /// A runner has the rollout now, and nobody else has. What an earlier runner of it started on this machine and could not end, as it was
+    /// killed, is ended here, so that none of it moves traffic any more; gives each in words. Called once, before any other.
+    ///
+    /// `rollout` is the rollout's own name, which no other rollout has; only what was started under a lower fence is ended.
+    fn take_over(&mut self, rollout: &str, fence: u64) -> impl Future<Output = Vec<String>> + Send {
+        let _ = (rollout, fence);
+        std::future::ready(Vec::new())
+    }
+
     /// Gives the canary the order's share of traffic.
     fn set_share(&mut self, order: &Order) -> impl Future<Output = ActionOutcome> + Send;
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use spark_core::planted::{self, Bug};
 use spark_core::rollout::{Controller, Due, Ended, Ending, Fact, Freeze, Step, StepId};
 use spark_core::{Policy, Sample, TimeSpan, Timestamp};
 
@@ -20,6 +21,9 @@ const GRACE: TimeSpan = TimeSpan::from_seconds(10);
 
 /// How far the wall clock may go from the time since boot before it counts as set. NTP slews by less than a millisecond a second.
 const STEP_MIN: TimeSpan = TimeSpan::from_seconds(1);
+
+/// Words that are heard one after the other before what is due is done: who talks without end stops no rollback.
+const WORDS_IN_A_ROW: u8 = 4;
 
 /// A run on its way.
 pub(super) struct Drive<S, A, J, C, I, O> {
@@ -79,11 +83,33 @@ where
         Ok(())
     }
 
+    /// Ends what earlier runners left, now that this one alone has the rollout, and before anything is measured.
+    pub(super) async fn take_over(&mut self, rollout: &str) -> Result<(), RunEnd> {
+        let fence = self.ports.journal.fence();
+        let ended = self.ports.actions.take_over(rollout, fence).await;
+        let at = self.ports.clock.now();
+        let facts: Vec<Fact> = ended.into_iter().map(|words| Fact::Noted { at, words }).collect();
+        match facts.is_empty() {
+            true => Ok(()),
+            false => self.happened(facts).await,
+        }
+    }
+
     pub(super) async fn walk(
         &mut self,
         mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
     ) -> Result<RunEnd, RunEnd> {
+        let mut in_a_row = 0_u8;
         loop {
+            // a word that is there already is heard before anything is moved
+            if in_a_row < WORDS_IN_A_ROW
+                && let Some(spoken) = self.already_said().await
+            {
+                in_a_row = in_a_row.saturating_add(1);
+                self.heard(spoken).await?;
+                continue;
+            }
+            in_a_row = 0;
             let now = self.ports.clock.now();
             let wake = match self.controller.due(now) {
                 Due::Finish(ending) => return self.end(ending).await,
@@ -127,13 +153,24 @@ where
         Outcome { end, controller: self.controller, unrecorded: self.unrecorded, journal: self.ports.journal }
     }
 
+    async fn already_said(&mut self) -> Option<Spoken> {
+        tokio::select! {
+            biased;
+            spoken = self.ports.inbox.next() => Some(spoken),
+            () = std::future::ready(()) => None,
+        }
+    }
+
     fn every(&self) -> TimeSpan {
         self.controller.engine().policy().every()
     }
 
     /// Takes an instant's samples in and decides.
     async fn decide(&mut self, samples: Vec<Sample>) -> Result<(), RunEnd> {
-        let at = self.next;
+        let at = match planted::is(Bug::WallClock) {
+            true => self.ports.clock.wall().last_multiple(self.every()),
+            false => self.next,
+        };
         let mut facts = Vec::with_capacity(samples.len().saturating_add(3));
         facts.extend(self.clock_step(at));
         facts.extend(self.freeze_change(at));
@@ -198,13 +235,19 @@ where
         let at = self.ports.clock.now();
         let order = self.order(id, &step);
         let back = matches!(step, Step::RollBack { .. });
-        self.happened(vec![Fact::Intent { at, id, attempt, step }]).await?;
-        if self.unrecorded.is_some() && !back {
+        let intent = vec![Fact::Intent { at, id, attempt, step }];
+        if planted::is(Bug::IntentAfterAction) {
+            let _ = self.carry_out(&order, back).await?;
+        }
+        self.happened(intent).await?;
+        if self.unrecorded.is_some() && !back && !planted::is(Bug::UnrecordedAdvance) {
             // it was not recorded, so it is not done
             return Ok(());
         }
         // a process that stood still since the commit may have lost its lease
-        self.keep_lease().await?;
+        if !planted::is(Bug::LeaseNotRenewed) {
+            self.keep_lease().await?;
+        }
         let outcome = self.carry_out(&order, back).await?;
         let at = self.ports.clock.now();
         let end = match outcome.end {
@@ -271,7 +314,10 @@ where
         Order {
             release: self.release.clone(),
             key: format!("{}/{id}", self.release),
-            fence: self.ports.journal.fence(),
+            fence: match planted::is(Bug::OrderWithoutFence) {
+                true => 0,
+                false => self.ports.journal.fence(),
+            },
             stage: step.stage(),
             share_bp: step.share_bp(),
             reason: match step {
@@ -308,7 +354,9 @@ where
 
     /// Commits facts, then lets them count.
     async fn happened(&mut self, facts: Vec<Fact>) -> Result<(), RunEnd> {
-        self.record(&facts).await?;
+        if !planted::is(Bug::CountsBeforeCommit) {
+            self.record(&facts).await?;
+        }
         for fact in &facts {
             match self.controller.apply(fact) {
                 Ok(()) => self.ports.observer.on(fact, &self.controller),
@@ -316,6 +364,9 @@ where
                 Err(_) if self.unrecorded.is_some() => {}
                 Err(error) => return Err(RunEnd::Halted(error.to_string())),
             }
+        }
+        if planted::is(Bug::CountsBeforeCommit) {
+            self.record(&facts).await?;
         }
         Ok(())
     }
@@ -333,7 +384,9 @@ where
                 self.committed();
                 Ok(())
             }
-            Err(error) if error.is_fenced() => Err(RunEnd::Fenced(error.to_string())),
+            Err(error) if error.is_fenced() && !planted::is(Bug::FencedGoesOn) => {
+                Err(RunEnd::Fenced(error.to_string()))
+            }
             Err(error) => {
                 self.lose_record(error.to_string());
                 Ok(())

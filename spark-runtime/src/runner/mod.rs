@@ -18,6 +18,7 @@ mod port;
 use std::future::Future;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use spark_core::rollout::{Controller, Ending, Fact, Freeze, Pace, RuleText, Start};
 use spark_core::{Policy, Reading, Sample, SignalId, TimeSpan, Timestamp, Track};
 
@@ -26,7 +27,7 @@ use self::drive::Drive;
 pub use self::port::{Clock, Inbox, NoWords, Observer, SampleSource, Spoken};
 use crate::action::Actions;
 use crate::audit::Folded;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 
 /// How long an action may take where nothing else is said. Load balancers reload within seconds; a rollback has five minutes
 /// end to end, and has to have time for several attempts.
@@ -129,7 +130,7 @@ pub enum RunError {
     UnknownPlan(String),
     /// The journal cannot be begun.
     #[error("the rollout cannot begin: {0}")]
-    Journal(#[source] crate::journal::JournalError),
+    Journal(#[source] JournalError),
     /// The rollout is over.
     #[error("the rollout is over: {0}")]
     Over(Ending),
@@ -154,13 +155,13 @@ where
     I: Inbox,
     O: Observer,
 {
-    let (first, release, controller) = match begin {
+    let (first, release, controller, rollout) = match begin {
         Begin::New(release) => {
             let start = start(release, ports.journal.fence(), &ports.clock);
             let controller =
                 Controller::begin(&start).map_err(|error| RunError::UnknownPlan(error.to_string()))?;
-            let id = start.release.clone();
-            (Fact::Start(Box::new(start)), id, controller)
+            let (id, rollout) = (start.release.clone(), name_of(&start)?);
+            (Fact::Start(Box::new(start)), id, controller, rollout)
         }
         Begin::Resumed(folded) => {
             let Folded { start, controller, ending, .. } = *folded;
@@ -169,16 +170,26 @@ where
             }
             let (at, clock) = (ports.clock.now(), ports.clock.anchor());
             let fact = Fact::Resumed { at, fence: ports.journal.fence(), clock };
-            (fact, start.release, controller)
+            let rollout = name_of(&start)?;
+            (fact, start.release, controller, rollout)
         }
     };
     let mut drive = Drive::new(release, controller, ports);
     drive.begin(first).await.map_err(RunError::Journal)?;
     let mut stop = std::pin::pin!(stop);
-    let end = match drive.walk(stop.as_mut()).await {
-        Ok(end) | Err(end) => end,
+    let end = match drive.take_over(&rollout).await {
+        Ok(()) => drive.walk(stop.as_mut()).await,
+        Err(end) => Err(end),
     };
+    let (Ok(end) | Err(end)) = end;
     Ok(drive.leave(end))
+}
+
+/// A rollout's own name: the first 64 bits of what it started from, which holds when, to the nanosecond since boot.
+fn name_of(start: &Start) -> Result<String, RunError> {
+    let text = serde_json::to_vec(start)
+        .map_err(|error| RunError::Journal(JournalError::NoRecord { place: 1, why: error.to_string() }))?;
+    Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn start(release: Release, fence: u64, clock: &impl Clock) -> Start {

@@ -48,6 +48,29 @@ impl Cgroup {
         Some(Self { path, removed: false })
     }
 
+    /// The cgroups that others made where this process stands, and whose mark is one that is asked for.
+    pub(super) fn left_beside(is_left: &impl Fn(&str) -> bool) -> Vec<Self> {
+        let folders = own_cgroup().and_then(|parent| std::fs::read_dir(parent).ok());
+        let paths = folders.into_iter().flatten().flatten().map(|folder| folder.path());
+        paths.filter(|path| has_mark(path, is_left)).map(|path| Self { path, removed: true }).collect()
+    }
+
+    /// The cgroup that a process is in, where its mark is one that is asked for.
+    pub(super) fn left_of(id: i32, is_left: &impl Fn(&str) -> bool) -> Option<Self> {
+        let path = cgroup_of(&id.to_string())?;
+        has_mark(&path, is_left).then_some(Self { path, removed: true })
+    }
+
+    /// Waits until nothing is left in it, and removes it.
+    pub(super) fn remove_when_empty(&mut self, limit: Duration) {
+        let begun = Instant::now();
+        while self.populated() && begun.elapsed() < limit {
+            std::thread::sleep(LOOK);
+        }
+        // one that stays is removed when it is stale
+        let _ = std::fs::remove_dir(&self.path);
+    }
+
     /// The words that run a program in this cgroup.
     pub(super) fn enter(&self, program: &Path, arguments: &[String]) -> (PathBuf, Vec<OsString>) {
         let mut words: Vec<OsString> =
@@ -124,9 +147,20 @@ fn usable_parent() -> Option<PathBuf> {
     usable.then_some(parent)
 }
 
-/// Where this process stands in the hierarchy of version 2, which may be mounted anywhere.
+/// Whether a cgroup is a command's whose mark is one that is asked for: `spark-4711-MARK`.
+fn has_mark(path: &Path, is_left: &impl Fn(&str) -> bool) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let mark = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
+    mark.is_some_and(|(_, mark)| is_left(mark))
+}
+
 fn own_cgroup() -> Option<PathBuf> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    cgroup_of("self")
+}
+
+/// Where a process stands in the hierarchy of version 2, which may be mounted anywhere.
+fn cgroup_of(process: &str) -> Option<PathBuf> {
+    let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
     let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let mount = mounts.lines().find_map(|line| {

@@ -6,6 +6,8 @@
 #[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
+mod leftover;
+#[cfg(target_os = "linux")]
 mod processes;
 mod run;
 mod settings;
@@ -15,7 +17,7 @@ mod tree;
 use spark_core::TimeSpan;
 
 pub use self::run::{Command, GRACE, OUTPUT_BYTES_MAX};
-pub use self::settings::CommandSettings;
+pub use self::settings::{CommandSettings, Owner};
 #[cfg(unix)]
 pub use self::tree::Containment;
 use super::share::parse_share;
@@ -74,6 +76,15 @@ impl Actions for CommandActions {
 
     async fn roll_back(&mut self, order: &Order) -> ActionOutcome {
         self.run(&self.rollback, order).await
+    }
+
+    async fn take_over(&mut self, rollout: &str, fence: u64) -> Vec<String> {
+        let owner = Owner { rollout: rollout.to_owned(), fence };
+        self.settings.owner = Some(owner.clone());
+        #[cfg(target_os = "linux")]
+        return leftover::end(&owner).await;
+        #[cfg(not(target_os = "linux"))]
+        Vec::new()
     }
 
     async fn measure_share(&mut self, order: &Order) -> Measured {

@@ -14,6 +14,8 @@ use rustix::process::{
     waitpid,
 };
 
+use crate::action::text::excerpt;
+
 /// The environment variable that marks what a command started.
 pub(super) const MARK: &str = "SPARK_RUN";
 
@@ -152,6 +154,74 @@ fn all() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     ids.filter_map(Process::read).collect()
+}
+
+/// A process that an earlier runner's command left.
+#[derive(Debug)]
+pub(super) struct Marked {
+    pub(super) id: i32,
+    /// To end it by; none where its cgroup is ended as a whole.
+    process: Option<Process>,
+    /// What it is, for the record.
+    pub(super) words: String,
+}
+
+/// The living processes whose mark is one that is asked for, and what descends from them or is in their process groups.
+pub(super) fn marked(is_left: &impl Fn(&str) -> bool) -> Vec<Marked> {
+    let all: Vec<Process> = all().into_iter().filter(|process| !process.zombie).collect();
+    let mut steps: std::collections::BTreeMap<i32, String> = all
+        .iter()
+        .filter_map(|process| Some((process.id, step_of(process.id, is_left)?)))
+        .filter(|(id, _)| *id != own_id())
+        .collect();
+    loop {
+        let before = steps.len();
+        for process in &all {
+            let from = [process.parent, process.group].into_iter().find_map(|id| steps.get(&id).cloned());
+            if let Some(step) = from.filter(|_| process.id != own_id()) {
+                steps.entry(process.id).or_insert(step);
+            }
+        }
+        if steps.len() == before {
+            break;
+        }
+    }
+    let found = all.into_iter().filter_map(|process| {
+        let step = steps.get(&process.id)?;
+        Some(Marked { id: process.id, words: words(process.id, step), process: Some(process) })
+    });
+    found.collect()
+}
+
+impl Marked {
+    /// A process that is known by its cgroup alone.
+    pub(super) fn in_cgroup(id: i32) -> Self {
+        Self { id, process: None, words: words(id, "") }
+    }
+
+    /// Ends it by force, where it still is.
+    pub(super) fn kill(&self) {
+        if let Some(process) = &self.process {
+            process.signal(Signal::KILL);
+        }
+    }
+}
+
+/// The step for which a process runs, where its mark is one that is asked for; empty where it does not say.
+fn step_of(id: i32, is_left: &impl Fn(&str) -> bool) -> Option<String> {
+    let environment = std::fs::read(format!("/proc/{id}/environ")).ok()?;
+    let environment = String::from_utf8_lossy(&environment);
+    let of = |name: &str| environment.split('\0').find_map(|variable| variable.strip_prefix(name));
+    is_left(of("SPARK_RUN=")?).then(|| of("SPARK_STEP=").unwrap_or_default().to_owned())
+}
+
+/// What a process is, for the record: its program's name, not its arguments.
+fn words(id: i32, step: &str) -> String {
+    let name = std::fs::read(format!("/proc/{id}/comm")).unwrap_or_default();
+    let name = excerpt(&name);
+    let step =
+        if step.is_empty() { String::new() } else { format!(" for step {}", excerpt(step.as_bytes())) };
+    format!("`{name}` (process {id}), which an earlier runner left running{step}, was ended")
 }
 
 fn own_id() -> i32 {

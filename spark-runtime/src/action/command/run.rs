@@ -58,7 +58,7 @@ impl Command {
             Ok(program) => program,
             Err(error) => return not_started(error),
         };
-        let mark = new_mark();
+        let mark = settings.owner.as_ref().map_or_else(new_mark, |owner| owner.mark(&new_mark()));
         let mut variables = self.variables.clone();
         #[cfg(target_os = "linux")]
         variables.push((MARK, mark.clone()));

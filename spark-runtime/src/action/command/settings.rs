@@ -22,6 +22,33 @@ pub struct CommandSettings {
     pub secrets: Vec<Secret>,
     /// How a command is kept together with what it starts.
     pub containment: Containment,
+    /// For whom they run; none until a rollout is taken over.
+    pub owner: Option<Owner>,
+}
+
+/// For which rollout, and for which of its runners, a command runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The rollout's own name, which no other rollout has; without a `-`.
+    pub rollout: String,
+    /// The runner's fencing token.
+    pub fence: u64,
+}
+
+impl Owner {
+    /// The mark of one of its commands.
+    pub(super) fn mark(&self, random: &str) -> String {
+        format!("{}-{}-{random}", self.rollout, self.fence)
+    }
+
+    /// Whether a mark is of a command of this rollout that an earlier runner started.
+    pub(super) fn is_before(&self, mark: &str) -> bool {
+        let mut parts = mark.splitn(3, '-');
+        let (rollout, fence) = (parts.next(), parts.next().and_then(|fence| fence.parse::<u64>().ok()));
+        rollout == Some(self.rollout.as_str())
+            && parts.next().is_some()
+            && fence.is_some_and(|fence| fence < self.fence)
+    }
 }
 
 impl Default for CommandSettings {
@@ -31,6 +58,7 @@ impl Default for CommandSettings {
             environment: Vec::new(),
             secrets: Vec::new(),
             containment: Containment::default(),
+            owner: None,
         }
     }
 }
