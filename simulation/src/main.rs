@@ -1,1 +1,3 @@
+//! Rollouts of Spark under one seed.
+
 fn main() {}

@@ -79,8 +79,8 @@ impl World {
             let words = format!("an order carries fence {}, and its runner's is {}", order.fence, slot.fence);
             return self.violated(words);
         }
-        let checked = match &mut slot.model {
-            Some(model) => model.acts(order, back, slot.unrecorded),
+        let checked = match &mut slot.oracle {
+            Some(oracle) => oracle.acts(order, back, slot.unrecorded),
             None => Err("an action before the start".to_owned()),
         };
         if let Err(words) = checked {

@@ -11,7 +11,7 @@ use spark_runtime::runner::Clock;
 
 use crate::disk::DiskState;
 use crate::fault::{Counts, Fault};
-use crate::model::Model;
+use crate::oracle::Oracle;
 use crate::policies::Rules;
 use crate::rng::Rng;
 use crate::store::StoreState;
@@ -64,7 +64,7 @@ pub struct Process {
     pub unrecorded: bool,
     /// Facts that it was told of which are in the journal.
     pub told: usize,
-    pub model: Option<Model>,
+    pub oracle: Option<Oracle>,
     /// What its last probe measured.
     pub measured: Option<u16>,
     /// Its clock: rollout time less true time.

@@ -33,7 +33,7 @@ struct Open {
 }
 
 #[derive(Debug, Clone)]
-pub struct Model {
+pub struct Oracle {
     rules: Rules,
     stages: Vec<(u16, i64, bool)>,
     warmup: i64,
@@ -73,7 +73,7 @@ fn ensure(holds: bool, words: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(words()) }
 }
 
-impl Model {
+impl Oracle {
     pub fn new(rules: &Rules, start: &spark_core::rollout::Start) -> Self {
         let plan = rules.policy.plan(rules.plan).unwrap();
         let nanos = |span: TimeSpan| span.nanos();
