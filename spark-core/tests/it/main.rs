@@ -10,5 +10,6 @@ mod overrides;
 mod policies;
 mod properties;
 mod recollection;
+mod served;
 mod tighten;
 mod timelines;
