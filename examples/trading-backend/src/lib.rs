@@ -1,0 +1,1 @@
+//! A trading backend.
