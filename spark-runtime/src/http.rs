@@ -396,9 +396,20 @@ fn address(text: &str) -> Result<Url, HttpFailure> {
     }
 }
 
+/// An address in its one spelling, to tell whether two are the same; what is no address stays as it is.
+pub(crate) fn one_spelling(text: &str) -> String {
+    address(text).map_or_else(|_| text.to_owned(), String::from)
+}
+
 /// An address for people, as [`without_query`]; what is no address is not repeated.
 pub(crate) fn shown_address(text: &str) -> String {
-    address(text).map_or_else(|_| "an address that is none".to_owned(), |url| without_query(&url))
+    let Ok(url) = address(text) else { return "an address that is none".to_owned() };
+    let shown = without_query(&url);
+    // the reader's own words where nothing but the root's slash was left out of them
+    match shown.strip_suffix('/') == Some(text) {
+        true => text.to_owned(),
+        false => shown,
+    }
 }
 
 /// An address for people: what stands in a query may be a key.
@@ -430,6 +441,22 @@ mod tests {
     fn forms() {
         let text = form_text(&[("query", "a + b{c=\"d&e\"}%"), ("time", "1.5")]);
         assert_eq!(text, "query=a+%2B+b%7Bc%3D%22d%26e%22%7D%25&time=1.5");
+    }
+
+    /// An address is shown as its writer spelled it, a root's slash more or less; never a key in its query.
+    #[test]
+    fn shown() {
+        for (text, expected) in [
+            ("http://a", "http://a"),
+            ("http://a/", "http://a/"),
+            ("http://a/metrics", "http://a/metrics"),
+            ("http://A:80/metrics", "http://a/metrics"),
+            ("http://a?key=secret", "http://a/?…"),
+            ("http://a/#secret", "http://a/"),
+            ("http://u:secret@a", "an address that is none"),
+        ] {
+            assert_eq!(shown_address(text), expected);
+        }
     }
 
     /// An address is http or https, without a password; the password is not repeated.

@@ -101,7 +101,7 @@ evidence: {{ key: {{ file: release.key }} }}
 }
 
 /// A script in the folder.
-fn script(dir: &Path, name: &str, text: &str) {
+pub(crate) fn script(dir: &Path, name: &str, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join(name);
     fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();

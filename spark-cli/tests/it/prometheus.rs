@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::cases::{printed, run, text};
-use crate::live::{BEYOND, Service, TOLD};
+use crate::live::{BEYOND, Service, TOLD, script};
 
 const RULES: &str = "edition 2026
 evaluate every 1s
@@ -83,11 +83,13 @@ fn real_prometheus() {
         "spark: 1
 sources: {{ prometheus: {{ url: \"{}\" }} }}
 actions:
-  command: {{ set: [touch, \"share-{{share}}\"], rollback: [touch, \"back-{{reason}}\"], probe: [\"false\"] }}
+  command: {{ set: [./set, \"{{share}}\"], rollback: [./back, \"{{reason}}\"], probe: [cat, share] }}
 ",
         server.url
     );
     fs::write(dir.path().join("spark.yaml"), config).unwrap();
+    script(dir.path(), "set", "echo \"$1\" > share; touch \"share-$1\"");
+    script(dir.path(), "back", "echo 0 > share; touch \"back-$1\"");
     let second = dir.path().join("share-100");
     let millis = std::sync::Arc::clone(&service.millis);
     let fault = std::thread::spawn(move || {

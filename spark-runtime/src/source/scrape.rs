@@ -8,7 +8,7 @@ use spark_core::{Timestamp, Track};
 use tokio::task::JoinSet;
 
 use super::exposition::{Format, Untimed, parse_wanted};
-use crate::http::{HttpClient, HttpConfig, HttpError, shown_address};
+use crate::http::{HttpClient, HttpConfig, HttpError, one_spelling, shown_address};
 
 /// Longest body of a scrape: the largest expositions in use are a few megabytes, and each target holds one.
 pub const SCRAPE_BYTES_MAX: usize = 16 << 20;
@@ -71,7 +71,8 @@ impl Scraper {
             return Err(ScraperError::TooManyTargets(targets.len()));
         }
         let mut seen = BTreeSet::new();
-        if let Some(twice) = targets.iter().find(|target| !seen.insert((target.track, &target.url))) {
+        let mut new = |target: &Target| seen.insert((target.track, one_spelling(&target.url)));
+        if let Some(twice) = targets.iter().find(|target| !new(target)) {
             return Err(ScraperError::Twice(shown_address(&twice.url)));
         }
         config.body_bytes_max = config.body_bytes_max.min(SCRAPE_BYTES_MAX);
@@ -204,9 +205,11 @@ mod tests {
     /// A target that stands twice, and a flood of targets, are refused.
     #[test]
     fn targets() {
-        let twice = vec![target("http://a", Track::Canary), target("http://a", Track::Canary)];
-        let refused = Scraper::new(twice, HttpConfig::default()).unwrap_err();
-        assert_eq!(refused, ScraperError::Twice("http://a".to_owned()));
+        for again in ["http://a", "http://a/", "HTTP://A:80"] {
+            let twice = vec![target(again, Track::Canary), target("http://a", Track::Canary)];
+            let refused = Scraper::new(twice, HttpConfig::default()).unwrap_err();
+            assert_eq!(refused, ScraperError::Twice("http://a".to_owned()), "{again}");
+        }
         let flood = (0..=TARGETS_MAX).map(|n| target(&format!("http://a{n}"), Track::Canary)).collect();
         let refused = Scraper::new(flood, HttpConfig::default()).unwrap_err();
         assert_eq!(refused, ScraperError::TooManyTargets(TARGETS_MAX + 1));
