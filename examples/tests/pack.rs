@@ -37,6 +37,8 @@ fn signals() {
 #[test]
 fn triggers() {
     check("triggers.rules");
+    check("enhanced.rules");
+    check("guards.rules");
 }
 
 /// Eight of eight go on, seven do not; and all tests of the pack hold for the pack as a whole.
@@ -54,11 +56,11 @@ fn tested_throughout() {
         watch.run(&loaded, case);
     }
     let coverage = watch.coverage(&loaded);
-    assert!(coverage.points.len() > 100);
+    assert!(coverage.points.len() > 200);
     let missing: Vec<&str> = coverage.missing().map(|point| point.what.as_str()).collect();
     assert!(missing.is_empty(), "never {missing:#?}");
     let mutants = spark_rules::mutate::mutants(&loaded);
-    assert!(mutants.len() > 150);
+    assert!(mutants.len() > 300);
     let judged = spark_rules::mutate::judge(&loaded, &mutants, 2, &|| ());
     let survivors = judged.iter().filter(|judged| judged.survived());
     let survivors: Vec<String> =
