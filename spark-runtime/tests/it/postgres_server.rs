@@ -40,7 +40,7 @@ impl PostgresServer {
         std::fs::write(
             folder.join("pgbouncer.ini"),
             format!(
-                "[databases]\n* = host=127.0.0.1 port={port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+                "[databases]\n* = host=127.0.0.1 port={port} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
                  listen_port = {pooler_port}\nauth_type = any\npool_mode = transaction\nunix_socket_dir =\n\
                  default_pool_size = 4\nserver_login_retry = 1\nlogfile = {0}/pgbouncer.log\npidfile = {0}/pgbouncer.pid\n",
                 folder.display()
@@ -80,7 +80,8 @@ impl PostgresServer {
 
     /// `pg_ctl` with these words, which waits until it is done.
     pub(crate) fn control(&self, words: &[&str]) {
-        let options = format!("-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories=", self.port);
+        let options =
+            format!("-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories=", self.port);
         run(as_postgres(&format!("{BIN}/pg_ctl"))
             .arg("-D")
             .arg(self.data())
@@ -96,6 +97,16 @@ impl PostgresServer {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
 
+    /// Where something that stands before the server answers.
+    pub(crate) fn url_at(&self, port: u16) -> String {
+        self.url().replace(&self.port.to_string(), &port.to_string())
+    }
+
+    /// The server's port.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where the pooler answers, transaction by transaction.
     pub(crate) fn pooler_url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.pooler_port)
@@ -104,7 +115,8 @@ impl PostgresServer {
     /// What `psql` answers to a statement.
     pub(crate) fn ask(&self, sql: &str) -> String {
         let url = self.url();
-        let output = run(Command::new(format!("{BIN}/psql")).args(["-XAtqv", "ON_ERROR_STOP=1", "-c", sql, &url]));
+        let output =
+            run(Command::new(format!("{BIN}/psql")).args(["-XAtqv", "ON_ERROR_STOP=1", "-c", sql, &url]));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 }

@@ -3,12 +3,16 @@
 mod contract;
 mod crashes;
 mod postgres;
+mod proxy;
 mod real_file;
 mod sim_disk;
 
 /// A record that tells itself from all others.
 fn record(number: u64) -> String {
-    format!("{{\"fact\":\"noted\",\"number\":{number},\"text\":\"ä {}\"}}", "x".repeat((number % 7) as usize * 30))
+    format!(
+        "{{\"fact\":\"noted\",\"number\":{number},\"text\":\"ä {}\"}}",
+        "x".repeat((number % 7) as usize * 30)
+    )
 }
 
 fn records(numbers: std::ops::Range<u64>) -> Vec<String> {

@@ -1,1 +1,47 @@
 //! What only a real file on a real disk shows.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+
+use spark_runtime::journal::{FileJournal, Journal as _, JournalError, Leave, read_only};
+
+use super::{records, wait};
+
+const NAME: &str = "journal.jsonl";
+
+/// A real file keeps what was committed, is its owner's alone, and is cut where its end is torn; a second opening is refused
+/// while the first one lasts.
+#[test]
+fn a_real_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(NAME);
+    let mut journal = FileJournal::in_folder(folder.path(), NAME).unwrap().journal;
+    wait(journal.commit(&records(0..3))).unwrap();
+    assert!(matches!(FileJournal::in_folder(folder.path(), NAME), Err(JournalError::Held { .. })));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0);
+    wait(journal.close(Leave::Unfinished)).unwrap();
+
+    let whole = fs::read(&path).unwrap();
+    for torn in [&b"{\"v\":2,\"seq\":4"[..], b"\0\0\0\0"] {
+        fs::write(&path, [&whole[..], torn].concat()).unwrap();
+        assert_eq!(read_only(&path).unwrap().filter(Result::is_ok).count(), 3);
+        let opened = FileJournal::in_folder(folder.path(), NAME).unwrap();
+        assert_eq!((opened.records.len(), opened.cut.unwrap().bytes), (3, torn.len() as u64));
+        drop(opened.journal);
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+}
+
+/// What is no file in a journal's place is refused at once, and nothing waits for it.
+#[test]
+fn what_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(NAME);
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(FileJournal::in_folder(folder.path(), NAME), Err(JournalError::Unreadable { .. })));
+    fs::remove_dir(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
+    assert!(matches!(FileJournal::in_folder(folder.path(), NAME), Err(JournalError::Unreadable { .. })));
+    assert!(matches!(read_only(&path), Err(JournalError::Unreadable { .. })));
+}
