@@ -68,7 +68,14 @@ impl Rollout {
             self.stop_serving();
         }
         match &mut self.phase {
-            Phase::Moving(_, trip) | Phase::RollingBack(_, _, trip) => trip.resumed(at),
+            // the decision that asked for it may be hours old: it takes a new one
+            Phase::Moving(stage, trip) if trip.untried() && !planted::is(Bug::RestartServes) => {
+                self.phase = Phase::Gate(*stage);
+            }
+            Phase::Moving(_, trip) => trip.resumed(at, true),
+            Phase::RollingBack(_, _, trip) => trip.resumed(at, false),
+            // nobody has measured the traffic since: one more look, and one more decision
+            Phase::Over(Ending::Completed) => self.phase = Phase::Watching(at.minus(self.course.watch)),
             Phase::Over(Ending::Unverified { stage, because }) => {
                 let (stage, because) = (*stage, because.clone());
                 self.roll_back(at, stage, because);

@@ -39,9 +39,11 @@ impl Trip {
         self.attempt == 1 && matches!(self.at, Whereabouts::Due(_))
     }
 
-    /// Another runner took over: what was in flight is measured, never repeated blindly.
-    pub(super) fn resumed(&mut self, at: Timestamp) {
+    /// Another runner took over: what was in flight is measured, never repeated blindly. A further attempt at a step that is
+    /// `forward` waits for a look too: nobody knows what happened since it was due.
+    pub(super) fn resumed(&mut self, at: Timestamp, forward: bool) {
         match self.at {
+            Whereabouts::Due(_) if forward => self.at = Whereabouts::Verify(at, Ended::Unknown),
             Whereabouts::Due(_) => {}
             Whereabouts::Acting if planted::is(Bug::BlindRepeat) => self.at = Whereabouts::Due(at),
             Whereabouts::Acting => self.at = Whereabouts::Verify(at, Ended::Unknown),

@@ -1,6 +1,7 @@
-//! What serves a stage, where the loop is late: an action that takes long keeps it from deciding in time.
+//! What serves a stage, where the loop is late or another runner takes over: an action that takes long keeps the loop from
+//! deciding in time, and a decision grows old while nobody runs.
 
-use spark_core::rollout::{Ended, Fact, Pace, Rollout, RolloutState, Step};
+use spark_core::rollout::{Due, Ended, Ending, Fact, Pace, Rollout, RolloutState, Step};
 use spark_core::{Decision, Plan, SourceSpan, Stage, TimeSpan, Timestamp, Truth, Verdict};
 
 const REACH: TimeSpan = TimeSpan::from_seconds(1);
@@ -40,6 +41,14 @@ fn rollout() -> Rollout {
     Rollout::new(&plan, Pace::default(), REACH, millis(0), 1)
 }
 
+fn resumed(at: i64, fence: u64) -> Fact {
+    Fact::Resumed { at: millis(at), fence, clock: None }
+}
+
+fn probed(at: i64, share_bp: u16) -> Fact {
+    Fact::Probed { at: millis(at), share_bp: Some(share_bp), words: String::new() }
+}
+
 /// The first share is asked for at `intent`, and seen at `seen`; then these instants are decided.
 fn after(intent: i64, seen: i64, instants: &[i64]) -> Rollout {
     let mut rollout = rollout();
@@ -58,7 +67,7 @@ fn after(intent: i64, seen: i64, instants: &[i64]) -> Rollout {
             command: Vec::new(),
             output: String::new(),
         },
-        Fact::Probed { at: millis(seen), share_bp: Some(500), words: String::new() },
+        probed(seen, 500),
     ];
     for fact in facts.into_iter().chain(instants.iter().copied().map(decided)) {
         rollout.apply(&fact).unwrap();
@@ -86,4 +95,75 @@ fn no_time_before_the_share_was_seen() {
     // and with a second of it, the stage is left
     let left = after(0, 874, &[500, 900, 1_874]);
     assert_eq!(left.state(), RolloutState::Entering { stage: 1, attempt: 1 });
+}
+
+/// A runner that takes over enters no stage by the decision that it finds: the traffic is measured and a new one made first.
+#[test]
+fn no_step_by_an_old_decision() {
+    const HOUR: i64 = 3_600_000;
+    // the first stage
+    let mut first = rollout();
+    first.apply(&decided(0)).unwrap();
+    assert!(matches!(first.due(millis(0)), Due::Act { .. }));
+    first.apply(&resumed(HOUR, 2)).unwrap();
+    assert_eq!(first.due(millis(HOUR)), Due::Wait(None));
+    first.apply(&decided(HOUR + 100)).unwrap();
+    assert!(matches!(first.due(millis(HOUR + 100)), Due::Act { attempt: 1, .. }));
+    // a later one, whose traffic was taken back in between
+    let mut later = after(0, 0, &[100, 1_100]);
+    assert!(matches!(later.due(millis(1_100)), Due::Act { .. }));
+    later.apply(&resumed(HOUR, 2)).unwrap();
+    assert_eq!(later.due(millis(HOUR)), Due::Probe { expected_bp: 500 });
+    later.apply(&probed(HOUR, 0)).unwrap();
+    later.apply(&decided(HOUR + 100)).unwrap();
+    assert_eq!(later.state(), RolloutState::Waiting { stage: 1, approval: false });
+    later.apply(&probed(HOUR + 5_000, 0)).unwrap();
+    assert!(matches!(later.state(), RolloutState::RollingBack { .. }), "{:?}", later.state());
+}
+
+/// A rollout whose second share was asked for, and whose runner was lost with that.
+fn lost_in_the_second_step() -> Rollout {
+    let mut rollout = after(0, 0, &[100, 1_100]);
+    let (id, step) = (rollout.step_id(), Step::SetShare { stage: 1, share_bp: 10_000 });
+    rollout.apply(&Fact::Intent { at: millis(1_100), id, attempt: 1, step }).unwrap();
+    rollout.apply(&resumed(1_200, 2)).unwrap();
+    rollout
+}
+
+/// So it is with a further attempt, which a look may find to be needed no more.
+#[test]
+fn no_further_attempt_without_a_look() {
+    let mut rollout = lost_in_the_second_step();
+    rollout.apply(&probed(1_200, 500)).unwrap();
+    assert!(matches!(rollout.due(millis(9_000)), Due::Act { attempt: 2, .. }));
+    rollout.apply(&resumed(9_000, 3)).unwrap();
+    assert_eq!(rollout.due(millis(9_000)), Due::Probe { expected_bp: 10_000 });
+    // past the time in which a share has to be seen, it is taken back
+    rollout.apply(&probed(70_000, 500)).unwrap();
+    assert!(matches!(rollout.state(), RolloutState::RollingBack { .. }), "{:?}", rollout.state());
+}
+
+/// A release is complete only in the eyes of a runner that saw its traffic: one that finds the last decision without an
+/// end looks once more.
+#[test]
+fn no_end_without_a_look() {
+    let complete = || {
+        let mut rollout = lost_in_the_second_step();
+        for fact in [probed(1_200, 10_000), decided(1_300), decided(2_300)] {
+            rollout.apply(&fact).unwrap();
+        }
+        assert_eq!(rollout.due(millis(2_300)), Due::Finish(Ending::Completed));
+        rollout.apply(&resumed(9_000, 3)).unwrap();
+        assert_eq!(rollout.due(millis(9_000)), Due::Probe { expected_bp: 10_000 });
+        rollout
+    };
+    let mut good = complete();
+    good.apply(&probed(9_000, 10_000)).unwrap();
+    good.apply(&decided(9_100)).unwrap();
+    assert_eq!(good.due(millis(9_100)), Due::Finish(Ending::Completed));
+    let mut gone = complete();
+    gone.apply(&probed(9_000, 0)).unwrap();
+    gone.apply(&decided(9_100)).unwrap();
+    gone.apply(&probed(14_000, 0)).unwrap();
+    assert!(matches!(gone.state(), RolloutState::RollingBack { .. }), "{:?}", gone.state());
 }
