@@ -167,7 +167,8 @@ fn hold_and_resume() {
 #[test]
 fn promote_approve_abort() {
     let mut live = Live::start(RULES);
-    live.until("good time", |status| status["stage"] == 2 && status["served"] != "0s");
+    live.in_stage(2);
+    live.until("good time", |status| status["served"] != "0s");
     live.refused("spark approve --because early --release 2.0", "nobody runs release 2.0");
     live.say("spark promote --by ayse --because hotfix");
     let waits = live.until("the gate", |status| status["state"] == "waiting");

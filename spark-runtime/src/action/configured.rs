@@ -44,7 +44,7 @@ impl ConfiguredActions {
     /// # Errors
     /// A name or an address cannot be meant, or the key cannot be read.
     pub fn new(config: ActionsConfig, folder: PathBuf) -> Result<Self, ConfiguredError> {
-        let ActionsConfig { deadline, action } = config;
+        let ActionsConfig { deadline, action, hidden } = config;
         Ok(match action {
             ActionConfig::Command(command) => Self::Command(CommandActions {
                 set: command.set,
@@ -54,6 +54,7 @@ impl ConfiguredActions {
                 settings: CommandSettings {
                     dir: folder,
                     environment: command.env,
+                    hidden,
                     ..CommandSettings::default()
                 },
             }),

@@ -10,6 +10,8 @@ mod command;
 mod configured;
 #[cfg(feature = "http")]
 mod haproxy;
+#[cfg(feature = "http")]
+pub(crate) mod hidden;
 mod order;
 mod outcome;
 #[cfg(feature = "http")]

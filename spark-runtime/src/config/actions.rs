@@ -23,6 +23,8 @@ pub struct ActionsConfig {
     pub deadline: TimeSpan,
     /// What is asked to.
     pub action: ActionConfig,
+    /// Where the configuration's secrets are, which are hidden in what commands say.
+    pub hidden: Vec<SecretSource>,
 }
 
 /// What is asked to move traffic.
@@ -86,7 +88,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<ActionsConfig
         ("haproxy", node) => ActionConfig::Haproxy(haproxy(reader, node)?),
         (_, node) => ActionConfig::Webhook(webhook(reader, node)?),
     };
-    Some(ActionsConfig { deadline, action })
+    Some(ActionsConfig { deadline, action, hidden: Vec::new() })
 }
 
 fn command(reader: &mut Reader<'_>, node: &Node) -> Option<CommandConfig> {

@@ -42,6 +42,8 @@ pub enum NotifyConfig {
         env: Vec<String>,
         /// How long it may take.
         timeout: TimeSpan,
+        /// Where the configuration's secrets are, which are hidden in what it says.
+        hidden: Vec<SecretSource>,
     },
     /// An HTTP service, with the message as its body.
     Webhook {
@@ -154,7 +156,7 @@ fn told(reader: &mut Reader<'_>, node: &Node) -> Option<NotifyConfig> {
             other(reader, "secret", "webhook");
             let command = template(reader, node, &["release"]);
             let env = fields.get("env").map(|node| variables(reader, node)).unwrap_or_default();
-            Some(NotifyConfig::Command { command: command?, env, timeout })
+            Some(NotifyConfig::Command { command: command?, env, timeout, hidden: Vec::new() })
         }
         (_, node) => {
             other(reader, "env", "command");

@@ -204,6 +204,31 @@ impl Config {
         })
     }
 
+    /// Where all its secrets are: tokens, keys, and addresses that are secrets themselves.
+    fn secrets(&self) -> Vec<SecretSource> {
+        let token = match &self.source {
+            SourceConfig::Prometheus(prometheus) => &prometheus.token_file,
+            SourceConfig::Scrape { http, .. } => &http.token_file,
+        };
+        let mut secrets: Vec<SecretSource> = token.iter().cloned().map(SecretSource::File).collect();
+        if let ActionConfig::Webhook(webhook) = &self.actions.action {
+            secrets.push(webhook.secret.clone());
+        }
+        for told in &self.notify {
+            if let NotifyConfig::Webhook { url, secret, .. } = told {
+                secrets.extend(secret.clone());
+                if let NotifyAddress::Hidden(url) = url {
+                    secrets.push(url.clone());
+                }
+            }
+        }
+        if let JournalConfig::Postgres(postgres) = &self.journal {
+            secrets.push(postgres.url.clone());
+        }
+        secrets.extend(self.evidence.key.clone());
+        secrets
+    }
+
     /// What the configuration needs of this machine and is not there now, or should not be so: programs, files, secrets,
     /// sockets. Nothing is run, asked or changed.
     pub fn look(&self, lookup: Lookup<'_>) -> Vec<ConfigFinding> {
@@ -251,7 +276,7 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
     let journal = fields.get("journal").map(|node| keeping::journal(reader, node));
     let evidence = fields.get("evidence").map(|node| keeping::evidence(reader, node));
     let (source, allow) = source?;
-    Some(Config {
+    let mut config = Config {
         folder: reader.base.to_owned(),
         source,
         allow,
@@ -262,7 +287,20 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         journal: journal.unwrap_or(Some(JournalConfig::File))?,
         evidence: evidence.unwrap_or_else(|| Some(EvidenceConfig::default()))?,
         needs: std::mem::take(&mut reader.needs),
-    })
+    };
+    hide(&mut config);
+    Some(config)
+}
+
+/// Tells all that run commands where secrets are, their own and each other's: a command may read what Spark does.
+fn hide(config: &mut Config) {
+    let secrets = config.secrets();
+    for told in &mut config.notify {
+        if let NotifyConfig::Command { hidden, .. } = told {
+            hidden.clone_from(&secrets);
+        }
+    }
+    config.actions.hidden = secrets;
 }
 
 fn version(reader: &mut Reader<'_>, node: &Node) {

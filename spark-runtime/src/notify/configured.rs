@@ -20,11 +20,12 @@ impl Notifier {
 
 fn recipient_of(config: &NotifyConfig, folder: &Path) -> Result<Recipient, ConfiguredError> {
     Ok(match config {
-        NotifyConfig::Command { command, env, timeout } => Recipient::Command {
+        NotifyConfig::Command { command, env, timeout, hidden } => Recipient::Command {
             command: command.clone(),
             settings: CommandSettings {
                 dir: folder.to_owned(),
                 environment: env.clone(),
+                hidden: hidden.clone(),
                 ..CommandSettings::default()
             },
             timeout: *timeout,

@@ -18,8 +18,9 @@ use tokio::task::JoinHandle;
 
 pub use self::herald::Herald;
 pub use self::message::{Message, Signal};
+use crate::action::hidden::forms;
 use crate::action::webhook::{Signer, deliver, message_id, signed};
-use crate::action::{Command, CommandSettings, CommandTemplate, Secret, WebhookError, text};
+use crate::action::{ActionOutcome, Command, CommandSettings, CommandTemplate, Secret, WebhookError, text};
 use crate::http::{HttpClient, HttpConfig};
 
 /// Most messages that wait for a recipient. A rollout changes stage or verdict a few times a minute at worst, so this
@@ -198,8 +199,19 @@ async fn serve(line: Arc<Line>, teller: Teller) {
 
 /// What reaches one recipient.
 enum Teller {
-    Command { command: CommandTemplate, settings: CommandSettings, timeout: TimeSpan },
-    Webhook { url: Secret, signer: Option<Signer>, client: Box<HttpClient>, timeout: TimeSpan },
+    Command {
+        command: CommandTemplate,
+        settings: CommandSettings,
+        timeout: TimeSpan,
+    },
+    Webhook {
+        url: Secret,
+        signer: Option<Signer>,
+        client: Box<HttpClient>,
+        timeout: TimeSpan,
+        /// What its answers may repeat.
+        hidden: Vec<Secret>,
+    },
 }
 
 impl Teller {
@@ -213,8 +225,10 @@ impl Teller {
                 crate::http::check_address(url.expose()).map_err(WebhookError::Address)?;
                 let signer = secret.as_ref().map(Signer::new).transpose().map_err(WebhookError::Key)?;
                 let client = Box::new(HttpClient::new(http)?);
+                let mut hidden = forms(url.expose());
+                hidden.extend(secret);
                 // the address may be the secret: the place in the configuration names it
-                (format!("webhook {number}"), Self::Webhook { url, signer, client, timeout })
+                (format!("webhook {number}"), Self::Webhook { url, signer, client, timeout, hidden })
             }
         })
     }
@@ -234,7 +248,7 @@ impl Teller {
                 };
                 command.run(settings, *timeout).await
             }
-            Self::Webhook { url, signer, client, timeout } => {
+            Self::Webhook { url, signer, client, timeout, hidden } => {
                 let body = message.to_json(missed).into_bytes();
                 let id = message_id(&[
                     &message.release,
@@ -243,7 +257,8 @@ impl Teller {
                     &message.line(),
                 ]);
                 let headers = || signed(signer.as_ref(), &id, &body, &[]);
-                deliver(client, url.expose(), headers, &body, *timeout).await
+                let outcome = deliver(client, url.expose(), headers, &body, *timeout, hidden).await;
+                ActionOutcome { status: text::without(&outcome.status, hidden), ..outcome }
             }
         };
         match outcome.succeeded() {

@@ -43,12 +43,18 @@ impl Command {
     ///
     /// Exit status 0 is success, another one failure. Past the deadline, or killed by somebody, nobody knows.
     pub async fn run(&self, settings: &CommandSettings, deadline: TimeSpan) -> ActionOutcome {
-        let outcome = self.outcome(settings, deadline).await;
-        let command = self.words.iter().map(|word| without(word, &settings.secrets)).collect();
+        let secrets = settings.secrets_now();
+        let outcome = self.outcome(settings, &secrets, deadline).await;
+        let command = self.words.iter().map(|word| without(word, &secrets)).collect();
         ActionOutcome { command, ..outcome }
     }
 
-    async fn outcome(&self, settings: &CommandSettings, deadline: TimeSpan) -> ActionOutcome {
+    async fn outcome(
+        &self,
+        settings: &CommandSettings,
+        secrets: &[Secret],
+        deadline: TimeSpan,
+    ) -> ActionOutcome {
         let Some((word, arguments)) = self.words.split_first() else {
             return ActionOutcome::failed("there is no command");
         };
@@ -78,12 +84,12 @@ impl Command {
                 #[cfg(unix)]
                 tree.started(child.id().unwrap_or(0), &mark);
                 let feeding = feed(&mut child, self.input.clone());
-                let outputs = Outputs::of(&mut child, &settings.secrets);
+                let outputs = Outputs::of(&mut child, secrets);
                 #[cfg(unix)]
                 let outcome = attend(&mut child, &mut tree, deadline).await;
                 #[cfg(not(unix))]
                 let outcome = attend(&mut child, deadline).await;
-                let outcome = outputs.into(outcome, &settings.secrets).await;
+                let outcome = outputs.into(outcome, secrets).await;
                 feeding.abort();
                 outcome
             }

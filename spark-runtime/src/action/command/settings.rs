@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Containment;
-use crate::action::{Order, Secret};
+use crate::action::{Order, Secret, hidden};
+use crate::config::SecretSource;
 
 /// Where programs are looked for when Spark itself has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -20,6 +21,8 @@ pub struct CommandSettings {
     pub environment: Vec<String>,
     /// Secrets that are hidden in what is kept of the outputs.
     pub secrets: Vec<Secret>,
+    /// Where more of them are; they are looked up at each command, as a token may be exchanged during a rollout.
+    pub hidden: Vec<SecretSource>,
     /// How a command is kept together with what it starts.
     pub containment: Containment,
     /// For whom they run; none until a rollout is taken over.
@@ -57,6 +60,7 @@ impl Default for CommandSettings {
             dir: PathBuf::from("."),
             environment: Vec::new(),
             secrets: Vec::new(),
+            hidden: Vec::new(),
             containment: Containment::default(),
             owner: None,
         }
@@ -71,6 +75,14 @@ impl CommandSettings {
         let path = ("PATH".into(), search_path());
         let own = own.iter().map(|(name, value)| ((*name).into(), without_nul(value)));
         std::iter::once(path).chain(inherited).chain(own).collect()
+    }
+
+    /// What is to be hidden in an output now: the secrets, those in their places, and those that the command is given.
+    pub(super) fn secrets_now(&self) -> Vec<Secret> {
+        let mut secrets = self.secrets.clone();
+        secrets.extend(hidden::held(&self.hidden));
+        secrets.extend(hidden::given(&self.environment));
+        secrets
     }
 
     /// The program that a word names.

@@ -15,7 +15,7 @@ pub use self::signature::KEY_BYTES_MIN;
 use self::signature::unix_seconds;
 pub(crate) use self::signature::{Signer, message_id};
 use super::share::parse_share;
-use super::text::kept;
+use super::text::{kept, without};
 use super::{ActionEnd, ActionOutcome, Actions, Measured, OUTPUT_BYTES_MAX, Order, Secret, percent};
 use crate::http::{HttpClient, HttpConfig, HttpError, HttpFailure};
 
@@ -96,11 +96,15 @@ impl WebhookActions {
         let body = body(action, order);
         let headers = || self.headers(action, order, &body);
         let deadline = self.settings.deadline.min(order.deadline);
-        let mut outcome = deliver(&self.client, url, headers, &body, deadline).await;
-        let hidden = std::slice::from_ref(&self.settings.secret);
-        outcome.stdout = super::text::without(&outcome.stdout, hidden);
+        let mut outcome = deliver(&self.client, url, headers, &body, deadline, self.hidden()).await;
+        outcome.status = without(&outcome.status, self.hidden());
         outcome.command = vec!["POST".to_owned(), url.split('?').next().unwrap_or_default().to_owned()];
         outcome
+    }
+
+    /// What no answer may bring into the record: whoever shares the key may repeat it.
+    fn hidden(&self) -> &[Secret] {
+        std::slice::from_ref(&self.settings.secret)
     }
 
     fn headers(&self, action: &str, order: &Order, body: &[u8]) -> HeaderMap {
@@ -121,6 +125,7 @@ pub(crate) async fn deliver(
     headers: impl Fn() -> HeaderMap,
     body: &[u8],
     deadline: TimeSpan,
+    hidden: &[Secret],
 ) -> ActionOutcome {
     let begun = Instant::now();
     let mut reached = false;
@@ -130,7 +135,7 @@ pub(crate) async fn deliver(
         let left = deadline.to_std().saturating_sub(begun.elapsed());
         let sent = client.post(url, JSON, headers(), body.to_vec());
         let answer = match tokio::time::timeout(left, sent).await {
-            Ok(answer) => Reply::of(answer),
+            Ok(answer) => Reply::of(answer, hidden),
             Err(_) => Reply::unknown(format!("no answer within {deadline}")),
         };
         reached |= answer.outcome.end == ActionEnd::Unknown;
@@ -204,14 +209,14 @@ impl Reply {
         Self { outcome: ActionOutcome::unknown(words), again: true }
     }
 
-    fn of(answer: Result<crate::http::Answer, HttpError>) -> Self {
+    fn of(answer: Result<crate::http::Answer, HttpError>, hidden: &[Secret]) -> Self {
         let error = match answer {
-            Ok(answer) => return Self::by_status(200, &answer.body, "status 200".to_owned()),
-            Err(error) => error,
+            Ok(answer) => return Self::by_status(200, &answer.body, "status 200".to_owned(), hidden),
+            Err(error) => hide_in(error, hidden),
         };
         let words = error.failure.to_string();
         match &error.failure {
-            HttpFailure::Status { status, body } => Self::by_status(*status, body, words),
+            HttpFailure::Status { status, body } => Self::by_status(*status, body, words, hidden),
             // nothing was sent: surely not done
             HttpFailure::NoConnection(_) => Self { outcome: ActionOutcome::failed(words), again: true },
             HttpFailure::Silent(_) | HttpFailure::TooSlow(_) | HttpFailure::Broken(_) => Self::unknown(words),
@@ -223,7 +228,7 @@ impl Reply {
         }
     }
 
-    fn by_status(status: u16, body: &[u8], words: String) -> Self {
+    fn by_status(status: u16, body: &[u8], words: String, hidden: &[Secret]) -> Self {
         let (end, again) = match status {
             200..=299 => (ActionEnd::Succeeded, false),
             // not now: the service did nothing
@@ -234,9 +239,17 @@ impl Reply {
         };
         let words = if end == ActionEnd::Succeeded { format!("status {status}") } else { words };
         let total = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        let (stdout, dropped_bytes) = kept(body, total, OUTPUT_BYTES_MAX, &[]);
+        let (stdout, dropped_bytes) = kept(body, total, OUTPUT_BYTES_MAX, hidden);
         Self { outcome: ActionOutcome { stdout, dropped_bytes, ..ActionOutcome::new(end, words) }, again }
     }
+}
+
+/// An error whose body holds no secret any more: its words show the beginning of the body, which may end within one.
+fn hide_in(mut error: HttpError, hidden: &[Secret]) -> HttpError {
+    if let HttpFailure::Status { body, .. } = &mut error.failure {
+        *body = without(&String::from_utf8_lossy(body), hidden).into_bytes();
+    }
+    error
 }
 
 /// How long to wait after this attempt: many runners that were refused at once come back at different times.
@@ -264,11 +277,18 @@ impl Actions for WebhookActions {
 
     async fn measure_share(&mut self, order: &Order) -> Measured {
         let Some(url) = &self.settings.probe else { return Measured::unknown("no probe is configured") };
+        let measured = self.probe(url, order).await;
+        Measured { words: without(&measured.words, self.hidden()), ..measured }
+    }
+}
+
+impl WebhookActions {
+    async fn probe(&self, url: &str, order: &Order) -> Measured {
         let deadline = self.settings.deadline.min(order.deadline);
         let asked = tokio::time::timeout(deadline.to_std(), self.client.get(url, JSON)).await;
         let answer = match asked {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Measured::unknown(error.to_string()),
+            Ok(Err(error)) => return Measured::unknown(hide_in(error, self.hidden()).to_string()),
             Err(_) => return Measured::unknown(format!("the probe did not answer within {deadline}")),
         };
         // a page that says 200 and means an error is no share
