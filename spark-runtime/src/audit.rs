@@ -78,13 +78,38 @@ pub fn fold_as_far(
     records: &[Record],
     observer: &mut dyn Observer,
 ) -> (Option<Folded>, Result<(), AuditError>) {
-    let mut folded: Option<Folded> = None;
-    for record in records {
-        if let Err(error) = step(&mut folded, record, observer) {
-            return (folded, Err(error));
-        }
+    let mut folding = Folding::default();
+    let whole = records.iter().try_for_each(|record| folding.take(record, observer));
+    (folding.so_far, whole)
+}
+
+/// A fold on its way, for a record that is read line by line.
+#[derive(Debug, Default)]
+pub struct Folding {
+    so_far: Option<Folded>,
+}
+
+impl Folding {
+    /// Takes the next line in.
+    ///
+    /// # Errors
+    /// It is no fact, or cannot follow from those before it.
+    pub fn take(&mut self, record: &Record, observer: &mut dyn Observer) -> Result<(), AuditError> {
+        step(&mut self.so_far, record, observer)
     }
-    (folded, Ok(()))
+
+    /// What the lines so far say; none before the first.
+    pub const fn so_far(&self) -> Option<&Folded> {
+        self.so_far.as_ref()
+    }
+
+    /// What all of it says.
+    ///
+    /// # Errors
+    /// There was no line.
+    pub fn end(self) -> Result<Folded, AuditError> {
+        self.so_far.ok_or(AuditError::Empty)
+    }
 }
 
 fn step(so_far: &mut Option<Folded>, record: &Record, observer: &mut dyn Observer) -> Result<(), AuditError> {

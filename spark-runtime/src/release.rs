@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use spark_core::rollout::Ending;
 
 use crate::audit::{self, AuditError, Folded};
-use crate::evidence::{self, Chronicle, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey};
+use crate::evidence::{
+    self, Chronicle, Derived, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey,
+};
 use crate::journal::{FileJournal, Journal, JournalError, Leave, Opened, Record};
 use crate::runner::{Begin, Observer, Outcome, Release, RunEnd};
 
@@ -128,6 +130,8 @@ pub struct Left {
     pub folded: Folded,
     /// The folder, not yet sealed: the caller may add to it.
     pub folder: EvidenceFolder,
+    /// Why the files that follow from the journal could not be written.
+    unwritten: Option<String>,
 }
 
 impl Left {
@@ -164,24 +168,38 @@ impl Left {
     ) -> Result<Self, ReleaseError> {
         // a lock that cannot be let go of ends with this process
         let _ = journal.close(leave).await;
-        let records = read(folder.path())?;
-        let mut chronicle = Chronicle::default();
-        let folded = audit::fold(&records, &mut chronicle)?;
-        chronicle.unrecorded(unrecorded.clone());
-        folder.write_rules(&folded.start.rules)?;
-        chronicle.write(&folder, &folded)?;
-        Ok(Self { end, unrecorded, chronicle, folded, folder })
+        let (chronicle, folded, unwritten) = match evidence::write_derived(folder.path(), unrecorded.clone())
+        {
+            Ok(Derived { chronicle, folded, .. }) => (chronicle, folded, None),
+            // the journal is whole, and what the run did stays done: the rest is written when there is room
+            Err(ReleaseError::Evidence(error)) => {
+                let folded = audit::fold(&read(folder.path())?, &mut |_: &_, _: &_| {})?;
+                (Chronicle::default(), folded, Some(with_causes(&error)))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { end, unrecorded, chronicle, folded, folder, unwritten })
     }
 
     /// Seals the evidence, and writes the key's public half beside it, where `verify` looks for it.
     ///
     /// # Errors
-    /// The folder or the key cannot be written.
+    /// The folder or the key cannot be written, or what follows from the journal could not.
     pub fn seal(&self, key: &SecretKey) -> Result<Sealed, EvidenceError> {
+        if let Some(why) = &self.unwritten {
+            let (folder, why) = (self.folder.path().to_owned(), why.clone());
+            return Err(EvidenceError::Unwritten { folder, why });
+        }
         // before the seal: with that the release is over, and nobody writes anything any more
         evidence::write_public_key(&evidence::key_beside(self.folder.path()), &key.verifying_key())?;
         evidence::seal(self.folder.path(), &self.folded.start.release, key)
     }
+}
+
+/// An error with what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The records of a folder's journal, without touching it.

@@ -38,7 +38,7 @@ fn check_told(text: &str, told: &[&str]) {
 
 /// The signals of a stage's summary, and how many of them met their expectation.
 fn signals(evidence: &Path, stage: u32) -> (usize, usize) {
-    let text = fs::read_to_string(evidence.join(format!("stages/stage-{stage}.json"))).unwrap();
+    let text = fs::read_to_string(evidence.join(format!("stages/{stage}-summary.json"))).unwrap();
     let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
     let signals = summary["signals"].as_array().unwrap();
     (signals.len(), signals.iter().filter(|signal| signal["met"] == true).count())

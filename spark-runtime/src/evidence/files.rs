@@ -1,7 +1,154 @@
 //! What stands in the files that are derived from a journal: their fields, and how they are written.
 
 use serde::{Deserialize, Serialize};
-use spark_core::Timestamp;
+use spark_core::rollout::{ClockAnchor, RolloutState};
+use spark_core::{Decision, TimeSpan, Timestamp, Track};
+
+use super::text::{cell, markdown};
+use crate::audit::Counts;
+
+/// `result.json`: how a rollout ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseResult {
+    /// The release.
+    pub release: String,
+    /// The version of Spark that wrote the files of this folder.
+    pub spark: String,
+    /// The plan that it walked.
+    pub plan: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// The last thing that is recorded.
+    pub ended: Timestamp,
+    /// How it ended, in words; none where it is not over.
+    pub result: Option<String>,
+    /// Where it is.
+    pub state: RolloutState,
+    /// The canary's share that was measured last, in hundredths of a percent; none where it is not known.
+    pub share_bp: Option<u16>,
+    /// Stages whose share was seen.
+    pub stages_entered: u32,
+    /// Stages of the plan.
+    pub stages_planned: u32,
+    /// The last decision.
+    pub decision: Option<Decision>,
+    /// How traffic was taken back, where it was.
+    pub rollback: Option<RollbackTimes>,
+    /// What the journal holds.
+    pub counts: Counts,
+    /// Why the journal does not tell everything, where it does not.
+    pub unrecorded: Option<String>,
+}
+
+/// How long a rollback took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackTimes {
+    /// The stage's place in the plan, from 0.
+    pub stage: u32,
+    /// Why.
+    pub because: Vec<String>,
+    /// When what asked for it held: the instant of the decision, the word, or the measurement.
+    pub held_at: Timestamp,
+    /// When the first attempt began.
+    pub asked_at: Option<Timestamp>,
+    /// When a probe saw that the canary had no traffic.
+    pub effective_at: Option<Timestamp>,
+    /// From the first to the last of these, in milliseconds.
+    pub took_ms: Option<u64>,
+    /// How many attempts were made.
+    pub attempts: u32,
+}
+
+/// `before/release.json`: the release's tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseTag {
+    /// The release.
+    pub release: String,
+    /// The plan that it is to walk.
+    pub plan: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// T-0: when the first stage may be entered.
+    pub opens: Timestamp,
+    /// The shares of its stages, as rules write them.
+    pub stages: Vec<String>,
+    /// The signals that are held to something.
+    pub signals: Vec<String>,
+    /// The triggers.
+    pub triggers: Vec<String>,
+    /// The digest of the rules that it is pinned to: what `sha256sum` of their files, and of that, gives.
+    pub rules: String,
+}
+
+/// `run-of-show.json`: a part of the day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShowEntry {
+    /// By the day's clock: `T-30`.
+    pub clock: String,
+    /// When it was due.
+    pub due: Timestamp,
+    /// What it is.
+    pub title: String,
+    /// When it came, where the rollout knows it.
+    pub came: Option<Timestamp>,
+}
+
+/// `clock.json`: what is known of the clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Clocks {
+    /// Each runner, in order.
+    pub runners: Vec<RunnerClock>,
+    /// Each time at which a wall clock was set.
+    pub steps: Vec<ClockStep>,
+    /// Those beyond the ones that are listed.
+    pub more_steps: u64,
+}
+
+/// How a runner's clock was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunnerClock {
+    /// The runner's fencing token.
+    pub fence: u64,
+    /// When it took the rollout.
+    pub at: Timestamp,
+    /// How its clock was set; none where it did not say.
+    pub clock: Option<ClockAnchor>,
+}
+
+/// A wall clock that was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStep {
+    /// When, by the time since boot.
+    pub at: Timestamp,
+    /// By how much, in milliseconds.
+    pub by_ms: i64,
+}
+
+/// A line of `sources.jsonl`: a time in which a signal gave no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceGap {
+    /// The signal.
+    pub signal: String,
+    /// Of which version.
+    pub track: Track,
+    /// The first instant.
+    pub from: Timestamp,
+    /// The last instant.
+    pub to: Timestamp,
+    /// How many times.
+    pub times: u64,
+    /// Why.
+    pub cause: String,
+}
+
+/// A line of `notes.jsonl`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub words: String,
+}
 
 /// `stages/N-rollout.json`: how a stage came about and ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +163,8 @@ pub struct StageRollout {
     pub seen: Option<Timestamp>,
     /// When it was left.
     pub left: Option<Timestamp>,
+    /// The good time that it served.
+    pub served: TimeSpan,
     /// The keys of the steps that were taken in it.
     pub steps: Vec<String>,
     /// Who approved it, where the plan asks that.
@@ -94,6 +243,8 @@ pub struct ActionRecord {
     pub because: Vec<String>,
     /// The attempts, in order.
     pub attempts: Vec<AttemptRecord>,
+    /// Attempts beyond the ones that are listed; the journal has them.
+    pub more_attempts: u32,
     /// When a probe saw its effect.
     pub seen: Option<Timestamp>,
     /// From the first intent to that, in milliseconds.
@@ -113,10 +264,14 @@ pub struct HourLog {
     pub evaluations: u64,
     /// How often the decision was not proceed.
     pub held: u64,
+    /// How many samples were observed.
+    pub samples: u64,
     /// Each signal's worst value in it.
-    pub signals: Vec<super::SignalSummary>,
+    pub signals: Vec<SignalWorst>,
     /// What changed, in words.
     pub changes: Vec<String>,
+    /// Changes beyond the ones that are listed; `decisions.jsonl` has them.
+    pub more_changes: u64,
 }
 
 /// `after/stability.json`: the day after a release in one.
@@ -133,23 +288,49 @@ pub struct Stability {
     /// Whether no hour had anything but proceed.
     pub stable: bool,
     /// Each signal's worst value.
-    pub signals: Vec<super::SignalSummary>,
+    pub signals: Vec<SignalWorst>,
 }
 
-/// The rows of `data-points.csv`, with a header.
+/// A signal's worst value in a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalWorst {
+    /// The value that was nearest to its limit, or farthest beyond; none where none was known.
+    #[serde(flatten)]
+    pub worst: super::SignalSummary,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// At how many instants it was not known.
+    pub unknown: u64,
+}
+
+/// The rows of `data-points.csv`, with a header. What a spreadsheet would run has a `'` before it.
 ///
 /// # Errors
 /// Never for these rows; csv's error otherwise.
 pub fn data_points_csv(points: &[DataPoint]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
+    if points.is_empty() {
+        writer.write_record(["stage", "share", "at", "signal", "value", "limit", "met", "cause"])?;
+    }
     for point in points {
-        writer.serialize(point)?;
+        let text = |text: &Option<String>| text.as_deref().map(|text| cell(text).into_owned());
+        writer.serialize(DataPoint {
+            stage: point.stage,
+            share: cell(&point.share).into_owned(),
+            at: point.at,
+            signal: cell(&point.signal).into_owned(),
+            value: text(&point.value),
+            limit: text(&point.limit),
+            met: point.met.clone(),
+            cause: text(&point.cause),
+        })?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
 /// `release-note.md`: the release in one line.
 pub fn release_note(release: &str, plan: &str, from: Timestamp, to: Timestamp, result: &str) -> String {
+    let (release, plan, result) = (markdown(release), markdown(plan), markdown(result));
     format!("{release} on plan {plan}: {result} ({from} to {to}, {})\n", to.since(from))
 }
 

@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use spark_core::{Report, State, Timestamp};
 
-use super::layout::{self, RULES_FOLDER};
 use super::seal::sync_folder;
 use super::{EvidenceError, io_error};
-use spark_core::rollout::RuleText;
 
 /// Longest release id: it is a folder's name, and those end at 255 bytes.
 const RELEASE_BYTES_MAX: usize = 128;
@@ -94,6 +92,8 @@ pub struct StageSummary {
     pub evaluations: u64,
     /// How often the decision was hold.
     pub held: u64,
+    /// The last instant at which was decided; the signals are as they were then.
+    pub decided: Option<Timestamp>,
     /// Every signal with an expectation.
     pub signals: Vec<SignalSummary>,
 }
@@ -149,18 +149,6 @@ impl EvidenceFolder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Writes the rules' text under `rules/`, each file named by its place and its name.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn write_rules(&self, rules: &[RuleText]) -> Result<(), EvidenceError> {
-        for (place, rule) in rules.iter().enumerate() {
-            let name = Path::new(&rule.name).file_name().and_then(|n| n.to_str()).unwrap_or("rules");
-            self.write(RULES_FOLDER, &format!("{place}-{}", layout::portable(name)), rule.text.as_bytes())?;
-        }
-        Ok(())
     }
 
     /// Writes a value as JSON, `folder/name` below the evidence folder.

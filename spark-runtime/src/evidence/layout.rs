@@ -41,8 +41,8 @@ const fn kind(path: &'static str, producer: Producer, what: &'static str) -> Fil
 
 /// Every kind of file that a release leaves, in the order in which a reader wants them.
 ///
-/// A release of five stages with one action a stage leaves 15 files of its stages, 5 of its actions, 10 for the whole, and
-/// 26 of the day after it: above 50 without one probe.
+/// A release of five stages with one action a stage leaves 15 files of its stages, 5 of its actions, 14 for the whole, and
+/// 25 of the day after it: above 50 without one probe.
 pub const FILES: &[FileKind] = &[
     kind(SEAL_NAME, Producer::End, "the seal over all of the below"),
     kind(JOURNAL_NAME, Producer::Rollout, "every fact, in the order in which it counted; the truth"),
@@ -54,7 +54,7 @@ pub const FILES: &[FileKind] = &[
         "of a rollback: what happened, when, why, what it cost, from the facts alone",
     ),
     kind("go-no-go.md", Producer::Probes, "who or what signed each line before the release"),
-    kind("rules/…", Producer::Rollout, "the rules' text as it was, and after each reload"),
+    kind("rules/…", Producer::End, "the rules' text as it was, and after each reload"),
     kind(
         "decisions.jsonl",
         Producer::End,
@@ -63,6 +63,18 @@ pub const FILES: &[FileKind] = &[
     kind("words.jsonl", Producer::End, "each operator's word: who, when, what, why"),
     kind("data-points.csv", Producer::End, "eight signals × five stages: value, limit, met"),
     kind("samples.csv", Producer::End, "every sample; `spark replay --samples` reads it"),
+    kind(
+        "sources.jsonl",
+        Producer::End,
+        "each time in which a signal gave no value: from when to when, and why",
+    ),
+    kind(
+        "notes.jsonl",
+        Producer::End,
+        "what a reader should know beside: freezes, reloads, refused words, other runners",
+    ),
+    kind("run-of-show.json", Producer::End, "the day as it was planned, and when each part of it came"),
+    kind("clock.json", Producer::End, "how each runner's clock was set, and each time it was set anew"),
     kind(
         "stages/N-rollout.json",
         Producer::End,
@@ -87,6 +99,11 @@ pub const FILES: &[FileKind] = &[
         "the rollback, and how long it took until traffic was at 0 %",
     ),
     kind(
+        "before/release.json",
+        Producer::End,
+        "the release's tag: its plan, its T-0, its rules by their digest",
+    ),
+    kind(
         "before/…",
         Producer::Probes,
         "preflight, pools, migrations, headers, sequences, flags, targets, baseline, SBOM",
@@ -102,6 +119,26 @@ pub const FILES: &[FileKind] = &[
         "the 24 hours in one: each signal's worst value, time held, unknown",
     ),
 ];
+
+/// The folders in which derived files stand.
+pub(super) const DERIVED_FOLDERS: [&str; 5] = [RULES_FOLDER, "stages", "actions", "before", "after"];
+
+/// Whether a path is one of a kind that is written from the journal's facts.
+pub(super) fn is_derived(path: &str) -> bool {
+    FILES
+        .iter()
+        .any(|kind| matches!(kind.producer, Producer::End | Producer::After) && is_of_kind(kind.path, path))
+}
+
+fn is_of_kind(pattern: &str, path: &str) -> bool {
+    if let Some(before) = pattern.strip_suffix('…') {
+        return path.starts_with(before);
+    }
+    let number = if pattern.contains("NN") { "NN" } else { "N" };
+    let Some((before, behind)) = pattern.split_once(number) else { return pattern == path };
+    let between = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+    between.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
 
 /// The path of a stage's file; `stage` counts from 0, as in the journal, and from 1 in the name.
 ///
@@ -198,6 +235,19 @@ mod tests {
         for good in ["a", "1-rollout.json", ".hidden", "a b", "0-kural_(2).rules"] {
             assert!(is_portable(good), "{good}");
             assert_eq!(portable(good), good);
+        }
+    }
+
+    /// Which files follow from the journal, and so may neither lack nor be there without it.
+    #[test]
+    fn derived() {
+        for path in ["result.json", "rules/0-a.rules", "stages/12-log.jsonl", "actions/03-roll-back.json"] {
+            assert!(is_derived(path), "{path}");
+        }
+        for path in
+            ["journal.jsonl", "stages/1-database.json", "before/sbom.json", "stages/x-log.jsonl", "own.txt"]
+        {
+            assert!(!is_derived(path), "{path}");
         }
     }
 

@@ -4,6 +4,7 @@ mod anchor;
 mod chain;
 mod chronicle;
 mod code;
+mod derived;
 mod envelope;
 pub mod files;
 mod folder;
@@ -12,6 +13,7 @@ pub mod layout;
 mod scan;
 mod seal;
 mod statement;
+mod text;
 pub mod timestamp;
 
 use std::io;
@@ -23,6 +25,7 @@ pub use anchor::{Anchor, Anchored, append_anchor, check_anchors};
 pub use chain::{BadLine, Head};
 pub use chronicle::Chronicle;
 pub use code::SealCode;
+pub use derived::{Checked, Derived, check_derived, write_derived};
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
 pub(crate) use key::beside;
 pub use key::{
@@ -139,6 +142,25 @@ pub enum EvidenceError {
         /// Who was asked.
         url: String,
         /// Why there is none.
+        why: String,
+    },
+    /// A table cannot be written.
+    #[error("cannot write `{path}`: {why}")]
+    BadTable {
+        /// Which.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The journal is whole, and the files that follow from it could not be written.
+    #[error(
+        "{why}; the journal in `{}` is not touched by that: when the cause is gone, `spark evidence seal` writes the rest",
+        .folder.display()
+    )]
+    Unwritten {
+        /// The release's folder.
+        folder: PathBuf,
+        /// Why.
         why: String,
     },
     /// The content is not what was sealed.

@@ -5,13 +5,16 @@ use std::path::Path;
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
 use serde::Serialize;
-use spark_core::Timestamp;
-use spark_core::rollout::{Controller, Ending, Fact, Step};
-use spark_runtime::audit::{Folded, fold, fold_as_far};
-use spark_runtime::journal::{Record, read_only};
-use spark_runtime::release::JOURNAL_NAME;
+use spark_core::rollout::{Controller, Ending, Fact, RuleText, Step};
+use spark_core::{Policy, Timestamp};
+use spark_runtime::audit::{Folded, Folding};
+use spark_runtime::evidence;
+use spark_runtime::journal::{JournalError, read_only};
+use spark_runtime::release::{JOURNAL_NAME, ReleaseError};
 use spark_runtime::replay::Events;
+use spark_runtime::runner::Observer;
 
+use super::evidence_failure;
 use crate::command::facts::fact_line;
 use crate::command::replay::line;
 use crate::console::{Console, some, strong};
@@ -77,7 +80,6 @@ impl Entry {
 }
 
 pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<Exit, Failure> {
-    let (records, whole) = records(dir)?;
     let mut events = Events::default();
     let mut entries = Vec::new();
     let mut tell = |fact: &Fact, _: &Controller| match fact {
@@ -87,8 +89,7 @@ pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<
         }
         fact => entries.push(Entry::of(fact)),
     };
-    let (folded, derived) = fold_as_far(&records, &mut tell);
-    let derived = derived.map_err(|error| error.to_string()).and(whole);
+    let (folded, derived) = follow(dir, &mut tell)?;
     if format == Format::Json {
         let error = match (&derived, &folded) {
             (Err(error), _) => Some(error.clone()),
@@ -125,16 +126,45 @@ pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<
 }
 
 pub(super) fn replay(console: &mut Console, dir: &Path) -> Result<Exit, Failure> {
-    let (records, whole) = records(dir)?;
-    whole.map_err(bad)?;
-    let folded = fold(&records, &mut |_: &_, _: &_| {}).map_err(|error| bad(error.to_string()))?;
-    same_policy(&folded)?;
+    let mut pinned = Pinned::default();
+    let checked = evidence::check_derived(dir, &mut pinned).map_err(|error| match error {
+        ReleaseError::Journal(JournalError::Missing(_)) if dir.is_dir() => {
+            // a folder without its journal has lost it; anything else that cannot be read says nothing
+            bad(format!("`{}` is missing", dir.join(JOURNAL_NAME).display()))
+        }
+        ReleaseError::Journal(error) if !error.is_damage() => Failure::of(&error),
+        ReleaseError::Evidence(error) => evidence_failure(&error),
+        error => bad(Failure::of(&error).words),
+    })?;
+    pinned.found?;
+    let counts = checked.derived.folded.counts;
+    if let Some(cut) = &checked.derived.cut {
+        return Err(bad(format!("line {} of the journal is cut off: {}", cut.line, cut.why)));
+    }
+    if let Some(first) = checked.differences.first() {
+        let more = match checked.differences.len() {
+            1 => String::new(),
+            all => format!(", the first of {all} files that differ"),
+        };
+        let by = checked.written_by.as_ref().map_or_else(String::new, |version| {
+            format!("; the files were written by Spark {version}, which may have written them otherwise: replay them with that")
+        });
+        return Err(bad(format!("{first}{more}{by}")));
+    }
     console.line(format!(
         "replayed: {} derived again from {}, every one with the same bytes",
-        some(folded.counts.decisions, "decision"),
-        some(folded.counts.samples, "sample")
+        some(counts.decisions, "decision"),
+        some(counts.samples, "sample")
     ));
-    console.line(ended(&folded));
+    console.line(format!(
+        "rules: {} compiled again, to the policy that decided",
+        some(pinned.times, "recorded text")
+    ));
+    console.line(match checked.files {
+        0 => "files: none are written yet".to_owned(),
+        files => format!("files: {} derived again, every one with the same bytes", some(files, "file")),
+    });
+    console.line(ended(&checked.derived.folded));
     Ok(Exit::Done)
 }
 
@@ -142,33 +172,65 @@ fn bad(words: String) -> Failure {
     Failure { exit: Exit::BadEvidence, words }
 }
 
-/// A journal's records, and what is wrong with its end.
-fn records(dir: &Path) -> Result<(Vec<Record>, Result<(), String>), Failure> {
+/// Goes through a journal, line by line: what it says, and what is wrong with it.
+fn follow(dir: &Path, observer: &mut dyn Observer) -> Result<(Option<Folded>, Result<(), String>), Failure> {
     let path = dir.join(JOURNAL_NAME);
     if dir.is_dir() && path.symlink_metadata().is_err() {
         // a folder without its journal has lost it; anything else that cannot be read says nothing
         return Err(bad(format!("`{}` is missing", path.display())));
     }
     let mut scan = read_only(&path).map_err(|error| Failure::of(&error))?;
-    let mut records = Vec::new();
+    let mut folding = Folding::default();
+    let mut whole = Ok(());
     for record in &mut scan {
-        match record {
-            Ok(record) => records.push(record),
-            Err(error) if error.is_damage() => return Ok((records, Err(error.to_string()))),
+        let taken = match record {
+            Ok(record) => folding.take(&record, observer).map_err(|error| error.to_string()),
+            Err(error) if error.is_damage() => Err(error.to_string()),
             Err(error) => return Err(Failure::of(&error)),
+        };
+        if taken.is_err() {
+            whole = taken;
+            break;
         }
     }
-    let whole = match scan.cut() {
-        None => Ok(()),
-        Some(cut) => Err(format!("line {} of the journal is cut off: {}", cut.line, cut.why)),
-    };
-    Ok((records, whole))
+    if let (Ok(()), Some(cut)) = (&whole, scan.cut()) {
+        whole = Err(format!("line {} of the journal is cut off: {}", cut.line, cut.why));
+    }
+    Ok((folding.end().ok(), whole))
+}
+
+/// Compiles the rules' text again, as it was at the start and after each reload.
+struct Pinned {
+    times: u64,
+    found: Result<(), Failure>,
+}
+
+impl Default for Pinned {
+    fn default() -> Self {
+        Self { times: 0, found: Ok(()) }
+    }
+}
+
+impl Observer for Pinned {
+    fn on(&mut self, fact: &Fact, _: &Controller) {
+        let found = match fact {
+            Fact::Start(start) => same_policy(&start.rules, &start.policy, "at its start"),
+            Fact::Reloaded { at, rules, policy, .. } => {
+                same_policy(rules, policy, &format!("as loaded again at {at}"))
+            }
+            _ => return,
+        };
+        self.times = self.times.saturating_add(1);
+        if self.found.is_ok() {
+            self.found = found;
+        }
+    }
 }
 
 /// The recorded policy must be what the recorded text says.
-fn same_policy(folded: &Folded) -> Result<(), Failure> {
-    let Some((root, others)) = folded.start.rules.split_first() else {
-        return Err(bad("the journal has no rules' text".to_owned()));
+fn same_policy(rules: &[RuleText], policy: &Policy, when: &str) -> Result<(), Failure> {
+    let Some((root, others)) = rules.split_first() else {
+        return Err(bad(format!("the journal has no rules' text {when}")));
     };
     let mut read = |name: &str| {
         let path = Path::new(&root.name).parent().unwrap_or(Path::new("")).join(name);
@@ -176,9 +238,9 @@ fn same_policy(folded: &Folded) -> Result<(), Failure> {
         found.map(|rule| rule.text.clone()).ok_or_else(|| format!("`{name}` is not recorded"))
     };
     match spark_rules::load(&root.name, &root.text, &mut read) {
-        Ok(loaded) if loaded.policy == *folded.start.policy => Ok(()),
-        Ok(_) => Err(bad("the recorded policy is not what the recorded rules say".to_owned())),
-        Err(_) => Err(bad("the recorded rules have errors in this release of Spark".to_owned())),
+        Ok(loaded) if loaded.policy == *policy => Ok(()),
+        Ok(_) => Err(bad(format!("the recorded policy {when} is not what the recorded rules say"))),
+        Err(_) => Err(bad(format!("the recorded rules {when} have errors in this release of Spark"))),
     }
 }
 
