@@ -34,6 +34,11 @@ pub struct DiskState {
 }
 
 impl DiskState {
+    /// An empty disk that writes pages of so many bytes.
+    pub fn new(sector: usize) -> Self {
+        Self { sector, ..Self::default() }
+    }
+
     /// Applies what was not synced to what was: all, or as a loss of power leaves it.
     fn settle(&self, mut chance: Option<&mut Rng>) -> Vec<u8> {
         let mut file = self.durable.clone();

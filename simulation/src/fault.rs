@@ -65,9 +65,11 @@ faults! {
     LeaseLost 26 "a runner stands still past its lease",
     StoreUnsure 27 "the database's answer to a commit is lost",
     StoreFails 27 "the database does not answer",
+    RulesBad 28 "rules that cannot be read are loaded",
+    RulesLooser 29 "looser rules are loaded",
     Reloaded 29 "stricter rules are loaded",
     Stopped 39 "the process is asked to stop",
-    WrongWord 28 "an operator's word that does not fit",
+    WrongWord 24 "an operator's word that does not fit",
 }
 
 /// How often each was brought.

@@ -5,7 +5,7 @@ use spark_runtime::journal::{FileJournal, Head, Journal, JournalError, Leave, Op
 
 use crate::disk::SimDisk;
 use crate::store::{LEASE, SimStore};
-use crate::world::{Shared, lock, turn};
+use crate::world::{Shared, World, lock, turn};
 
 #[derive(Debug)]
 enum Kind {
@@ -35,16 +35,25 @@ impl SimJournal {
         let fence = journal.fence();
         let mut world = lock(world);
         world.processes[process].fence = fence;
+        if !leased && world.disk.holder != Some(process) {
+            world.violated("a file is written that nobody has locked".to_owned());
+        }
+        if world.damaged {
+            world.violated("what was damaged is taken for whole".to_owned());
+        }
         let found = records.iter().map(|record| record.json.as_str());
         let acked = world.recorded.acked.len();
         if records.len() < acked {
             let words = format!("{acked} records were acknowledged, and {} are left", records.len());
             world.violated(words);
-        } else if let Some(place) = (0..acked).find(|place| world.recorded.acked[*place] != records[*place].json) {
+        } else if let Some(place) =
+            (0..acked).find(|place| world.recorded.acked[*place] != records[*place].json)
+        {
             world.violated(format!("acknowledged record {} was changed", place + 1));
         } else {
             let more: Vec<&str> = found.skip(acked).collect();
-            let known = more.is_empty()
+            let known = leased
+                || more.is_empty()
                 || world.recorded.unsure.iter().any(|unsure| {
                     unsure.len() >= more.len() && unsure.iter().zip(&more).all(|(a, b)| a == b)
                 });
@@ -62,6 +71,28 @@ impl SimJournal {
         world.processes[process].told = records.len();
         drop(world);
         Ok((journal, records))
+    }
+}
+
+impl World {
+    fn acknowledged(&mut self, records: &[String]) {
+        let acked = &mut self.recorded.acked;
+        match self.leased {
+            false => acked.extend_from_slice(records),
+            // what the other runner had written without being told stands there too
+            true => {
+                let more = self.store.records.iter().skip(acked.len()).map(|record| record.json.clone());
+                acked.extend(more);
+            }
+        }
+    }
+
+    fn failed(&mut self, process: usize, error: &JournalError) {
+        let slot = &mut self.processes[process];
+        match error.is_fenced() {
+            true => slot.fenced = true,
+            false => slot.unrecorded = true,
+        }
     }
 }
 
@@ -92,10 +123,10 @@ impl Journal for SimJournal {
             match &done {
                 Ok(_) => {
                     world.recorded.unsure.pop();
-                    world.recorded.acked.extend_from_slice(records);
+                    world.acknowledged(records);
                 }
                 Err(error) => {
-                    world.processes[self.process].unrecorded = !error.is_fenced();
+                    world.failed(self.process, error);
                     let words = error.to_string();
                     world.tell(|| format!("commit failed: {words}"));
                 }
@@ -112,7 +143,7 @@ impl Journal for SimJournal {
             Kind::Store(journal) => {
                 let done = journal.commit(&[]).await.map(drop);
                 if let Err(error) = &done {
-                    lock(&self.world).processes[self.process].unrecorded = !error.is_fenced();
+                    lock(&self.world).failed(self.process, error);
                 }
                 done
             }

@@ -3,6 +3,7 @@
 //! It shares no code with the rollout or the engine. It says what may be and what must be, and holds the real state to both.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use spark_core::rollout::{Controller, Ended, Ending, Fact, RolloutState, Step, StepId, Word};
@@ -20,8 +21,6 @@ pub struct Live {
     pub now: i64,
     /// What the last probe measured.
     pub measured: Option<u16>,
-    /// Rollout time less true time.
-    pub ahead: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -34,7 +33,7 @@ struct Open {
 
 #[derive(Debug, Clone)]
 pub struct Oracle {
-    rules: Rules,
+    rules: Arc<Rules>,
     stages: Vec<(u16, i64, bool)>,
     warmup: i64,
     watch: i64,
@@ -74,12 +73,16 @@ fn ensure(holds: bool, words: impl FnOnce() -> String) -> Checked {
 }
 
 impl Oracle {
-    pub fn new(rules: &Rules, start: &spark_core::rollout::Start) -> Self {
+    pub fn new(rules: &Arc<Rules>, start: &spark_core::rollout::Start) -> Self {
         let plan = rules.policy.plan(rules.plan).unwrap();
         let nanos = |span: TimeSpan| span.nanos();
         Self {
-            rules: rules.clone(),
-            stages: plan.stages.iter().map(|stage| (stage.share_bp, nanos(stage.duration), stage.approval)).collect(),
+            rules: Arc::clone(rules),
+            stages: plan
+                .stages
+                .iter()
+                .map(|stage| (stage.share_bp, nanos(stage.duration), stage.approval))
+                .collect(),
             warmup: nanos(plan.warmup),
             watch: nanos(plan.watch),
             reach: rules.policy.signals().iter().map(|signal| nanos(signal.stale_after)).min().unwrap_or(0),
@@ -126,7 +129,9 @@ impl Oracle {
         };
         let key = format!("{}/{}", self.release, open.id);
         ensure(order.key == key, || format!("an action with key {}, and the intent is {key}", order.key))?;
-        ensure(order.share_bp == open.step.share_bp(), || "an action with another share than its intent".to_owned())?;
+        ensure(order.share_bp == open.step.share_bp(), || {
+            "an action with another share than its intent".to_owned()
+        })?;
         ensure(!open.acted, || format!("two actions for one intent: {key}"))?;
         ensure(!unrecorded || back, || format!("an unrecorded step: {key}"))?;
         open.acted = true;
@@ -153,7 +158,12 @@ impl Oracle {
                 let own = RolloutState::Ended(ending.clone());
                 ensure(before == own, || format!("ended as {ending} in another state"))?;
             }
-            Fact::Start(_) | Fact::Reloaded { .. } | Fact::Noted { .. } => {}
+            Fact::Reloaded { policy, .. } => {
+                ensure(**policy == *self.rules.stricter.policy, || {
+                    "other rules than stricter ones were taken".to_owned()
+                })?;
+            }
+            Fact::Start(_) | Fact::Noted { .. } => {}
         }
         if before != after {
             self.moved(at, fact, &before, &after, live)?;
@@ -164,7 +174,11 @@ impl Oracle {
         ensure(rollout.is_frozen() == self.frozen, || "frozen is not what was told".to_owned())?;
         if matches!(self.state, RolloutState::Stage { .. }) {
             ensure(rollout.served().nanos() == self.served, || {
-                format!("served {} by the rollout and {}ms by the check", rollout.served(), self.served / 1_000_000)
+                format!(
+                    "served {} by the rollout and {}ms by the check",
+                    rollout.served(),
+                    self.served / 1_000_000
+                )
             })?;
         }
         Ok(())
@@ -216,7 +230,9 @@ impl Oracle {
         }
         self.overrides.retain(|_, until| at < *until);
         let named: Vec<_> = self.overrides.keys().cloned().collect();
-        ensure(decision.overridden == named, || format!("overridden {:?} where {named:?} is", decision.overridden))?;
+        ensure(decision.overridden == named, || {
+            format!("overridden {:?} where {named:?} is", decision.overridden)
+        })?;
         if decision.verdict == Verdict::Proceed {
             for (place, made) in self.rules.signals.iter().enumerate() {
                 let Some(need) = made.need else { continue };
@@ -298,11 +314,16 @@ impl Oracle {
         let Some((when, verdict, ready)) = self.decided else {
             return Err(format!("stage {stage}: raised without a decision"));
         };
-        ensure(verdict == Verdict::Proceed, || format!("stage {stage}, attempt {attempt}: raised on {verdict}"))?;
+        ensure(verdict == Verdict::Proceed, || {
+            format!("stage {stage}, attempt {attempt}: raised on {verdict}")
+        })?;
         // within an attempt, the engine looks at a stage that is not entered: readiness is that of the stage before
         ensure(attempt > 1 || ready == Truth::True, || format!("stage {stage}: raised while not ready"))?;
         ensure(at - when <= self.reach, || {
-            format!("stage {stage}, attempt {attempt}: raised on a decision of {}s ago", (at - when) / 1_000_000_000)
+            format!(
+                "stage {stage}, attempt {attempt}: raised on a decision of {}s ago",
+                (at - when) / 1_000_000_000
+            )
         })
     }
 
@@ -366,7 +387,14 @@ impl Oracle {
     }
 
     /// The state has changed: whether it may have.
-    fn moved(&mut self, at: i64, fact: &Fact, before: &RolloutState, after: &RolloutState, live: Option<Live>) -> Checked {
+    fn moved(
+        &mut self,
+        at: i64,
+        fact: &Fact,
+        before: &RolloutState,
+        after: &RolloutState,
+        live: Option<Live>,
+    ) -> Checked {
         let took_back = matches!(before, RolloutState::RollingBack { .. });
         if took_back {
             let kept = matches!(
@@ -377,7 +405,9 @@ impl Oracle {
             ensure(kept, || "a rollback was abandoned".to_owned())?;
         }
         match after {
-            RolloutState::Waiting { stage, .. } if *stage > 0 && matches!(before, RolloutState::Stage { .. }) => {
+            RolloutState::Waiting { stage, .. }
+                if *stage > 0 && matches!(before, RolloutState::Stage { .. }) =>
+            {
                 self.left(at, live)?;
             }
             RolloutState::Entering { stage, .. } if !matches!(before, RolloutState::Entering { .. }) => {
@@ -387,10 +417,16 @@ impl Oracle {
                     if matches!(before, RolloutState::Stage { .. }) {
                         self.left(at, live)?;
                     }
-                    ensure(self.is_good(), || format!("stage {stage} is next while something is in the way"))?;
+                    ensure(self.is_good(), || {
+                        format!("stage {stage} is next while something is in the way")
+                    })?;
                 }
-                ensure(!self.lacks_approval(*stage), || format!("stage {stage} is next without its approval"))?;
-                ensure(!self.held && !self.frozen && !self.unrecorded, || format!("stage {stage} is next while held"))?;
+                ensure(!self.lacks_approval(*stage), || {
+                    format!("stage {stage} is next without its approval")
+                })?;
+                ensure(!self.held && !self.frozen && !self.unrecorded, || {
+                    format!("stage {stage} is next while held")
+                })?;
             }
             RolloutState::Stage { stage } if matches!(before, RolloutState::Entering { .. }) => {
                 let seen = matches!(fact, Fact::Probed { share_bp: Some(share), .. } if *share == self.stages[*stage as usize].0);
@@ -401,7 +437,9 @@ impl Oracle {
             RolloutState::Ended(Ending::Completed) => {
                 match before {
                     RolloutState::Watching { since } => {
-                        ensure(at - since.nanos() >= self.watch, || "not watched for long enough".to_owned())?;
+                        ensure(at - since.nanos() >= self.watch, || {
+                            "not watched for long enough".to_owned()
+                        })?;
                     }
                     _ => self.left(at, live)?,
                 }
@@ -457,7 +495,9 @@ impl Oracle {
             Fact::Decided { decision } if begun && decision.verdict == Verdict::Rollback => {
                 ensure(going_back, || "a decision to roll back moved nothing".to_owned())
             }
-            Fact::Decided { .. } if matches!(before, RolloutState::Stage { .. }) && self.is_good() && self.is_served() => {
+            Fact::Decided { .. }
+                if matches!(before, RolloutState::Stage { .. }) && self.is_good() && self.is_served() =>
+            {
                 ensure(after != before, || format!("a stage is served at {at}, and is not left"))
             }
             Fact::Word { said: Word::Rollback { .. }, .. } => {
@@ -467,7 +507,9 @@ impl Oracle {
                 RolloutState::RollingBack { since, .. } => {
                     let late = at - since.nanos() >= self.rollback_within;
                     let ended = matches!(after, RolloutState::Ended(_));
-                    ensure(ended == (late || *share_bp == Some(0)), || "a rollback ends when it is seen, or late".to_owned())
+                    ensure(ended == (late || *share_bp == Some(0)), || {
+                        "a rollback ends when it is seen, or late".to_owned()
+                    })
                 }
                 _ if begun && self.drifts >= 2 => ensure(going_back, || "moved traffic is let be".to_owned()),
                 _ => Ok(()),

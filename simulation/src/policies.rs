@@ -33,6 +33,27 @@ pub struct Rules {
     pub plan: &'static str,
     /// By signal, in the order of their declaration.
     pub signals: Vec<Made>,
+    /// The same rules, stricter.
+    pub stricter: Reload,
+    /// The same rules, looser: a running release never takes them.
+    pub looser: Reload,
+}
+
+/// Rules that are loaded again.
+#[derive(Debug, Clone)]
+pub struct Reload {
+    pub text: String,
+    pub policy: Arc<Policy>,
+}
+
+fn reload(text: String) -> Reload {
+    let policy = Arc::new(compiled(&text));
+    Reload { text, policy }
+}
+
+fn compiled(text: &str) -> Policy {
+    let loaded = spark_rules::load("sim.rules", text, &mut |_| Err("no other file".to_owned()));
+    loaded.unwrap_or_else(|failed| panic!("{failed}")).policy
 }
 
 fn made(good: &str, bad: &str, need: Option<Need>) -> Made {
@@ -103,26 +124,34 @@ plan p {
 }
 ";
 
-fn load(text: &'static str, signals: Vec<Made>) -> Rules {
-    let loaded = spark_rules::load("sim.rules", text, &mut |_| Err("no other file".to_owned()))
-        .unwrap_or_else(|failed| panic!("{failed}"));
-    assert_eq!(loaded.policy.signals().len(), signals.len());
-    Rules { text, policy: Arc::new(loaded.policy), plan: "p", signals }
+fn load(text: &'static str, change: [&str; 3], signals: Vec<Made>) -> Arc<Rules> {
+    let policy = Arc::new(compiled(text));
+    assert_eq!(policy.signals().len(), signals.len());
+    let [from, stricter, looser] = change;
+    assert!(text.contains(from));
+    let stricter = reload(text.replace(from, stricter));
+    let looser = reload(text.replace(from, looser));
+    Arc::new(Rules { text, policy, plan: "p", signals, stricter, looser })
 }
 
 /// All of them.
-pub fn all() -> Vec<Rules> {
+pub fn all() -> Vec<Arc<Rules>> {
     let at_most = |text: &str| Some(Need::AtMost(text.parse().unwrap()));
     let counter = Made { counter: true, ..made("5", "0", None) };
-    let based = Made { baseline: true, ..made("0.1", "0.5", Some(Need::AtMostBaseline(Decimal::new(15, 1)))) };
+    let based =
+        Made { baseline: true, ..made("0.1", "0.5", Some(Need::AtMostBaseline(Decimal::new(15, 1)))) };
     vec![
-        load(SIMPLE, vec![made("0.1", "0.5", at_most("0.2"))]),
-        load(RICH, vec![
-            made("0.1", "0.5", at_most("0.2")),
-            made("0.002", "0.05", Some(Need::Known("failing"))),
-            counter,
-        ]),
-        load(BASED, vec![based, made("10", "90", None)]),
-        load(BARE, vec![made("0.001", "0.2", at_most("0.01"))]),
+        load(SIMPLE, ["> 400ms", "> 300ms", "> 500ms"], vec![made("0.1", "0.5", at_most("0.2"))]),
+        load(
+            RICH,
+            ["errors > 3%", "errors > 2%", "errors > 4%"],
+            vec![
+                made("0.1", "0.5", at_most("0.2")),
+                made("0.002", "0.05", Some(Need::Known("failing"))),
+                counter,
+            ],
+        ),
+        load(BASED, ["+ 50%", "+ 40%", "+ 60%"], vec![based, made("10", "90", None)]),
+        load(BARE, ["> 10%", "> 8%", "> 12%"], vec![made("0.001", "0.2", at_most("0.01"))]),
     ]
 }

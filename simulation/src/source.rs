@@ -32,7 +32,12 @@ impl World {
             };
             samples.push(Sample { signal, track: Track::Canary, at, reading: Reading::Value(value) });
             if made.baseline {
-                samples.push(Sample { signal, track: Track::Baseline, at, reading: Reading::Value(made.good) });
+                samples.push(Sample {
+                    signal,
+                    track: Track::Baseline,
+                    at,
+                    reading: Reading::Value(made.good),
+                });
             }
         }
         samples

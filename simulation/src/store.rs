@@ -48,8 +48,7 @@ impl SimStore {
         row.lease_until = now + LEASE;
         let records = row.records.clone();
         let head = records.last().map_or(Head::EMPTY, Record::head);
-        let journal =
-            Self { world: shared.clone(), process, fence: row.fence, head, broken: None };
+        let journal = Self { world: shared.clone(), process, fence: row.fence, head, broken: None };
         Ok(Opened { journal, records, cut: None })
     }
 
@@ -77,7 +76,11 @@ impl SimStore {
             let row = &mut world.store;
             if row.fence != self.fence || row.lease_until <= now {
                 let theirs = row.fence;
-                return Err(JournalError::Fenced { ours: self.fence, theirs, why: "its lease ended".to_owned() });
+                return Err(JournalError::Fenced {
+                    ours: self.fence,
+                    theirs,
+                    why: "its lease ended".to_owned(),
+                });
             }
             for json in records {
                 let seq = row.records.len() as u64 + 1;

@@ -12,7 +12,6 @@ use crate::world::{MS, SECOND, Shared, World, lock, wait};
 pub struct Late {
     pub at: i64,
     pub order: Order,
-    pub process: usize,
 }
 
 #[derive(Debug, Default)]
@@ -28,8 +27,6 @@ pub struct Traffic {
     pub late: Vec<Late>,
     pub refused: u64,
     pub unfenced: u64,
-    /// Orders by number since the rollout began: to the true share.
-    pub rollbacks: u64,
 }
 
 fn step_of(key: &str) -> (u64, u64) {
@@ -79,6 +76,11 @@ impl World {
             let words = format!("an order carries fence {}, and its runner's is {}", order.fence, slot.fence);
             return self.violated(words);
         }
+        if slot.fenced || !slot.lawful {
+            let words = format!("{} is begun by a runner that has lost the rollout", order.key);
+            return self.violated(words);
+        }
+        let slot = &mut self.processes[process];
         let checked = match &mut slot.oracle {
             Some(oracle) => oracle.acts(order, back, slot.unrecorded),
             None => Err("an action before the start".to_owned()),
@@ -153,7 +155,7 @@ impl SimActions {
                 return ActionOutcome::unknown("no end within its deadline");
             }
             Fate::Late(after) => {
-                let late = Late { at: deadline + after, order: order.clone(), process: self.process };
+                let late = Late { at: deadline + after, order: order.clone() };
                 lock(&self.world).traffic.late.push(late);
                 wait(&self.world, self.process, deadline).await;
                 return ActionOutcome::unknown("no end within its deadline");
@@ -172,7 +174,9 @@ impl SimActions {
             Fate::Nothing(_) | Fate::Hang | Fate::Late(_) => {}
         }
         match fate {
-            Fate::Nothing(false) | Fate::Part(false, _) | Fate::DoneAndFailed => ActionOutcome::failed("exit status 1"),
+            Fate::Nothing(false) | Fate::Part(false, _) | Fate::DoneAndFailed => {
+                ActionOutcome::failed("exit status 1")
+            }
             _ => ActionOutcome::done("exit status 0"),
         }
     }

@@ -40,6 +40,13 @@ pub struct Weather {
     pub steps: u64,
     pub moves: u64,
     pub seconds: u64,
+    pub stops: u64,
+    /// Of a thousand looks at the rules' file.
+    pub reloads: u64,
+    /// Of a thousand restarts on a file.
+    pub rot: u64,
+    /// How much the operators say.
+    pub talk: u64,
     /// From here on nothing goes wrong any more: what was begun has to come to its end.
     pub until: i64,
     /// Whether the switch refuses what is older than what it has seen.
@@ -49,19 +56,22 @@ pub struct Weather {
 }
 
 /// One process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Process {
     /// When it is to be polled again.
     pub wake: Option<i64>,
     /// It is dead already; its future was not dropped yet.
     pub doomed: bool,
-    pub power: bool,
     pub stop: bool,
     /// Disk operations until it is killed.
     pub fuse: Option<u32>,
     pub fence: u64,
     /// Its journal failed.
     pub unrecorded: bool,
+    /// It was told that it lost the rollout.
+    pub fenced: bool,
+    /// Whether it had the rollout when it looked at its clock last.
+    pub lawful: bool,
     /// Facts that it was told of which are in the journal.
     pub told: usize,
     pub oracle: Option<Oracle>,
@@ -92,7 +102,7 @@ pub struct World {
     pub rng: Rng,
     pub counts: Counts,
     pub weather: Weather,
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// True time since the beginning.
     pub now: i64,
     pub processes: Vec<Process>,
@@ -105,11 +115,14 @@ pub struct World {
     /// Times in which the release is bad.
     pub bad: Vec<(i64, i64)>,
     pub counter: i64,
-    pub deadline: i64,
     pub story: Option<Vec<String>>,
     pub violation: Option<String>,
     pub decisions: u64,
-    pub proceeded_unknown: u64,
+    pub facts: u64,
+    /// Whether the journal is the leased store.
+    pub leased: bool,
+    /// What was acknowledged was damaged on the disk.
+    pub damaged: bool,
 }
 
 pub type Shared = Arc<Mutex<World>>;
@@ -199,7 +212,11 @@ impl SimClock {
 
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        let world = lock(&self.world);
+        let mut world = lock(&self.world);
+        let (held, fence) = (world.store.lease_until > world.now, world.store.fence);
+        let leased = world.leased;
+        let slot = &mut world.processes[self.process];
+        slot.lawful = !leased || slot.unrecorded || (held && fence == slot.fence);
         Self::at(world.now + world.processes[self.process].ahead)
     }
 

@@ -1,0 +1,31 @@
+//! What goes wrong in a rollout, drawn from its seed.
+
+use crate::rng::Rng;
+use crate::world::{SECOND, Weather};
+
+/// Nothing in half of the rollouts, else up to `most`.
+fn part(rng: &mut Rng, most: u64) -> u64 {
+    if rng.permille(500) { 0 } else { 1 + rng.below(most) }
+}
+
+pub fn draw(rng: &mut Rng) -> Weather {
+    Weather {
+        samples: part(rng, 120),
+        sources: part(rng, 150),
+        actions: part(rng, 600),
+        probes: part(rng, 300),
+        disk: part(rng, 12),
+        crashes: part(rng, 15),
+        pauses: part(rng, 15),
+        steps: part(rng, 10),
+        moves: part(rng, 10),
+        seconds: part(rng, 20),
+        stops: part(rng, 10),
+        reloads: part(rng, 100),
+        rot: part(rng, 60),
+        talk: if rng.permille(300) { 0 } else { 1 + rng.below(12) },
+        until: rng.range(8, 50) * SECOND,
+        fenced: true,
+        stuck: rng.permille(60),
+    }
+}
