@@ -1,11 +1,15 @@
 //! A kill, EIO and ENOSPC at every system call on the evidence of a short release, by `strace -e inject`.
 //!
 //! `SPARK_STRIDE=1` takes every call; CI takes some of them.
+//!
+//! A release whose journal fails holds, and says so. Every other one of them is left alone then, and must not move: it is asked to stop, and
+//! taken up again. The service of the others turns bad: they must roll back, and say that nothing recorded it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -39,7 +43,7 @@ fn site(name: &str) -> Site {
 
 /// Runs the rollout under strace, which looks at what concerns its evidence alone: an injected failure of a wake-up inside the process would be
 /// no failure that a disk has.
-fn traced(site: &Site, paths: &BTreeSet<String>, inject: Option<&str>) -> ExitStatus {
+fn traced(site: &Site, paths: &BTreeSet<String>, inject: Option<&str>, then: Then) -> ExitStatus {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-q", "-o", "trace", "-e", "signal=none", "-e", &format!("trace={CALLS}")]);
     for path in paths {
@@ -49,19 +53,51 @@ fn traced(site: &Site, paths: &BTreeSet<String>, inject: Option<&str>) -> ExitSt
         strace.args(["-e", inject]);
     }
     let mut child = site.spawn(strace.arg(env!("CARGO_BIN_EXE_spark")).args(site.words()));
-    wait(&mut child, site)
+    wait(&mut child, site, then)
 }
 
-fn wait(child: &mut std::process::Child, site: &Site) -> ExitStatus {
-    let begun = Instant::now();
+/// What happens to a release whose journal has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Stop,
+    TurnBad,
+}
+
+/// How long a release is watched that must not move.
+const STILL: Duration = Duration::from_millis(500);
+
+/// How a release says that its journal has failed.
+const BROKEN: &str = "the journal cannot be written, so nothing advances";
+
+/// How often the canary was given traffic.
+fn raised(site: &Site) -> usize {
+    site.effects().lines().filter(|line| line.starts_with("begin") && !line.ends_with(" 0")).count()
+}
+
+fn wait(child: &mut std::process::Child, site: &Site, then: Then) -> ExitStatus {
+    // an earlier run may have said it too
+    let says = || site.said().matches(BROKEN).count();
+    let (begun, said, mut broken) = (Instant::now(), says(), None);
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        // a rollout whose journal is broken holds where it is, for ever: it is asked to stop
-        if begun.elapsed() > Duration::from_secs(5) && site.said().contains("the journal cannot be written") {
-            for id in site.runners() {
-                let _ = Command::new("kill").args(["-TERM", &id]).status();
+        if broken.is_none() && says() > said {
+            // what had begun may end
+            std::thread::sleep(Duration::from_millis(50));
+            broken = Some((Instant::now(), raised(site)));
+            if then == Then::TurnBad {
+                site.turn_bad();
+            }
+        }
+        if let Some((since, moves)) = broken {
+            // a rollout that was moving its traffic may take it back
+            assert_eq!(raised(site), moves, "traffic was given without a record: {}", site.said());
+            // without traffic there is nothing to be taken back
+            if since.elapsed() > STILL && (then == Then::Stop || moves == 0) {
+                for id in site.runners() {
+                    let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
+                }
             }
         }
         assert!(begun.elapsed() < Duration::from_secs(60), "no end: {}", site.said());
@@ -86,6 +122,17 @@ fn paths_of(site: &Site, made: &BTreeSet<String>) -> BTreeSet<String> {
     made.iter().map(|path| format!("{place}/{path}")).chain(made.iter().cloned()).collect()
 }
 
+/// What became of the releases that something happened to.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Injections that were tried, by call and kind.
+    places: BTreeMap<String, usize>,
+    /// Those that hit.
+    hit: BTreeMap<String, usize>,
+    /// How the first run ended.
+    ends: BTreeMap<String, usize>,
+}
+
 /// Wherever a release is killed, or its disk fails, the same command brings it to its end: nothing is lost, doubled or
 /// contradicted, and nothing was done without a record.
 #[test]
@@ -96,7 +143,7 @@ fn every_call() {
     assert!(status.is_ok(), "no strace; install it: apt-get install strace");
     // what it writes is known from a release that nothing happens to
     let mut child = first.start();
-    assert!(wait(&mut child, &first).success(), "{}", first.said());
+    assert!(wait(&mut child, &first, Then::Stop).success(), "{}", first.said());
     let mut made = BTreeSet::new();
     below(&first.dir.path().join("evidence"), &mut made);
     let root = format!("{}/", first.dir.path().display());
@@ -104,28 +151,37 @@ fn every_call() {
         made.iter().map(|path| path.strip_prefix(&root).unwrap().replace("first", "one")).collect();
     made.extend(["evidence/one.seal.new", "evidence/one.reserve", "evidence/one.pub.new"].map(str::to_owned));
     let again = site("one");
-    assert!(traced(&again, &paths_of(&again, &made), None).success(), "{}", again.said());
+    assert!(traced(&again, &paths_of(&again, &made), None, Then::Stop).success(), "{}", again.said());
     let mut points = Vec::new();
     for (call, most) in calls_of(&again) {
         for kind in ["signal=KILL", "error=EIO", "error=ENOSPC"] {
-            points.extend((1..=most).map(|at| format!("inject={call}:{kind}:when={at}")));
+            points.extend((1..=most).map(|at| (format!("{call}, {kind}"), at)));
         }
     }
     let all = points.len();
-    let points: Vec<String> = points.into_iter().skip(stride / 2).step_by(stride).collect();
-    let (next, hit, begun) = (AtomicUsize::new(0), AtomicUsize::new(0), Instant::now());
+    let points: Vec<(String, u64)> = points.into_iter().skip(stride / 2).step_by(stride).collect();
+    let (next, tally, begun) = (AtomicUsize::new(0), Mutex::new(Tally::default()), Instant::now());
     std::thread::scope(|scope| {
         for _ in 0..number("SPARK_LANES", 3) {
             scope.spawn(|| {
-                while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    hit.fetch_add(usize::from(one(&made, point)), Ordering::SeqCst);
+                loop {
+                    let place = next.fetch_add(1, Ordering::SeqCst);
+                    let Some((what, at)) = points.get(place) else { break };
+                    let then = if place.is_multiple_of(2) { Then::Stop } else { Then::TurnBad };
+                    let (hit, end) = one(&made, what, *at, then);
+                    let mut tally = tally.lock().unwrap();
+                    *tally.places.entry(what.clone()).or_default() += 1;
+                    *tally.hit.entry(what.clone()).or_default() += usize::from(hit);
+                    *tally.ends.entry(end).or_default() += 1;
                 }
             });
         }
     });
-    let hit = hit.into_inner();
-    println!("{} of {all} places, {hit} hit, {:?}", points.len(), begun.elapsed());
-    assert!(hit * 10 >= points.len() * 7, "{hit} of {} were hit", points.len());
+    let tally = tally.into_inner().unwrap();
+    let hit: usize = tally.hit.values().sum();
+    println!("{} of {all} places, {hit} hit, {:?}\n{tally:#?}", points.len(), begun.elapsed());
+    // how often a release writes differs a little from one to the next
+    assert!(hit * 10 >= points.len() * 7, "{hit} of {} were hit: {tally:#?}", points.len());
 }
 
 /// How often each call is made by the thread that makes it most: an injection counts each call of each thread by itself.
@@ -145,22 +201,41 @@ fn calls_of(site: &Site) -> BTreeMap<String, u64> {
     most
 }
 
-fn one(made: &BTreeSet<String>, inject: &str) -> bool {
+/// One release to which this happens; gives whether it did, and how the first run ended.
+fn one(made: &BTreeSet<String>, what: &str, at: u64, then: Then) -> (bool, String) {
     let site = site("one");
-    traced(&site, &paths_of(&site, made), Some(inject));
+    let (call, kind) = what.split_once(", ").unwrap();
+    let told = format!("{what} at {at}, then {then:?}");
+    let inject = format!("inject={call}:{kind}:when={at}");
+    let status = traced(&site, &paths_of(&site, made), Some(&inject), then);
     let trace = fs::read_to_string(site.dir.path().join("trace")).unwrap();
-    let injected = trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL");
-    let before = site.journal();
-    assert!(!site.said().contains("panicked"), "{inject}: {}", site.said());
-    if fs::exists(site.dir.path().join("evidence/one/seal.json")).unwrap() {
-        // it came to its end all the same
-        let told = format!("{inject}, sealed");
-        oracle::sealed(&site, &told);
-        return injected;
+    let injected = trace.contains("(INJECTED)") || status.code().is_none();
+    let (before, broken) = (site.journal(), site.said().contains(BROKEN));
+    assert!(!site.said().contains("panicked"), "{told}: {}", site.said());
+    let end = match status.code() {
+        None => "killed".to_owned(),
+        Some(code) => format!("exit {code}{}", if broken { ", the journal failed" } else { "" }),
+    };
+    // a release whose very end could not be recorded was complete before
+    let complete = status.code() == Some(0) && site.share() == "100";
+    if broken && site.bad_since().is_some() && raised(&site) > 0 && !complete {
+        assert_eq!(status.code(), Some(11), "{told}: {}", site.said());
+        assert_eq!(site.share(), "0", "{told}: {}", site.said());
     }
-    let mut child = site.start();
-    let status = wait(&mut child, &site);
+    assert!(!broken || site.said().contains(oracle::UNRECORDED), "{told}: {}", site.said());
+    let sealed = fs::exists(site.dir.path().join("evidence/one/seal.json")).unwrap();
+    if sealed {
+        oracle::sealed(&site, &told);
+    }
+    let moves = site.begun();
+    let status = wait(&mut site.start(), &site, then);
+    if sealed && status.code() == Some(1) && site.said().ends_with(oracle::OVER) {
+        // it came to its end all the same, and is not taken up again
+        assert_eq!(site.begun(), moves, "{told}: {}", site.said());
+        return (injected, end);
+    }
+    assert!(!sealed || broken, "{told}: it was taken up again: {}", site.said());
     let output = std::process::Output { status, stdout: Vec::new(), stderr: Vec::new() };
-    oracle::check_ended(&site, &output, &[before], inject);
-    injected
+    oracle::check_ended(&site, &output, &[before], &told);
+    (injected, end)
 }

@@ -9,6 +9,7 @@
 //! `SPARK_SEED` sets the seed; it says when a service turns bad and when a kill falls, not how the machine schedules.
 
 mod anywhere;
+mod back;
 mod oracle;
 mod races;
 mod site;

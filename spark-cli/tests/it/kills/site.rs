@@ -43,6 +43,12 @@ const PROBE: &str = r#"echo "probe $SPARK_STEP $SPARK_FENCE" >> effects
 cat share
 "#;
 
+/// The traffic is moved by these scripts.
+const COMMANDS: &str = "  command:
+    set: [./effect, \"{share}\"]
+    rollback: [./effect, \"0\"]
+    probe: [./probe]";
+
 /// What an oracle saw.
 pub(super) struct Seen {
     pub(super) completed: bool,
@@ -63,6 +69,11 @@ impl Site {
     }
 
     pub(super) fn with(release: &str, rules: &str, effect: &str) -> Self {
+        Self::acting(release, rules, effect, COMMANDS)
+    }
+
+    /// With actions of another kind, as the configuration says them.
+    pub(super) fn acting(release: &str, rules: &str, effect: &str, actions: &str) -> Self {
         let (dir, service) = (tempfile::tempdir().unwrap(), Service::start());
         fs::write(dir.path().join("release.rules"), rules).unwrap();
         fs::write(dir.path().join("share"), "0\n").unwrap();
@@ -75,14 +86,12 @@ impl Site {
 sources: {{ scrape: {{ canary: [{}] }} }}
 actions:
   deadline: 3s
-  command:
-    set: [./effect, \"{{share}}\"]
-    rollback: [./effect, \"0\"]
-    probe: [./probe]
+{}
 rollout: {{ verify-within: 60s, rollback-within: 60s, retry-after: 100ms, probe-every: 300ms }}
 evidence: {{ key: {{ file: release.key }} }}
 ",
-            service.url
+            service.url,
+            actions.replace("$PLACE", &dir.path().display().to_string())
         );
         fs::write(dir.path().join("spark.yaml"), config).unwrap();
         printed(dir.path(), "spark evidence keygen release.key", 0);
@@ -139,6 +148,20 @@ evidence: {{ key: {{ file: release.key }} }}
     /// The share that the canary truly has.
     pub(super) fn share(&self) -> String {
         self.read("share").trim().to_owned()
+    }
+
+    /// A file of the evidence.
+    pub(super) fn evidence(&self, name: &str) -> serde_json::Value {
+        serde_json::from_str(&self.read(&format!("evidence/{}/{name}", self.release))).unwrap()
+    }
+
+    /// Waits until it has said something.
+    pub(super) fn await_words(&self, words: &str) {
+        let begun = std::time::Instant::now();
+        while !self.said().contains(words) {
+            assert!(begun.elapsed().as_secs() < 60, "it does not say `{words}`: {}", self.said());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     /// The journal as it is now.
