@@ -10,14 +10,29 @@
 //! - proceed                                            what does not
 //! same                                                 the same command gives the same bytes again
 //! ```
+//!
+//! and where a rollout walks:
+//!
+//! ```text
+//! $ spark run … &       begins in a process of its own
+//! ~ share-25            waits for a file, or with `KEY=TEXT` for a text in `spark status --format json`
+//! ! 0.45                what the service says from now on, in seconds; or `nothing`
+//! sleep 600             that many milliseconds
+//! signal -KILL          is sent to it
+//! end                   waits for its end, whose code and output are looked at then
+//! < share               the content of a file is looked at then
+//! ```
 
+mod rollout;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cases::{run, text};
+use rollout::Rollout;
 use server::Server;
 
 macro_rules! museum {
@@ -36,25 +51,32 @@ macro_rules! museum {
 }
 
 museum! {
+    aborted_and_made_again
     all_error_scores_hundred
     answers_no_json
     answers_null
     both_sides_empty
     checked_before_the_rollout
     counts_survive_a_restart
+    delayed_metric
     empty_vector
     every_measurement_failed
     every_reason_is_told
     exporter_died
+    failed_yet_completed
     failing_reason_exact
     failure_may_hold
     gap_is_no_recovery
+    gate_of_each_pod
+    gate_that_nobody_watches
     gates_that_never_ran
     huge_number
     inconclusive_ships
     infinite
+    job_failed_run_successful
     last_series_wins
     lint_says_success
+    lost_or_resurrected
     lost_scrape_starts_over
     metric_not_declared
     misnamed_metric
@@ -63,18 +85,23 @@ museum! {
     no_traffic_is_no_rollback
     no_traffic_is_not_zero_errors
     no_values_holds_on
+    nobody_watches_after
     not_a_number
     not_cumulative
     nothing_means_zero
     one_blip
     one_error_of_two_requests
+    one_interval_for_all
     one_sample_for_five_minutes
     partial_answer
     percent_or_ratio
+    promoted_while_inconclusive
+    restart_forgets_failures
     same_verdict_twice
     settings_nobody_reads
     seven_of_ten_a_hundredfold
     small_scales
+    terminated_is_successful
     test_of_no_rule
     timeouts
     too_many_requests
@@ -128,9 +155,24 @@ fn check(case: &str) {
     }
     let steps = read(case).steps;
     assert!(steps.iter().any(|step| step.starts_with("= ")), "{case} shows nothing");
+    let walks = steps.iter().any(|step| step.ends_with(" &"));
+    let mut rollout = walks.then(|| Rollout::prepare(dir.path()));
     let (mut line, mut code, mut told) = (String::new(), None, String::new());
     for step in &steps {
         match step.split_once(' ').unwrap_or((step, "")) {
+            ("$", words) if words.ends_with(" &") => {
+                rollout.as_mut().unwrap().begin(words.trim_end_matches(" &"))
+            }
+            ("~", what) => rollout.as_mut().unwrap().wait(what),
+            ("!", seconds) => rollout.as_mut().unwrap().serve(seconds),
+            ("sleep", millis) => std::thread::sleep(Duration::from_millis(millis.parse().unwrap())),
+            ("signal", signal) => rollout.as_mut().unwrap().signal(signal),
+            ("<", file) => told = fs::read_to_string(dir.path().join(file)).unwrap(),
+            ("end", "") => {
+                let output = rollout.as_mut().unwrap().end();
+                code = output.status.code();
+                told = text(&output.stdout) + &text(&output.stderr);
+            }
             ("$", words) => {
                 line = servers.iter().fold(words.to_owned(), |line, (name, server)| {
                     line.replace(&format!("{{{name}}}"), &server.url)

@@ -308,7 +308,7 @@ actions:
 rollout: {{ verify-within: 1s, rollback-within: 1s, retry-after: 200ms }}
 notify:
   - {{ command: [./tell], env: [DEPLOY, CHAT] }}
-  - {{ webhook: {{ env: CHAT }} }}
+  - {{ webhook: {{ env: CHAT }}, timeout: 1s }}
   - {{ webhook: {{ env: GONE }}, timeout: 1s }}
 evidence: {{ key: {{ file: release.key }} }}
 "

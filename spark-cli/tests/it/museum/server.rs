@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 
 /// What is healthy is asked with this word, and answered well by every server.
 const HEALTHY: &str = "fine";
@@ -9,6 +10,7 @@ const HEALTHY: &str = "fine";
 /// A server on a port of its own, for as long as the tests run.
 pub(crate) struct Server {
     pub(crate) url: String,
+    answer: Arc<Mutex<String>>,
 }
 
 /// What is asked of a Prometheus.
@@ -28,14 +30,20 @@ impl Server {
     pub(crate) fn start(answer: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let answer = answer.to_owned();
+        let answer = Arc::new(Mutex::new(answer.to_owned()));
+        let said = Arc::clone(&answer);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (stream, answer) = (stream.unwrap(), answer.clone());
+                let (stream, answer) = (stream.unwrap(), said.lock().unwrap().clone());
                 std::thread::spawn(move || serve(stream, &answer));
             }
         });
-        Self { url }
+        Self { url, answer }
+    }
+
+    /// Answers with this from now on.
+    pub(crate) fn says(&self, answer: &str) {
+        *self.answer.lock().unwrap() = answer.to_owned();
     }
 }
 
