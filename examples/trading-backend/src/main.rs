@@ -1,3 +1,115 @@
-//! The program.
+//! The program: an instance, the feed, the load generator, migrations, and all of them together.
 
-fn main() {}
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use trading_backend::config::Settings;
+use trading_backend::feed::FeedSettings;
+use trading_backend::load::LoadSettings;
+use trading_backend::local::{Local, UpSettings};
+
+/// A trading backend on real parts
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves one instance
+    Serve {
+        /// Its settings, as JSON
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Serves the venues' market data, and takes published events
+    Feed(FeedSettings),
+    /// Places orders at a rate
+    Load(LoadSettings),
+    /// Brings a database to this version
+    Migrate {
+        /// PostgreSQL itself, not the pooler
+        #[arg(long)]
+        database: String,
+    },
+    /// Starts everything in a folder of its own, on free ports of the loopback, and prints where
+    Up(UpSettings),
+    /// Stops what `up` started there
+    Down {
+        /// The folder that `up` was given
+        folder: PathBuf,
+        /// Leaves the folder with its logs and data
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
+    match command {
+        Command::Serve { config } => {
+            let settings = Settings::read(&config)?;
+            let (stop, stopped) = watch::channel(false);
+            tokio::spawn(async move {
+                if ended().await.is_ok() {
+                    stop.send_replace(true);
+                }
+            });
+            trading_backend::service::serve(settings, stopped).await
+        }
+        Command::Feed(settings) => tokio::select! {
+            served = trading_backend::feed::serve(settings) => served,
+            ended = ended() => Ok(ended?),
+        },
+        Command::Load(settings) => {
+            let tally = tokio::select! {
+                tally = trading_backend::load::load(settings) => tally,
+                ended = ended() => return Ok(ended?),
+            };
+            let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+            println!(
+                "{} answered, {} refused, {} failed, {} lost",
+                of(&tally.good),
+                of(&tally.refused),
+                of(&tally.failed),
+                of(&tally.lost)
+            );
+            Ok(())
+        }
+        Command::Migrate { database } => Ok(trading_backend::migrate::migrate(&database).await?),
+        Command::Up(settings) => {
+            let addresses = Local::up(settings).await?;
+            println!("{}", serde_json::to_string_pretty(&addresses)?);
+            Ok(())
+        }
+        Command::Down { folder, keep } => Ok(Local::down(&folder, keep)?),
+    }
+}
+
+/// Ends when this process is asked to.
+async fn ended() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

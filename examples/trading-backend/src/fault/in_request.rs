@@ -1,0 +1,112 @@
+//! Faults in the way of a request.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use sqlx::PgConnection;
+
+use super::{Fault, Faults, falls_into};
+use crate::money::Amount;
+use crate::service::Backend;
+
+/// What the limits' service does when it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// It answers.
+    Right,
+    /// It says that there is no room, for anybody.
+    Collapsed,
+    /// It fails.
+    Failed,
+}
+
+/// Counts requests for the faults that take a share of them.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+impl Faults {
+    /// T2: whether this request is answered 500.
+    pub fn fails_request(&self) -> bool {
+        self.level(Fault::ServerErrors).is_some_and(|percent| falls_into(count(), percent))
+    }
+
+    /// T15: computes for a while, on a thread where blocking is allowed, and keeps the request waiting.
+    pub async fn burn(&self) {
+        if let Some(ms) = self.level(Fault::CpuBurn) {
+            let burning = tokio::task::spawn_blocking(move || {
+                let until = Duration::from_millis(u64::from(ms));
+                let (from, mut sum) = (Instant::now(), 0_u64);
+                while from.elapsed() < until {
+                    for n in 0..1_000_u64 {
+                        sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(n));
+                    }
+                }
+            });
+            // it has no result, and cannot fail but with the process
+            let _ = burning.await;
+        }
+    }
+
+    /// T7, T16: how the limits' service does.
+    pub fn limits(&self, unix_ms: u64) -> Limits {
+        let n = count();
+        let wave = |period: u32| {
+            let period_ms = u64::from(period).saturating_mul(1_000);
+            // a third of each period is high tide
+            unix_ms.checked_rem(period_ms).is_some_and(|at| at < period_ms / 3)
+        };
+        let troubled = self.level(Fault::RiskAndErrors).is_some_and(|percent| falls_into(n / 2, percent))
+            || self.level(Fault::ErrorRiskWaves).is_some_and(|period| wave(period) && falls_into(n / 2, 40));
+        match (troubled, n.is_multiple_of(2)) {
+            (false, _) => Limits::Right,
+            (true, true) => Limits::Collapsed,
+            (true, false) => Limits::Failed,
+        }
+    }
+
+    /// T14: what a price and a quantity come to in binary floats.
+    pub fn float_notional(&self, price: Amount, quantity: Amount) -> Option<Amount> {
+        self.level(Fault::FloatMoney)?;
+        let product = price.value().to_f64()? * quantity.value().to_f64()?;
+        Decimal::from_f64_retain(product).map(Amount::new)
+    }
+}
+
+fn count() -> u64 {
+    REQUESTS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// T1: a query that takes its time, in a transaction of its own.
+///
+/// # Errors
+/// Those of the database.
+pub async fn query_slowly(backend: &Backend) -> Result<(), sqlx::Error> {
+    if let Some(ms) = backend.faults.level(Fault::SlowQueries) {
+        let mut tx = backend.pool.begin().await?;
+        sleep(&mut tx, ms).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// T8: every order of this instance takes one lock, and holds it while it does nothing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn join_convoy(tx: &mut PgConnection, backend: &Backend) -> Result<(), sqlx::Error> {
+    if let Some(ms) = backend.faults.level(Fault::LockConvoy) {
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(backend.origin())
+            .persistent(false)
+            .execute(&mut *tx)
+            .await?;
+        sleep(tx, ms).await?;
+    }
+    Ok(())
+}
+
+async fn sleep(tx: &mut PgConnection, ms: u32) -> Result<(), sqlx::Error> {
+    let seconds = f64::from(ms) / 1_000.0;
+    sqlx::query("SELECT pg_sleep($1)").bind(seconds).persistent(false).execute(tx).await.map(|_| ())
+}
