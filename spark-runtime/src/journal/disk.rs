@@ -122,7 +122,14 @@ impl Disk for RealDisk {
         let (file, made) = match options.open(&self.path) {
             Ok(file) => (file, false),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                (options.create_new(true).open(&self.path)?, true)
+                match options.create_new(true).open(&self.path) {
+                    Ok(file) => (file, true),
+                    // another runner made it meanwhile: the lock tells which of the two has it
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        (options.create_new(false).open(&self.path)?, false)
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             Err(error) => return Err(error),
         };

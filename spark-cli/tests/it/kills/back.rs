@@ -1,4 +1,5 @@
-//! How long the traffic takes to be back, and what may happen to it on the way there.
+//! How long the traffic takes to be back, and what may happen to it on the way there: load balancers that forget, probes that flap,
+//! actions that lie, and commands that outlive their runner.
 //!
 //! `SPARK_BACKS=20` measures twenty rollbacks of each kind.
 
@@ -198,4 +199,31 @@ fn action_that_lies() {
     site.turn_bad();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{}", site.said());
     assert!(site.said().contains("ROLLBACK UNVERIFIED"), "{}", site.said());
+}
+
+/// A command that leaves its session, ignores SIGTERM and would move traffic a while later is ended by whoever takes the rollout over
+/// from a runner that was killed.
+#[test]
+fn escaper_of_a_killed_runner() {
+    let effect = "[ -e struck ] || { touch struck\n\
+         setsid sh -c \"trap '' TERM; exec >&- 2>&- <&-; sleep 2; echo 77 > share\" &\n\
+         echo \"begin $SPARK_STEP $SPARK_FENCE $1\" >> effects; sleep 20; }\n";
+    let site = Site::with("escapes", RULES, &format!("{effect}{SHARE}"));
+    let mut child = site.start();
+    let begun = Instant::now();
+    while site.begun() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", site.said());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut child = site.start();
+    site.await_words("which an earlier runner left running");
+    site.await_words("stage 1: 5%");
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(site.share(), "5", "{}", site.said());
+    site.turn_bad();
+    assert_eq!(child.wait().unwrap().code(), Some(11), "{}", site.said());
+    assert_eq!(site.running(), Vec::<String>::new());
 }

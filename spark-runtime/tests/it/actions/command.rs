@@ -126,6 +126,13 @@ async fn outputs_are_bounded() {
         assert_eq!(bytes.stdout, "a\u{fffd}\u{fffd}[31mb");
         assert_eq!(bytes.stderr, "[secret]\n");
         assert!(!format!("{bytes:?}").contains("hunter2"), "{bytes:?}");
+        // whoever closes its outputs is waited for all the same
+        let closed = sh("exec >&- 2>&-; sleep 0.2; exit 3", &settings, LONG).await;
+        assert_eq!((closed.end, closed.status.as_str()), (ActionEnd::Failed, "exit status 3"));
+        let begun = Instant::now();
+        let lives_on = sh("exec >&- 2>&-; sleep 60", &settings, TimeSpan::from_nanos(300_000_000)).await;
+        assert_eq!(lives_on.end, ActionEnd::Unknown, "{lives_on:?}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
         let begun = Instant::now();
         let endless = sh("yes", &settings, TimeSpan::from_nanos(300_000_000)).await;
         assert_eq!(endless.end, ActionEnd::Unknown, "{endless:?}");

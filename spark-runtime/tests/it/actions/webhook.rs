@@ -28,6 +28,8 @@ pub(crate) enum Does {
     Stalls(&'static [u8]),
     /// Sends a head, and then a body without end.
     Floods,
+    /// Sends these bytes one by one, slowly.
+    Drips(&'static [u8]),
 }
 
 /// A service that does these things in turn, the last one for ever, and keeps what it was asked.
@@ -72,6 +74,13 @@ impl Service {
                             let _ = stream.write_all(bytes).await;
                             std::future::pending().await
                         }
+                        Does::Drips(bytes) => {
+                            for byte in *bytes {
+                                let _ = stream.write_all(&[*byte]).await;
+                                tokio::time::sleep(Duration::from_millis(100)).await;
+                            }
+                            Ok(())
+                        }
                         Does::Floods => {
                             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
                             let piece = vec![b' '; 1 << 16];
@@ -87,14 +96,18 @@ impl Service {
     }
 
     fn actions(&self) -> WebhookActions {
+        self.actions_within(Duration::from_millis(500), SHORT)
+    }
+
+    fn actions_within(&self, answer: Duration, deadline: TimeSpan) -> WebhookActions {
         let address = |path: &str| format!("{}{path}", self.url);
         WebhookActions::new(WebhookSettings {
             set: address("/set?token=hidden"),
             rollback: address("/back"),
             probe: Some(address("/share")),
             secret: Secret::new(KEY),
-            http: HttpConfig::default().within(Duration::from_millis(500)),
-            deadline: SHORT,
+            http: HttpConfig::default().within(answer),
+            deadline,
         })
         .unwrap()
     }
@@ -178,7 +191,10 @@ async fn attempts() {
         (vec![Does::Floods], ActionEnd::Unknown, 1, "the body is longer than 1048576 bytes"),
     ] {
         let service = Service::start(does).await;
-        let outcome = service.actions().set_share(&order(2500, SHORT)).await;
+        // each attempt has the time that a loaded machine needs
+        let deadline = TimeSpan::from_seconds(15);
+        let mut actions = service.actions_within(Duration::from_secs(2), deadline);
+        let outcome = actions.set_share(&order(2500, deadline)).await;
         let asked = service.asked();
         assert_eq!((outcome.end, asked.len()), (end, attempts), "{outcome:?}");
         assert!(outcome.status.starts_with(words), "{outcome:?}");
@@ -190,7 +206,8 @@ async fn attempts() {
 /// A service that never answers, or that is not there, is given up within the deadline.
 #[tokio::test]
 async fn deadlines() {
-    for does in [Does::Stalls(b""), Does::Answers(500, "broken".to_owned())] {
+    let drips = Does::Drips(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    for does in [Does::Stalls(b""), drips, Does::Answers(500, "broken".to_owned())] {
         let service = Service::start(vec![does]).await;
         let begun = Instant::now();
         let outcome = service.actions().roll_back(&order(0, TimeSpan::from_nanos(1_200_000_000))).await;

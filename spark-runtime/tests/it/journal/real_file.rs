@@ -32,6 +32,26 @@ fn a_real_file() {
     }
 }
 
+/// Of many that open a journal at once which is not there yet, one has it, and the others are told that it is held.
+#[test]
+fn opened_by_many_at_once() {
+    for round in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let start = std::sync::Barrier::new(8);
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                FileJournal::in_folder(folder.path(), NAME)
+            };
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let have = opened.iter().filter(|one| one.is_ok()).count();
+        let held = opened.iter().filter(|one| matches!(one, Err(JournalError::Held { .. }))).count();
+        assert_eq!((have, held), (1, 7), "round {round}: {opened:?}");
+    }
+}
+
 /// What is no file in a journal's place is refused at once, and nothing waits for it.
 #[test]
 fn what_is_no_file() {
