@@ -5,10 +5,10 @@ mod harmless;
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use spark_core::{State, Verdict};
 
-pub(crate) use self::harmless::harmless;
+pub(crate) use self::harmless::{harmless, one_line};
 
 /// Options of every command.
 #[derive(Debug, Clone, Copy, Args)]
@@ -19,6 +19,31 @@ pub(crate) struct ConsoleArgs {
     /// Say more: what every trigger rests on, and every evaluation of a run
     #[arg(long, short, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
+    /// When text has colour; `NO_COLOR` is obeyed unless it is always
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_default_value = true)]
+    color: Colour,
+}
+
+/// When text has colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal
+    Auto,
+    /// In files and pipes too
+    Always,
+    /// Nowhere
+    Never,
+}
+
+impl ConsoleArgs {
+    /// Makes the choice of colour that of the whole program.
+    pub(crate) fn choose_colour(self) {
+        match self.color {
+            Colour::Auto => {}
+            Colour::Always => anstream::ColorChoice::Always.write_global(),
+            Colour::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
 }
 
 /// Where a command writes.
@@ -109,8 +134,12 @@ impl Console {
 
 /// Writes a line to standard error; there is nobody left to tell when that fails.
 pub(crate) fn say(text: &str) {
-    let mut stderr = anstream::stderr().lock();
-    let _ = writeln!(stderr, "{}", harmless(text));
+    let text = harmless(text);
+    let plain = anstream::AutoStream::choice(&io::stderr()) == anstream::ColorChoice::Never;
+    let shown = if plain { anstream::adapter::strip_str(&text).to_string() } else { text.into_owned() };
+    if !crate::screen::say_above(&shown) {
+        let _ = writeln!(anstream::stderr().lock(), "{shown}");
+    }
 }
 
 /// `text` in bold.

@@ -8,6 +8,7 @@ mod exit;
 mod paths;
 mod rules;
 mod samples;
+mod screen;
 mod table;
 mod unread;
 
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(told) => return arguments(&told),
     };
+    cli.console.choose_colour();
     let mut console = Console::new(cli.console);
     let result = match &cli.command {
         // both print and end in their own way

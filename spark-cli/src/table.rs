@@ -20,6 +20,11 @@ pub(crate) fn people(quantity: Quantity, bytes: Option<ByteUnits>) -> String {
 /// A written quantity for people: of each number in it six significant digits, and no digit before the point lost.
 /// Programs get all of them.
 pub(crate) fn short(text: &str) -> String {
+    shortened(text, 6)
+}
+
+/// A written quantity with so many significant digits of each number in it, and no digit before the point lost.
+pub(crate) fn shortened(text: &str, digits: u32) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
@@ -27,22 +32,21 @@ pub(crate) fn short(text: &str) -> String {
         let end = tail.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(tail.len());
         let (number, tail) = tail.split_at(end);
         out.push_str(before);
-        out.push_str(&short_number(number));
+        out.push_str(&short_number(number, digits));
         rest = tail;
     }
     out.push_str(rest);
     out
 }
 
-fn short_number(number: &str) -> String {
-    const DIGITS: u32 = 6;
+fn short_number(number: &str, digits: u32) -> String {
     let (Some((whole, _)), Ok(value)) = (number.split_once('.'), number.parse::<Decimal>()) else {
         return number.to_owned();
     };
-    let whole = u32::try_from(whole.len()).unwrap_or(DIGITS);
+    let whole = u32::try_from(whole.len()).unwrap_or(digits);
     let rounded = match value.trunc().is_zero() {
-        true => value.round_sf(DIGITS).unwrap_or(value),
-        false => value.round_dp(DIGITS.saturating_sub(whole)),
+        true => value.round_sf(digits).unwrap_or(value),
+        false => value.round_dp(digits.saturating_sub(whole)),
     };
     rounded.normalize().to_string()
 }

@@ -9,12 +9,14 @@ use spark_runtime::control::{self, Keeper};
 use spark_runtime::release::{JOURNAL_NAME, Left, OpenRelease};
 use spark_runtime::runner::{self, Begin, Ports, SampleSource, SystemClock};
 
-use super::run::{Teller, close, interrupted, open, serve, signing_key};
+use super::interrupt::interrupted;
+use super::run::{Teller, close, open, serve, signing_key};
 use super::running::Found;
 use super::words;
 use crate::console::{Console, ConsoleArgs};
 use crate::exit::{Exit, Failure};
 use crate::samples::block_on;
+use crate::screen::Screen;
 
 /// Carries a rollback out. Nothing is measured but the traffic, and nothing advances.
 pub(crate) fn roll_back(
@@ -35,11 +37,13 @@ pub(crate) fn roll_back(
     let Some(folded) = folded else {
         return Err(Failure::could_not_run("the journal is empty: nothing was ever moved"));
     };
+    let clock = SystemClock::resume(folded.clock.as_ref(), folded.last);
+    let screen = Screen::of_run(&keeper, clock.clone(), said);
     let ports = Ports {
         source: Blind(Arc::clone(folded.controller.engine().policy())),
         actions,
         journal,
-        clock: SystemClock::resume(folded.clock.as_ref(), folded.last),
+        clock,
         inbox,
         observer: (Teller::new(said), keeper.clone()),
         freeze: Box::new(|_| None),
@@ -55,9 +59,11 @@ pub(crate) fn roll_back(
                 Err(answer) => words::told(&answer),
             }
         };
-        let run = runner::run(Begin::Resumed(folded), ports, interrupted());
+        let run = runner::run(Begin::Resumed(folded), ports, interrupted(&screen, &speaker));
         let ((), outcome) = tokio::join!(told, run);
         let outcome = outcome.map_err(|error| Failure::of(&error))?;
+        keeper.set_running(false);
+        drop(screen);
         Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
     })??;
     close(console, &left, &key)

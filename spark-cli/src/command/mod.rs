@@ -11,6 +11,7 @@ pub(crate) mod facts;
 pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod init;
+mod interrupt;
 pub(crate) mod lsp;
 pub(crate) mod markup;
 pub(crate) mod replay;

@@ -20,11 +20,13 @@ use spark_runtime::runner::{self, Ports, Release, RunEnd, SystemClock};
 
 use crate::ceilings;
 use crate::command::facts::fact_line;
+use crate::command::interrupt::interrupted;
 use crate::command::replay::line;
 use crate::console::{Console, ConsoleArgs, say, verdict};
 use crate::exit::{Exit, Failure};
 use crate::rules::{Rules, RulesWatch};
 use crate::samples::block_on;
+use crate::screen::Screen;
 use crate::table;
 
 /// How long the last messages may take after the rollout: its exit code waits for them.
@@ -110,6 +112,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         Some(folded) => SystemClock::resume(folded.clock.as_ref(), folded.last),
         None => SystemClock::start(),
     };
+    let screen = Screen::of_run(&keeper, clock.clone(), said);
     let begin = OpenRelease::begin(folded, || Release {
         id: args.release.clone(),
         policy: Arc::clone(&policy),
@@ -140,7 +143,10 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         let herald = Herald::new(Arc::clone(&notifier), args.release.clone());
         let _served = serve(&folder, &keeper, &speaker);
         let ports = ports((Teller::new(said), (keeper.clone(), herald)));
-        let outcome = runner::run(begin, ports, interrupted()).await.map_err(|error| Failure::of(&error))?;
+        let stop = interrupted(&screen, &speaker);
+        let outcome = runner::run(begin, ports, stop).await.map_err(|error| Failure::of(&error))?;
+        keeper.set_running(false);
+        drop(screen);
         if let Some(notifier) = Arc::into_inner(notifier) {
             tell_of_lost(&notifier.finish(NOTIFY_WITHIN).await);
         }
@@ -229,24 +235,6 @@ fn plan(args: &RunArgs, policy: &Policy) -> Result<String, Failure> {
             Err(Failure::bad_arguments(format!("say with --plan which plan to walk: {}", names.join(", "))))
         }
     }
-}
-
-/// Done at Ctrl-C, when the service manager asks to end, or when the terminal goes away.
-pub(super) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        if let (Ok(mut terminated), Ok(mut hung_up)) = kinds {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-                _ = hung_up.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn told(left: &Left) -> String {

@@ -26,17 +26,32 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
             continue;
         }
         match is_harmful(c) {
-            true => {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
-                }
-            }
+            true => write_out(&mut out, c),
             false => out.push(c),
         }
         rest = behind;
     }
     Cow::Owned(out)
+}
+
+/// The text as one line, without any colour: for a screen, on which every column is counted.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_harmful(c) || matches!(c, '\n' | '\t') {
+            true => write_out(&mut out, c),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// A character as JSON writes it.
+fn write_out(out: &mut String, c: char) {
+    let mut units = [0; 2];
+    for unit in c.encode_utf16(&mut units) {
+        out.push_str(&format!("\\u{unit:04x}"));
+    }
 }
 
 /// How long the colour of ours is that the text begins with.

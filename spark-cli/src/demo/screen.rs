@@ -7,6 +7,7 @@ use spark_core::{State, Verdict};
 
 use super::frame::{FRAME_COLUMNS, FRAME_LINES, Glyphs, Line, clock, compact, frame};
 use super::view::View;
+use crate::screen::speaks_unicode;
 
 /// Plain lines come at most so often, events aside.
 const LINE_EVERY: Duration = Duration::from_secs(1);
@@ -169,14 +170,4 @@ fn write_out(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes());
     let _ = stdout.flush();
-}
-
-/// Whether the locale says that text is UTF-8: the first of these that is set decides, as POSIX has it.
-fn speaks_unicode() -> bool {
-    let set =
-        ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
-    set.is_some_and(|value| {
-        let value = value.to_string_lossy().to_ascii_lowercase();
-        value.contains("utf-8") || value.contains("utf8")
-    })
 }

@@ -25,6 +25,8 @@ mod museum;
 mod prometheus;
 mod readme;
 mod reliability;
+#[cfg(target_os = "linux")]
+mod screen;
 mod secrets;
 mod testing;
 mod tutorial;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -312,7 +312,7 @@ fn hostile_programs() {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer).into_owned();
-        assert!(answer.contains(words) || question.len() > 100_000, "{words}: {answer}");
+        assert!(answer.contains(words), "{words}: {answer}");
     }
     let status = live.in_stage(2);
     assert_eq!(status["words"], Value::Array(vec![]), "{status:#}");
@@ -337,6 +337,91 @@ fn several_programs() {
     let codes: Vec<_> = lines.into_iter().map(|line| line.join().unwrap()).collect();
     let taken = codes.iter().step_by(2).filter(|code| **code == Some(0)).count();
     assert_eq!(taken, 1, "{codes:?}");
+}
+
+/// A hundred programs at once, some of which never say or never read a thing: each gets the status, or is told to come again, and the
+/// rollout walks on. Afterwards all is as before.
+#[test]
+fn a_crowd() {
+    let live = Live::start(RULES);
+    live.until("a share", |status| status["share"] == "5");
+    let socket = live.socket();
+    // they ask, and read nothing
+    let slow: Vec<UnixStream> = (0..10)
+        .map(|_| {
+            let mut stream = UnixStream::connect(&socket).unwrap();
+            stream.write_all(b"{\"v\":1,\"ask\":\"status\"}\n").unwrap();
+            stream
+        })
+        .collect();
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let socket = socket.clone();
+            std::thread::spawn(move || {
+                let mut stream = UnixStream::connect(socket).unwrap();
+                let _ = stream.write_all(b"{\"v\":1,\"ask\":\"status\"}\n");
+                let mut answer = String::new();
+                let _ = stream.read_to_string(&mut answer);
+                let answer: Value = serde_json::from_str(&answer).unwrap_or(Value::Null);
+                let told = answer["words"].as_str().is_some_and(|words| words.contains("come again"));
+                (answer["answer"] == "status", told)
+            })
+        })
+        .collect();
+    let answers: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+    let served = answers.iter().filter(|(status, _)| *status).count();
+    let turned_away = answers.iter().filter(|(_, told)| *told).count();
+    // beyond those, they are hung up on
+    assert!(served >= 1 && served + turned_away >= 50, "{served} served, {turned_away} told to come again");
+    live.in_stage(2);
+    drop(slow);
+}
+
+/// A path that is too long for a socket's is reached all the same; another account is not answered, whatever the socket's mode is.
+#[test]
+fn far_and_foreign() {
+    let mut live = Live::start(RULES);
+    live.until("a share", |status| status["share"] == "5");
+    live.say("spark abort --because over");
+    live.end();
+    live.refused("spark hold", "nobody runs release 1.0");
+    let far = "e".repeat(120);
+    live.run(&format!("--evidence {far}"));
+    let begun = Instant::now();
+    let status = loop {
+        let output = run(live.path(), &format!("spark status --format json --evidence {far}"));
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        if status["share"] == "5" {
+            break status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", text(&output.stderr));
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(status["running"], true, "{status:#}");
+    live.say(&format!("spark hold --by ayse --evidence {far}"));
+    let socket = live.path().join(far).join("1.0.sock");
+    // only root can be another one
+    if fs::metadata(&socket).unwrap().uid() == 0 {
+        for (path, mode) in [(live.path().to_owned(), 0o755), (socket.clone(), 0o666)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let foreign = Command::new("setpriv")
+            .args([
+                "--reuid",
+                "65534",
+                "--clear-groups",
+                env!("CARGO_BIN_EXE_spark"),
+                "hold",
+                "--by",
+                "x",
+                "--evidence",
+            ])
+            .arg(socket.parent().unwrap())
+            .current_dir("/")
+            .output()
+            .unwrap();
+        assert_eq!(foreign.status.code(), Some(1), "{}", text(&foreign.stderr));
+    }
 }
 
 /// T-0 in the future: nothing is moved before it.

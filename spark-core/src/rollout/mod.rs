@@ -219,6 +219,11 @@ impl Rollout {
         self.served
     }
 
+    /// The instant from which the present stage serves: its warm-up ends there.
+    pub const fn serves_from(&self) -> Timestamp {
+        self.serves_from
+    }
+
     /// The share that was measured last, in hundredths of a percent; none where it is not known.
     pub const fn traffic(&self) -> Option<u16> {
         self.traffic

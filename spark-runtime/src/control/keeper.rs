@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use spark_core::Decision;
 use spark_core::rollout::{Controller, Fact, RolloutState, Word};
 
-use super::status::{Frozen, Reason, Shown, Spoke, Standing, Status, Taken};
+use super::shown::{self, Recent};
+use super::status::{Frozen, Note, Reason, Spoke, Standing, Status, Taken};
 use crate::journal::Record;
 use crate::runner::Observer;
 
@@ -22,6 +23,7 @@ pub struct Keeper {
 struct Kept {
     running: bool,
     status: Option<Status>,
+    recent: Recent,
 }
 
 impl Keeper {
@@ -54,6 +56,7 @@ impl Keeper {
 impl Observer for Keeper {
     fn on(&mut self, fact: &Fact, controller: &Controller) {
         let mut kept = self.lock();
+        let kept = &mut *kept;
         if let Fact::Start(start) = fact {
             kept.status = Some(Status::begin(start));
         }
@@ -65,7 +68,7 @@ impl Observer for Keeper {
         status.at = status.at.max(fact.at());
         status.follow(controller);
         match fact {
-            Fact::Decided { decision } => decided(status, decision, controller),
+            Fact::Decided { decision } => decided(status, &mut kept.recent, decision, controller),
             Fact::Word { at, by, because, said } => {
                 let reason = Reason { at: *at, by: by.clone(), because: because.clone() };
                 spoke(status, said, reason);
@@ -83,12 +86,23 @@ impl Observer for Keeper {
                 status.frozen = freeze.as_ref().map(frozen);
             }
             Fact::Unrecorded { reason, .. } => status.unrecorded = Some(reason.clone()),
+            Fact::Noted { at, words } => noted(status, *at, words.clone()),
+            Fact::ClockStepped { at, by_millis } => {
+                noted(
+                    status,
+                    *at,
+                    format!("the wall clock was set by {by_millis}ms: the stage begins to serve anew"),
+                );
+            }
+            Fact::Reloaded { at, changes, .. } => {
+                noted(status, *at, format!("stricter rules: {}", changes.join("; ")));
+            }
             _ => {}
         }
     }
 }
 
-fn decided(status: &mut Status, decision: &Decision, controller: &Controller) {
+fn decided(status: &mut Status, recent: &mut Recent, decision: &Decision, controller: &Controller) {
     let same = |before: &Taken| before.decision == decision.verdict && before.because == decision.because;
     let taken = Taken { at: decision.at, decision: decision.verdict, because: decision.because.clone() };
     if !status.decisions.last().is_some_and(same) {
@@ -96,8 +110,8 @@ fn decided(status: &mut Status, decision: &Decision, controller: &Controller) {
     }
     status.decision = Some(taken);
     let engine = controller.engine();
-    status.signals = engine.expectation_reports().iter().map(Shown::of).collect();
-    status.triggers = engine.trigger_reports().iter().map(Shown::of).collect();
+    status.signals = shown::signals(engine, recent);
+    status.triggers = shown::triggers(engine);
 }
 
 fn spoke(status: &mut Status, said: &Word, reason: Reason) {
@@ -113,6 +127,10 @@ fn spoke(status: &mut Status, said: &Word, reason: Reason) {
         }
     };
     push(&mut status.words, Spoke { word, said: reason });
+}
+
+fn noted(status: &mut Status, at: spark_core::Timestamp, words: String) {
+    push(&mut status.notes, Note { at, words });
 }
 
 fn entered(status: &mut Status, controller: &Controller, at: spark_core::Timestamp) {

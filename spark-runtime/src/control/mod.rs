@@ -9,6 +9,7 @@
 
 mod keeper;
 mod protocol;
+mod shown;
 #[cfg(unix)]
 mod socket;
 mod status;
@@ -18,9 +19,10 @@ use std::path::{Path, PathBuf};
 
 pub use self::keeper::{HISTORY_MAX, Keeper};
 pub use self::protocol::{Answer, Ask, BY_CHARS_MAX, REASON_CHARS_MAX, REQUEST_BYTES_MAX, VERSION};
+pub use self::shown::{RECENT_MAX, Shown, Waits};
 #[cfg(unix)]
 pub use self::socket::{CLIENTS_MAX, ControlError, ControlSocket, ask, is_served};
-pub use self::status::{Frozen, Reason, Shown, Spoke, StageStatus, Standing, Status, Taken};
+pub use self::status::{Frozen, Note, Reason, Spoke, StageStatus, Standing, Status, Taken};
 pub use self::words::{Answered, Speaker, WAITING_MAX, Words, words};
 
 /// Where the socket of a release stands whose evidence folder is this: `RELEASE.sock` beside it.

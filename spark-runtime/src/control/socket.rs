@@ -21,6 +21,13 @@ use super::words::Speaker;
 /// Programs that are served at a time: a few people and a dashboard. The next one is told to come again.
 pub const CLIENTS_MAX: usize = 16;
 
+/// Programs that are told to come again at a time; whoever comes beyond them is hung up on.
+const TURNED_AWAY_MAX: usize = 64;
+
+/// How long is waited until a program has taken its answer and hung up: the system throws an answer away when this end hangs up while
+/// something that was said is not read yet.
+const HANG_UP_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long a program may take to say its question, and to take its answer.
 const TALK_WITHIN: Duration = Duration::from_secs(5);
 
@@ -141,6 +148,7 @@ fn short(path: PathBuf) -> io::Result<PathBuf> {
 
 async fn serve(listener: UnixListener, keeper: Keeper, speaker: Speaker) {
     let free = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -149,18 +157,20 @@ async fn serve(listener: UnixListener, keeper: Keeper, speaker: Speaker) {
         if !stream.peer_cred().is_ok_and(|peer| may_speak(peer.uid())) {
             continue;
         }
-        let place = Arc::clone(&free).try_acquire_owned();
         let (keeper, speaker) = (keeper.clone(), speaker.clone());
-        tokio::spawn(async move {
-            match place {
-                Ok(_place) => talk(stream, &keeper, &speaker).await,
-                Err(_) => {
-                    let words = format!("{CLIENTS_MAX} programs are being served: come again");
-                    let mut stream = stream;
-                    give(&mut stream, &Answer::Failed { words }).await;
-                }
-            }
-        });
+        if let Ok(place) = Arc::clone(&free).try_acquire_owned() {
+            tokio::spawn(async move {
+                talk(stream, &keeper, &speaker).await;
+                drop(place);
+            });
+        } else if let Ok(place) = Arc::clone(&turned_away).try_acquire_owned() {
+            tokio::spawn(async move {
+                let words = format!("{CLIENTS_MAX} programs are being served: come again");
+                let mut stream = stream;
+                give(&mut stream, &Answer::Failed { words }).await;
+                drop(place);
+            });
+        }
     }
 }
 
@@ -213,7 +223,12 @@ async fn give(stream: &mut UnixStream, answer: &Answer) {
         stream.write_all(line.as_bytes()).await?;
         stream.shutdown().await
     };
-    let _ = tokio::time::timeout(TALK_WITHIN, given).await;
+    if !matches!(tokio::time::timeout(TALK_WITHIN, given).await, Ok(Ok(()))) {
+        return;
+    }
+    let mut more = [0; 4096];
+    let hung_up = async { while stream.read(&mut more).await.is_ok_and(|count| count > 0) {} };
+    let _ = tokio::time::timeout(HANG_UP_WITHIN, hung_up).await;
 }
 
 /// Whether a runner listens for the release with this evidence folder.

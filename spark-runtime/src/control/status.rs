@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use spark_core::rollout::{Controller, Ending, RolloutState, RunOfShow, Start};
-use spark_core::{Plan, Report, State, TimeSpan, Timestamp, Verdict};
+use spark_core::{Plan, TimeSpan, Timestamp, Verdict};
 
+use super::shown::Shown;
 use crate::action::percent;
 
 /// Where a rollout stands. Exhaustive on purpose.
@@ -86,45 +87,13 @@ pub struct Spoke {
     pub said: Reason,
 }
 
-/// A trigger or a signal.
+/// Something that a reader should know: rules that were not taken, a clock that was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shown {
-    /// Its name.
-    pub name: String,
-    /// What it shows.
-    pub state: State,
-    /// Since when.
-    pub since: Timestamp,
-    /// The deciding comparison's left side, in its unit.
-    pub value: Option<String>,
-    /// What it is compared with.
-    pub limit: Option<String>,
-    /// The signed distance to it; negative when it is crossed.
-    pub margin: Option<String>,
-    /// Why it is unknown.
-    pub cause: Option<String>,
-    /// What would change it, in words.
-    pub would_change: Option<String>,
-    /// Until when an operator has silenced it.
-    pub overridden_until: Option<Timestamp>,
-}
-
-impl Shown {
-    /// What a report says.
-    pub fn of(report: &Report) -> Self {
-        let text = |quantity: Option<spark_core::Quantity>| quantity.map(|quantity| quantity.to_string());
-        Self {
-            name: report.name.clone(),
-            state: report.state,
-            since: report.since,
-            value: text(report.value),
-            limit: text(report.threshold),
-            margin: text(report.margin),
-            cause: report.cause.clone(),
-            would_change: report.would_change.clone(),
-            overridden_until: report.overridden_until,
-        }
-    }
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// What, in words.
+    pub words: String,
 }
 
 /// What a rollout is doing, as of the last fact that counted.
@@ -156,6 +125,18 @@ pub struct Status {
     pub expected_share: String,
     /// The good time served in the stage.
     pub served: TimeSpan,
+    /// Until when the stage warms up, which does not serve; none once it serves.
+    pub warm_up_until: Option<Timestamp>,
+    /// Since when every stage is served and the release is watched.
+    pub watched_since: Option<Timestamp>,
+    /// How long it is watched.
+    pub watch: TimeSpan,
+    /// The attempt at the step that is on its way, from 1.
+    pub attempt: Option<u32>,
+    /// Since when traffic is being taken back.
+    pub back_since: Option<Timestamp>,
+    /// How long that may take, until it is unverified.
+    pub back_within: TimeSpan,
     /// Whether it waits for `approve`.
     pub needs_approval: bool,
     /// Who holds it.
@@ -172,6 +153,8 @@ pub struct Status {
     pub decisions: Vec<Taken>,
     /// The last words of operators, oldest first.
     pub words: Vec<Spoke>,
+    /// The last notes, oldest first.
+    pub notes: Vec<Note>,
     /// The signals with an expectation.
     pub signals: Vec<Shown>,
     /// The triggers.
@@ -200,6 +183,12 @@ impl Status {
             share_at: None,
             expected_share: percent(0),
             served: TimeSpan::ZERO,
+            warm_up_until: None,
+            watched_since: None,
+            watch: plan.map_or(TimeSpan::ZERO, |plan| plan.watch),
+            attempt: None,
+            back_since: None,
+            back_within: start.pace.rollback_within,
             needs_approval: false,
             held: None,
             frozen: None,
@@ -208,6 +197,7 @@ impl Status {
             decision: None,
             decisions: Vec::new(),
             words: Vec::new(),
+            notes: Vec::new(),
             signals: Vec::new(),
             triggers: Vec::new(),
             show: plan.map(|plan| RunOfShow::of(plan, start.opens.unwrap_or(start.at))),
@@ -222,17 +212,27 @@ impl Status {
         self.needs_approval = false;
         self.stage = rollout.stage().and_then(number);
         self.because = Vec::new();
+        (self.warm_up_until, self.watched_since, self.attempt, self.back_since) = (None, None, None, None);
         self.state = match rollout.state() {
             RolloutState::Scheduled { .. } => Standing::Scheduled,
             RolloutState::Waiting { approval, .. } => {
                 self.needs_approval = approval;
                 Standing::Waiting
             }
-            RolloutState::Entering { .. } => Standing::Entering,
-            RolloutState::Stage { .. } => Standing::Stage,
-            RolloutState::Watching { .. } => Standing::Watching,
-            RolloutState::RollingBack { because, .. } => {
-                self.because = because;
+            RolloutState::Entering { attempt, .. } => {
+                self.attempt = Some(attempt);
+                Standing::Entering
+            }
+            RolloutState::Stage { .. } => {
+                self.warm_up_until = Some(rollout.serves_from()).filter(|until| *until > self.at);
+                Standing::Stage
+            }
+            RolloutState::Watching { since } => {
+                self.watched_since = Some(since);
+                Standing::Watching
+            }
+            RolloutState::RollingBack { because, since, attempt, .. } => {
+                (self.because, self.back_since, self.attempt) = (because, Some(since), Some(attempt));
                 Standing::RollingBack
             }
             RolloutState::Ended(ending) => self.ended(ending),
