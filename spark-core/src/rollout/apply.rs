@@ -147,7 +147,11 @@ impl Rollout {
             }
             return;
         }
-        let good = self.proceeding_since.is_some() && self.ready && self.traffic == Some(self.expected_bp());
+        // a decision from before a pause of the process, or of its host, is none on what is now
+        let fresh = self
+            .proceeding_since
+            .is_some_and(|since| at.since(since) <= self.reach || planted::is(Bug::PauseServes));
+        let good = fresh && self.ready && self.traffic == Some(self.expected_bp());
         let careless = self.promoted && planted::is(Bug::PromoteWithoutEvidence);
         if !good && !careless {
             return;

@@ -1,7 +1,7 @@
 //! What serves a stage, where the loop is late or another runner takes over: an action that takes long keeps the loop from
 //! deciding in time, and a decision grows old while nobody runs.
 
-use spark_core::rollout::{Due, Ended, Ending, Fact, Pace, Rollout, RolloutState, Step};
+use spark_core::rollout::{Due, Ended, Ending, Fact, Freeze, Pace, Rollout, RolloutState, Step, Word};
 use spark_core::{Decision, Plan, SourceSpan, Stage, TimeSpan, Timestamp, Truth, Verdict};
 
 const REACH: TimeSpan = TimeSpan::from_seconds(1);
@@ -166,4 +166,32 @@ fn no_end_without_a_look() {
     gone.apply(&decided(9_100)).unwrap();
     gone.apply(&probed(14_000, 0)).unwrap();
     assert!(matches!(gone.state(), RolloutState::RollingBack { .. }), "{:?}", gone.state());
+}
+
+/// After a pause of its process a rollout goes on by no word and no end of a freeze alone: the decision from before the pause is old.
+#[test]
+fn no_step_after_a_pause() {
+    let says = |at, said| Fact::Word {
+        at: millis(at),
+        by: "ops".to_owned(),
+        because: "it is time".to_owned(),
+        said,
+    };
+    let frozen = |at, until: Option<i64>| Fact::Frozen {
+        at: millis(at),
+        freeze: until.map(|until| Freeze { until: millis(until), because: "the night".to_owned() }),
+    };
+    for (pause, moves) in [(500, true), (1_000, true), (1_001, false), (3_600_000, false)] {
+        let now = 600 + pause;
+        let mut promoted = after(0, 0, &[100, 600]);
+        promoted.apply(&says(now, Word::Promote)).unwrap();
+        assert_eq!(matches!(promoted.due(millis(now)), Due::Act { .. }), moves, "promoted after {pause}");
+        let mut thawed = after(0, 0, &[100]);
+        for fact in [frozen(100, Some(now)), decided(1_100)] {
+            thawed.apply(&fact).unwrap();
+        }
+        let now = 1_100 + pause;
+        thawed.apply(&frozen(now, None)).unwrap();
+        assert_eq!(matches!(thawed.due(millis(now)), Due::Act { .. }), moves, "thawed after {pause}");
+    }
 }
