@@ -41,6 +41,20 @@ enum Command {
     },
     /// Starts everything in a folder of its own, on free ports of the loopback, and prints where
     Up(UpSettings),
+    /// Stops one part of what `up` started: postgres, pgbouncer, feed, baseline, canary, haproxy or load
+    Stop {
+        /// The folder that `up` was given
+        folder: PathBuf,
+        /// The part
+        part: String,
+    },
+    /// Starts a part again that was stopped
+    Start {
+        /// The folder that `up` was given
+        folder: PathBuf,
+        /// The part
+        part: String,
+    },
     /// Stops what `up` started there
     Down {
         /// The folder that `up` was given
@@ -99,7 +113,9 @@ async fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
             println!("{}", serde_json::to_string_pretty(&addresses)?);
             Ok(())
         }
-        Command::Down { folder, keep } => Ok(Local::down(&folder, keep)?),
+        Command::Stop { folder, part } => Local::stop(&folder, &part),
+        Command::Start { folder, part } => Local::start(&folder, &part),
+        Command::Down { folder, keep } => Local::down(&folder, keep),
     }
 }
 

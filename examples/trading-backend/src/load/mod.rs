@@ -114,14 +114,13 @@ impl Habit {
                 self.send(client, "GET", &format!("http://{target}/positions?account={account}"), tally)
                     .await;
             }
-            25..35 => {
-                if let Some(order) = placed.and_then(|body| serde_json::from_str::<Order>(&body).ok())
-                    && order.status == "open"
-                {
-                    self.send(client, "DELETE", &format!("{url}/{}", order.id), tally).await;
-                }
-            }
             _ => {}
+        }
+        // nobody lets an order rest for good
+        if let Some(order) = placed.and_then(|body| serde_json::from_str::<Order>(&body).ok())
+            && order.status == "open"
+        {
+            self.send(client, "DELETE", &format!("{url}/{}", order.id), tally).await;
         }
     }
 
@@ -135,22 +134,26 @@ impl Habit {
     }
 }
 
-/// A small order on one of the instruments, most of them at the market.
+/// A small order on one of the instruments: most at the market, some with a price that nobody meets.
 fn order(seed: &mut Seed) -> Value {
-    const CHOICES: [(&str, &str); 9] = [
-        ("ASELS", "25"),
-        ("GARAN", "40"),
-        ("THYAO", "12"),
-        ("BNBUSDT", "0.137"),
-        ("BTCUSDT", "0.00371"),
-        ("ETHUSDT", "0.0533"),
-        ("BTCTRY", "0.00021337"),
-        ("ETHTRY", "0.0071"),
-        ("USDTTRY", "113.37"),
+    // a quantity on the lot, and a bid on the tick well below where the generator begins
+    const CHOICES: [(&str, &str, &str); 9] = [
+        ("ASELS", "25", "190.10"),
+        ("GARAN", "40", "130.10"),
+        ("THYAO", "12", "290.25"),
+        ("BNBUSDT", "0.137", "850.01"),
+        ("BTCUSDT", "0.00371", "91000.01"),
+        ("ETHUSDT", "0.0533", "3200.01"),
+        ("BTCTRY", "0.00021337", "3800001"),
+        ("ETHTRY", "0.0071", "135001"),
+        ("USDTTRY", "113.37", "38.001"),
     ];
-    let (symbol, quantity) =
-        usize::try_from(seed.below(9)).ok().and_then(|n| CHOICES.get(n)).copied().unwrap_or(("GARAN", "1"));
-    let side = if seed.below(2) == 0 { "buy" } else { "sell" };
+    let place = usize::try_from(seed.below(9)).unwrap_or(0);
+    let (symbol, quantity, bid) = CHOICES.get(place).copied().unwrap_or(("GARAN", "1", "130.10"));
     let account = format!("load-{:02}", seed.below(40));
+    let side = if seed.below(2) == 0 { "buy" } else { "sell" };
+    if seed.below(6) == 0 {
+        return json!({ "account": account, "symbol": symbol, "side": "buy", "quantity": quantity, "price": bid });
+    }
     json!({ "account": account, "symbol": symbol, "side": side, "quantity": quantity })
 }

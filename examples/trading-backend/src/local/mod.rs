@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use self::parts::Starting;
-use self::processes::Processes;
+use self::processes::{New, Process, Processes};
 use crate::config::GuardMode;
 
 /// What goes wrong here is told, not handled.
@@ -110,6 +110,31 @@ impl Local {
                 Err(error)
             }
         }
+    }
+
+    /// Stops one part, as it may stop by itself.
+    ///
+    /// # Errors
+    /// A part that there is not, or that does not end.
+    pub fn stop(folder: &Path, part: &str) -> Result<(), Failure> {
+        let processes = Processes::read(folder)?;
+        processes.named(part)?;
+        let left = processes.stop(|process| process.name == part);
+        if left.is_empty() { Ok(()) } else { Err(format!("{part} did not end").into()) }
+    }
+
+    /// Starts one part again, as it was started before.
+    ///
+    /// # Errors
+    /// A part that there is not, or that runs.
+    pub fn start(folder: &Path, part: &str) -> Result<(), Failure> {
+        let processes = Processes::read(folder)?;
+        let before = processes.named(part)?.clone();
+        if before.runs() {
+            return Err(format!("{part} runs").into());
+        }
+        let Process { name, last, command, owner, .. } = before;
+        Processes::start(folder, New { name, last, command, owner }).map(|_| ())
     }
 
     /// Stops what was started there, and removes the folder unless it is to be kept.

@@ -4,10 +4,10 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::processes::Processes;
+use super::processes::{New, Processes, log, missing};
 use super::{Addresses, Failure, InstanceAddresses, UpSettings, files, free_ports};
 
 /// How long a part may take to be ready on a busy machine.
@@ -77,43 +77,29 @@ impl<'a> Starting<'a> {
     pub(super) async fn all(self) -> Result<Addresses, Failure> {
         self.start_postgres().await?;
         self.start_pgbouncer().await?;
-        let mut feed = self.command(&self.program);
-        feed.args([
-            "feed",
-            "--listen",
-            &loopback(self.ports.feed).to_string(),
-            "--seed",
-            &self.up.seed.to_string(),
-        ]);
-        self.start("feed", feed, self.ports.feed, false).await?;
+        let (listen, seed) = (loopback(self.ports.feed).to_string(), self.up.seed.to_string());
+        let feed = self.part("feed", &self.program, &["feed", "--listen", &listen, "--seed", &seed]);
+        self.start(feed, self.ports.feed).await?;
         for (name, ports) in [("baseline", self.ports.baseline), ("canary", self.ports.canary)] {
             let settings = files::instance(name, ports, &self.addresses, self.up)?;
             let path = self.folder.join(format!("{name}.json"));
             files::write_private(&path, &serde_json::to_string_pretty(&settings)?)?;
-            let mut serve = self.command(&self.program);
-            serve.args(["serve", "--config"]).arg(&path);
-            self.start(name, serve, ports.0, false).await?;
+            let path = path.display().to_string();
+            self.start(self.part(name, &self.program, &["serve", "--config", &path]), ports.0).await?;
         }
         let path = self.folder.join("haproxy.cfg");
         let Ports { front, haproxy_admin, baseline, canary, .. } = self.ports;
         fs::write(&path, files::haproxy(front, haproxy_admin, baseline.0, canary.0, self.up.canary_share))?;
-        let mut haproxy = self.command(Path::new("/usr/sbin/haproxy"));
-        haproxy.arg("-db").arg("-f").arg(&path);
-        self.start("haproxy", haproxy, front, false).await?;
+        let path = path.display().to_string();
+        self.start(self.part("haproxy", Path::new("/usr/sbin/haproxy"), &["-db", "-f", &path]), front)
+            .await?;
         for instance in [&self.addresses.baseline, &self.addresses.canary] {
             wait_ready(&instance.url).await?;
         }
         if self.up.rate > 0 {
-            let mut load = self.command(&self.program);
-            load.args([
-                "load",
-                "--target",
-                &loopback(front).to_string(),
-                "--rate",
-                &self.up.rate.to_string(),
-            ]);
-            load.args(["--seed", &self.up.seed.to_string()]);
-            self.spawn("load", load, false)?;
+            let (target, rate) = (loopback(front).to_string(), self.up.rate.to_string());
+            let words = ["load", "--target", &target, "--rate", &rate, "--seed", &seed];
+            Processes::start(self.folder, self.part("load", &self.program, &words))?;
         }
         Ok(self.addresses)
     }
@@ -131,13 +117,15 @@ impl<'a> Starting<'a> {
         initdb.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]);
         initdb.args(["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US", "-D"]);
         self.run("initdb", initdb.arg(&self.addresses.postgres_data))?;
-        let mut postgres = self.as_owner(&format!("{POSTGRES}/postgres"));
-        postgres.arg("-D").arg(&self.addresses.postgres_data);
-        let archive_command = format!("archive_command=cp %p {}/%f", archive.display());
-        for setting in [
+        let data = self.addresses.postgres_data.display().to_string();
+        let (port, archive_command) = (
+            format!("port={}", self.ports.postgres),
+            format!("archive_command=cp %p {}/%f", archive.display()),
+        );
+        let settings = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
-            &format!("port={}", self.ports.postgres),
+            &port,
             "max_connections=150",
             "shared_buffers=64MB",
             // a point in time can be gone back to from the first base backup on
@@ -147,10 +135,13 @@ impl<'a> Starting<'a> {
             "autovacuum_naptime=5s",
             // who keeps a transaction open for so long has forgotten it; longer than any fault of the demo
             "idle_in_transaction_session_timeout=2h",
-        ] {
-            postgres.args(["-c", setting]);
-        }
-        self.start("postgres", postgres, self.ports.postgres, true).await?;
+        ];
+        let words: Vec<&str> = ["-D", data.as_str()]
+            .into_iter()
+            .chain(settings.iter().flat_map(|setting| ["-c", *setting]))
+            .collect();
+        let postgres = self.server("postgres", &format!("{POSTGRES}/postgres"), &words);
+        self.start(postgres, self.ports.postgres).await?;
         let mut createdb = self.as_owner(&format!("{POSTGRES}/createdb"));
         createdb.args([
             "-h",
@@ -176,38 +167,37 @@ impl<'a> Starting<'a> {
     async fn start_pgbouncer(&self) -> Result<(), Failure> {
         let path = self.folder.join("pgbouncer.ini");
         fs::write(&path, files::pgbouncer(self.ports.postgres, self.ports.pgbouncer, self.up.pool))?;
-        let mut pgbouncer = self.as_owner("/usr/sbin/pgbouncer");
-        pgbouncer.arg(&path);
-        self.start("pgbouncer", pgbouncer, self.ports.pgbouncer, true).await
+        let path = path.display().to_string();
+        self.start(self.server("pgbouncer", "/usr/sbin/pgbouncer", &[&path]), self.ports.pgbouncer).await
     }
 
-    /// A command that keeps nothing of ours open, and does not end with the terminal.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir("/").process_group(0).stdin(Stdio::null());
-        command
-    }
-
-    /// The same as the user that servers of databases insist on.
+    /// A command as the user that servers of databases insist on.
     fn as_owner(&self, program: &str) -> Command {
-        let mut command = self.command(Path::new(program));
+        let mut command = Command::new(program);
+        command.current_dir("/").stdin(Stdio::null());
         if let Some((uid, gid)) = self.owner {
             command.uid(uid).gid(gid);
         }
         command
     }
 
-    fn spawn(&self, name: &str, mut command: Command, last: bool) -> Result<Child, Failure> {
-        let log = fs::File::create(self.log(name))?;
-        command.stdout(log.try_clone()?).stderr(log);
-        let child = command.spawn().map_err(|error| missing(&command, &error))?;
-        Processes::add(self.folder, name, child.id(), last)?;
-        Ok(child)
+    /// A part that everybody may run.
+    fn part(&self, name: &str, program: &Path, words: &[&str]) -> New {
+        let words = words.iter().map(|word| (*word).to_owned());
+        let command = std::iter::once(program.display().to_string()).chain(words).collect();
+        New { name: name.to_owned(), last: false, command, owner: None }
+    }
+
+    /// A server of the database: not run by root, and ended last.
+    fn server(&self, name: &str, program: &str, words: &[&str]) -> New {
+        New { last: true, owner: self.owner, ..self.part(name, Path::new(program), words) }
     }
 
     /// Starts a server and waits until its port answers.
-    async fn start(&self, name: &str, command: Command, port: u16, last: bool) -> Result<(), Failure> {
-        let mut child = self.spawn(name, command, last)?;
+    async fn start(&self, new: New, port: u16) -> Result<(), Failure> {
+        let name = new.name.clone();
+        let name = name.as_str();
+        let mut child = Processes::start(self.folder, new)?;
         let from = Instant::now();
         while TcpStream::connect_timeout(&loopback(port), Duration::from_secs(1)).is_err() {
             if let Some(status) = child.try_wait()? {
@@ -223,9 +213,10 @@ impl<'a> Starting<'a> {
 
     /// Runs a command to its end.
     fn run(&self, name: &str, command: &mut Command) -> Result<(), Failure> {
-        let log = fs::File::create(self.log(name))?;
+        let log = fs::File::create(log(self.folder, name))?;
         command.stdout(log.try_clone()?).stderr(log);
-        let status = command.status().map_err(|error| missing(command, &error))?;
+        let status =
+            command.status().map_err(|error| missing(&command.get_program().to_string_lossy(), &error))?;
         if status.success() {
             Ok(())
         } else {
@@ -233,12 +224,8 @@ impl<'a> Starting<'a> {
         }
     }
 
-    fn log(&self, name: &str) -> PathBuf {
-        self.addresses.logs.join(format!("{name}.log"))
-    }
-
     fn end_of_log(&self, name: &str) -> String {
-        let text = fs::read_to_string(self.log(name)).unwrap_or_default();
+        let text = fs::read_to_string(log(self.folder, name)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines.iter().skip(lines.len().saturating_sub(10)).copied().collect::<Vec<_>>().join("\n")
     }
@@ -265,11 +252,6 @@ async fn wait_ready(url: &str) -> Result<(), Failure> {
 
 fn loopback(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
-}
-
-fn missing(command: &Command, error: &std::io::Error) -> Failure {
-    let program = command.get_program().to_string_lossy();
-    format!("`{program}` does not start ({error}); install the parts: apt-get install postgresql pgbouncer haproxy").into()
 }
 
 /// PostgreSQL does not run as root: then its files and processes are those of the user `postgres`.
