@@ -66,7 +66,7 @@ pub(crate) fn roll_back(
         drop(screen);
         Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
     })??;
-    close(console, &left, &key)
+    close(console, &left, &key, config.evidence.anchors.as_deref())
 }
 
 /// A source that measures nothing: what is unknown never advances.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use spark_runtime::evidence::{self, EvidenceError, SecretKey};
+use spark_runtime::release::{JOURNAL_NAME, ReleaseError};
 
 use self::anchors::{AnchorArgs, TimestampArgs};
 use self::verify::VerifyArgs;
@@ -132,9 +133,13 @@ fn seal(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit, F
     };
     let name = full.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let release = evidence::ReleaseId::new(name).map_err(|error| evidence_failure(&error))?;
+    let _alone = held_alone(dir)?;
     let sealed = match dir.join(evidence::SEAL_NAME).symlink_metadata() {
         Ok(_) => evidence::seal_again(dir, now(), &key),
-        Err(_) => evidence::seal_at(dir, release.as_str(), now(), &key),
+        Err(_) => {
+            write_files(console, dir)?;
+            evidence::seal_at(dir, release.as_str(), now(), &key)
+        }
     };
     let sealed = sealed.map_err(|error| evidence_failure(&error))?;
     let public = evidence::key_beside(dir);
@@ -143,6 +148,43 @@ fn seal(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit, F
         .line(format!("sealed: release {} ({} files, {} bytes)", sealed.release, sealed.files, sealed.bytes));
     console.line(format!("code: {}", sealed.code));
     Ok(Exit::Done)
+}
+
+/// The journal, locked against a runner for as long as it is kept: one that is on its way seals what it leaves itself.
+fn held_alone(dir: &Path) -> Result<Option<std::fs::File>, Failure> {
+    let path = dir.join(JOURNAL_NAME);
+    // what is no file, or cannot be read, is for the seal to refuse
+    if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(None);
+    }
+    let Ok(file) = std::fs::File::open(&path) else { return Ok(None) };
+    match file.try_lock_shared() {
+        Err(std::fs::TryLockError::WouldBlock) => Err(Failure::could_not_run(format!(
+            "a runner has `{}`: it writes and seals its evidence itself when it ends",
+            path.display()
+        ))),
+        _ => Ok(Some(file)),
+    }
+}
+
+/// Writes what follows from the journal of a run that did not come to that.
+fn write_files(console: &mut Console, dir: &Path) -> Result<(), Failure> {
+    if dir.join(JOURNAL_NAME).symlink_metadata().is_err() {
+        return Ok(());
+    }
+    match evidence::write_derived(dir, None) {
+        Ok(derived) if derived.folded.ending.is_none() => {
+            console.note("the rollout is not over: its files tell it as far as its journal goes");
+        }
+        Ok(_) => {}
+        Err(ReleaseError::Evidence(error)) => return Err(evidence_failure(&error)),
+        // what cannot be followed is sealed as it is, for whoever looks into it
+        Err(error) => console.note(format!(
+            "the journal cannot be followed, so nothing is written from it: {}",
+            Failure::of(&error)
+        )),
+    }
+    Ok(())
 }
 
 fn now() -> spark_core::Timestamp {

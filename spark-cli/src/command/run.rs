@@ -99,7 +99,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         console
             .note("the rollout was over when its runner was killed; its evidence is written and sealed now");
         let left = block_on(Left::of_over(open))?.map_err(|error| Failure::of(&error))?;
-        return close(console, &left, &key);
+        return close(console, &left, &key, config.evidence.anchors.as_deref());
     }
     let OpenRelease { folder, journal, folded, .. } = open;
     // a release is pinned to the rules that it began with; what stands in the file now is looked at as a change
@@ -152,22 +152,46 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         }
         Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
     })??;
-    close(console, &left, &key)
+    close(console, &left, &key, config.evidence.anchors.as_deref())
 }
 
 /// Seals the evidence, and says how it ended.
-pub(super) fn close(console: &mut Console, left: &Left, key: &evidence::SecretKey) -> Result<Exit, Failure> {
+pub(super) fn close(
+    console: &mut Console,
+    left: &Left,
+    key: &evidence::SecretKey,
+    anchors: Option<&Path>,
+) -> Result<Exit, Failure> {
     let sealed = left.seal(key).map_err(|error| Failure::of(&error));
     console.line(told(left));
     let folder = left.folder.path().display();
     match &sealed {
-        Ok(sealed) => console.line(format!("evidence: {folder} ({} files, sealed)", sealed.files)),
+        Ok(sealed) => {
+            console.line(format!("evidence: {folder} ({} files, sealed)", sealed.files));
+            console.line(format!("code: {}   keep it elsewhere: it tells this seal from an older one", sealed.code));
+            if let Some(log) = anchors {
+                anchor(console, log, sealed, left.folder.path());
+            }
+        }
         Err(failure) => say(&format!("warning: the evidence in {folder} is not sealed: {failure}")),
     }
     match (ended(left)?, sealed) {
         // the traffic is back, and the exit code must say so
         (exit, Ok(_)) | (exit @ Exit::Rollback, Err(_)) => Ok(exit),
         (_, Err(failure)) => Err(failure),
+    }
+}
+
+/// Writes the seal down elsewhere. The run did what it did: what is missing can be made up for.
+fn anchor(console: &mut Console, log: &Path, sealed: &evidence::Sealed, folder: &Path) {
+    match evidence::append_anchor(log, sealed) {
+        Ok(head) => console.line(format!("anchored: line {} of {}", head.seq, log.display())),
+        Err(error) => say(&format!(
+            "warning: the seal is not anchored: {}; `spark evidence anchor {} --log {}` makes up for it",
+            Failure::of(&error),
+            folder.display(),
+            log.display()
+        )),
     }
 }
 

@@ -90,7 +90,10 @@ fn fault_is_rolled_back() {
     for path in sealed {
         let whole = fs::read(&path).unwrap();
         let mut changed = whole.clone();
-        changed[whole.len() / 2] ^= 1;
+        match changed.get_mut(whole.len() / 2) {
+            Some(byte) => *byte ^= 1,
+            None => changed.push(b'\n'),
+        }
         fs::write(&path, &changed).unwrap();
         check(dir.path(), &["evidence", "verify", "evidence/demo"], 13);
         fs::write(&path, &whole).unwrap();

@@ -95,6 +95,8 @@ pub struct EvidenceConfig {
     pub dir: Option<PathBuf>,
     /// The key that seals it; a throw-away one where there is none.
     pub key: Option<KeyConfig>,
+    /// The log in which each seal is written down at the end of a run.
+    pub anchors: Option<PathBuf>,
 }
 
 /// The patience of a rollout, which has to leave room for an attempt of the actions, whose place is given.
@@ -219,5 +221,6 @@ pub(super) fn evidence(reader: &mut Reader<'_>, node: &Node) -> Option<EvidenceC
     if let (Some(SecretSource::File(path)), Some(need)) = (&key, reader.needs.get_mut(needs)) {
         need.needed = Needed::SigningKey(path.clone());
     }
-    Some(EvidenceConfig { dir, key })
+    let anchors = fields.get("anchors").and_then(|node| reader.path(node));
+    Some(EvidenceConfig { dir, key, anchors })
 }

@@ -161,7 +161,7 @@ pub(super) const POSTGRES: Shape = Shape {
 };
 
 pub(super) const EVIDENCE: Shape =
-    Shape { name: "evidence", called: "`evidence`", keys: &[may("dir"), may("key")] };
+    Shape { name: "evidence", called: "`evidence`", keys: &[may("dir"), may("key"), may("anchors")] };
 
 pub(super) const SECRET: Shape =
     Shape { name: "secret", called: "a secret", keys: &[may("file"), may("env")] };

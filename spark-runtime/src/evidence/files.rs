@@ -137,8 +137,10 @@ pub struct SourceGap {
     pub to: Timestamp,
     /// How many times.
     pub times: u64,
-    /// Why.
+    /// Why, at the first instant.
     pub cause: String,
+    /// Why at the last one, where it was told otherwise.
+    pub last_cause: Option<String>,
 }
 
 /// A line of `notes.jsonl`.

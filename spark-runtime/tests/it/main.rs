@@ -11,6 +11,7 @@
 mod actions;
 mod backtests;
 mod configuration;
+mod evidence_day;
 mod hostile_addresses;
 mod hostile_http;
 mod journal;

@@ -5,13 +5,14 @@ use std::path::Path;
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
 use serde::Serialize;
-use spark_core::rollout::{Controller, Ending, Fact, RuleText, Step};
+use spark_core::rollout::{Controller, Ending, Fact, RolloutState, RuleText, Step};
 use spark_core::{Policy, Timestamp};
+use spark_runtime::action::percent;
 use spark_runtime::audit::{Folded, Folding};
 use spark_runtime::evidence;
 use spark_runtime::journal::{JournalError, read_only};
 use spark_runtime::release::{JOURNAL_NAME, ReleaseError};
-use spark_runtime::replay::Events;
+use spark_runtime::replay::{Event, Events};
 use spark_runtime::runner::Observer;
 
 use super::evidence_failure;
@@ -79,15 +80,66 @@ impl Entry {
     }
 }
 
+/// Why a decision is what it is; a trigger's change says so itself.
+fn because(event: &Event) -> &[String] {
+    match event {
+        Event::Decision(decision) => &decision.because,
+        Event::Trigger(_) | Event::Summary(_) => &[],
+    }
+}
+
+/// Where the rollout was told to be.
+#[derive(Debug, Default)]
+struct Place {
+    share: Option<Option<u16>>,
+    state: Option<RolloutState>,
+}
+
+impl Place {
+    /// A line where the rollout has come to another stage, or waits for somebody.
+    fn moved(&mut self, at: Timestamp, controller: &Controller) -> Option<Entry> {
+        let state = controller.rollout().state();
+        let words = match &state {
+            RolloutState::Stage { stage } => {
+                let share = percent(controller.rollout().expected_bp());
+                format!("stage {} is entered: {share}% of traffic", stage.saturating_add(1))
+            }
+            RolloutState::Waiting { stage, approval: true } => {
+                format!("stage {} waits for approval", stage.saturating_add(1))
+            }
+            RolloutState::Watching { .. } => "every stage is served; the release is watched".to_owned(),
+            _ => {
+                self.state = Some(state);
+                return None;
+            }
+        };
+        let is_new = self.state.as_ref() != Some(&state);
+        self.state = Some(state);
+        is_new.then(|| Entry::new(format!("{at}  {words}"), None, &[]))
+    }
+}
+
 pub(super) fn show(console: &mut Console, dir: &Path, format: Format) -> Result<Exit, Failure> {
     let mut events = Events::default();
     let mut entries = Vec::new();
-    let mut tell = |fact: &Fact, _: &Controller| match fact {
+    let mut place = Place::default();
+    let mut tell = |fact: &Fact, controller: &Controller| match fact {
         Fact::Sample(_) => {}
-        Fact::Decided { decision } => {
-            entries.extend(events.of(decision).iter().map(|e| Entry::new(line(e), None, &decision.because)));
+        Fact::Probed { at, share_bp, .. } => {
+            // the traffic is measured every half minute, and is where it should be nearly always
+            if place.share.replace(*share_bp) != Some(*share_bp) {
+                entries.push(Entry::of(fact));
+            }
+            entries.extend(place.moved(*at, controller));
         }
-        fact => entries.push(Entry::of(fact)),
+        Fact::Decided { decision } => {
+            entries.extend(events.of(decision).iter().map(|e| Entry::new(line(e), None, because(e))));
+            entries.extend(place.moved(decision.at, controller));
+        }
+        fact => {
+            entries.push(Entry::of(fact));
+            entries.extend(place.moved(fact.at(), controller));
+        }
     };
     let (folded, derived) = follow(dir, &mut tell)?;
     if format == Format::Json {
@@ -164,6 +216,9 @@ pub(super) fn replay(console: &mut Console, dir: &Path) -> Result<Exit, Failure>
         0 => "files: none are written yet".to_owned(),
         files => format!("files: {} derived again, every one with the same bytes", some(files, "file")),
     });
+    if let Some(version) = &checked.written_by {
+        console.line(format!("the files say that Spark {version} wrote them"));
+    }
     console.line(ended(&checked.derived.folded));
     Ok(Exit::Done)
 }

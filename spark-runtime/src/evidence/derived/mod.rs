@@ -23,7 +23,7 @@ use self::actions::Actions;
 use self::night::Night;
 use self::papers::{Known, Papers};
 use self::samples::Samples;
-use self::shelf::{Comparing, Shelf, Writing, append_line, put_json};
+use self::shelf::{Comparing, Shelf, Writing, append_line, is_written, put_json};
 use self::stages::Stages;
 use super::files::{Note, ReleaseTag, SpokenWord};
 use super::layout::{self, JOURNAL_NAME, RULES_FOLDER};
@@ -90,8 +90,8 @@ pub fn write_derived(folder: &Path, unrecorded: Option<String>) -> Result<Derive
 /// The journal cannot be read or followed to its end, or a file not be read.
 pub fn check_derived(folder: &Path, observer: &mut dyn Observer) -> Result<Checked, ReleaseError> {
     let kept = Kept::of(folder);
-    let there = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    let written = there(RESULT) || there(super::SEAL_NAME);
+    let sealed = folder.join(super::SEAL_NAME).symlink_metadata().is_ok();
+    let written = sealed || is_written(folder)?;
     let written_by = (kept.spark != env!("CARGO_PKG_VERSION")).then(|| kept.spark.clone());
     if !written {
         let derived = derive(folder, kept, &mut Nowhere, observer)?;

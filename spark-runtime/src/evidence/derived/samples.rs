@@ -53,32 +53,33 @@ impl Samples {
             Reading::Failed(why) => Some(first_part(why, CAUSE_BYTES_MAX)),
         };
         match (cause, self.gaps.get_mut(&key)) {
-            (None, None) => return Ok(()),
-            (Some(cause), Some(gap)) if gap.cause == cause => {
+            (None, None) => Ok(()),
+            // its words may differ at each instant, as `after 1.003s` does
+            (Some(cause), Some(gap)) => {
                 gap.to = sample.at;
                 gap.times = gap.times.saturating_add(1);
-                return Ok(());
+                gap.last_cause = (gap.cause != cause).then(|| cause.into_owned());
+                Ok(())
             }
-            (cause, _) => {
-                let over = self.gaps.remove(&key);
-                if let Some(cause) = cause {
-                    self.gone = self.gone.saturating_add(1);
-                    let gap = SourceGap {
-                        signal: name.to_owned(),
-                        track: sample.track,
-                        from: sample.at,
-                        to: sample.at,
-                        times: 1,
-                        cause: cause.into_owned(),
-                    };
-                    self.gaps.insert(key, gap);
-                }
-                if let Some(over) = over {
-                    return append_line(shelf, GAPS, &over);
-                }
+            (Some(cause), None) => {
+                self.gone = self.gone.saturating_add(1);
+                let gap = SourceGap {
+                    signal: name.to_owned(),
+                    track: sample.track,
+                    from: sample.at,
+                    to: sample.at,
+                    times: 1,
+                    cause: cause.into_owned(),
+                    last_cause: None,
+                };
+                self.gaps.insert(key, gap);
+                Ok(())
             }
+            (None, Some(_)) => match self.gaps.remove(&key) {
+                Some(over) => append_line(shelf, GAPS, &over),
+                None => Ok(()),
+            },
         }
-        Ok(())
     }
 
     fn begin(&mut self, shelf: &mut dyn Shelf) -> Result<(), EvidenceError> {

@@ -83,18 +83,19 @@ impl Writing {
     /// Brings all to the disk, then into the folder; what stood there of an earlier time is taken away.
     pub(super) fn finish(mut self) -> Result<(), EvidenceError> {
         self.close_all()?;
+        let mut folders = BTreeSet::from([self.folder.clone()]);
+        // what stands in the way is found before anything is moved
+        for (folder, _) in self.begun.iter().filter_map(|path| path.split_once('/')) {
+            let below = self.folder.join(folder);
+            real_folder(&below, folder)?;
+            folders.insert(below);
+        }
         for stale in unexpected(&self.folder, &self.begun)? {
             let path = self.folder.join(&stale);
             fs::remove_file(&path).map_err(io_error("write", &path))?;
         }
-        let mut folders = BTreeSet::from([self.folder.clone()]);
         for path in &self.begun {
             let to = self.folder.join(path);
-            if let Some((folder, _)) = path.split_once('/') {
-                let below = self.folder.join(folder);
-                real_folder(&below, folder)?;
-                folders.insert(below);
-            }
             fs::rename(self.staged.join(path), &to).map_err(io_error("write", &to))?;
         }
         folders.extend(layout::DERIVED_FOLDERS.iter().map(|name| self.folder.join(name)));
@@ -238,6 +239,11 @@ impl Shelf for Comparing {
         self.differences.push(Difference { path, line, what: what.to_owned() });
         Ok(())
     }
+}
+
+/// Whether a folder has any file of a kind that is derived.
+pub(super) fn is_written(folder: &Path) -> Result<bool, EvidenceError> {
+    Ok(!unexpected(folder, &BTreeSet::new())?.is_empty())
 }
 
 /// The files of a folder that are of a kind that is derived, and are none of `expected`.

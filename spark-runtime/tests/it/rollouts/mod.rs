@@ -17,6 +17,7 @@ use spark_runtime::runner::{self, Clock, Inbox, NewRules, Ports, Release, RunEnd
 
 use crate::policies;
 
+mod files;
 mod records;
 mod reloads;
 mod walks;
