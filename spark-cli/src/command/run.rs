@@ -168,7 +168,10 @@ pub(super) fn close(
     match &sealed {
         Ok(sealed) => {
             console.line(format!("evidence: {folder} ({} files, sealed)", sealed.files));
-            console.line(format!("code: {}   keep it elsewhere: it tells this seal from an older one", sealed.code));
+            console.line(format!(
+                "code: {}   keep it elsewhere: it tells this seal from an older one",
+                sealed.code
+            ));
             if let Some(log) = anchors {
                 anchor(console, log, sealed, left.folder.path());
             }
