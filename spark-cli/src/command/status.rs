@@ -9,11 +9,15 @@ use spark_runtime::runner::{Clock as _, SystemClock};
 use super::running::{Found, WhereArgs};
 use crate::console::{Console, faint, say, state, strong, verdict};
 use crate::exit::{Exit, Failure};
+use crate::screen::Screen;
 use crate::table::short;
 
 /// How long a runner may take to say where it is: it answers from a snapshot, whatever it is doing.
 #[cfg(unix)]
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How often it is looked whether there still is a runner to watch.
+const WATCH_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Words of operators that are shown to people; the journal has all of them.
 const WORDS_SHOWN: usize = 5;
@@ -25,12 +29,16 @@ const WORDS_SHOWN: usize = 5;
 
 Examples:
   spark status
+  spark status --watch
   spark status --release 2026-01-05.1 --format json"
 )]
 pub(crate) struct StatusArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Show it anew in place until its runner ends; in a terminal
+    #[arg(long, conflicts_with = "format")]
+    watch: bool,
     #[command(flatten)]
     place: WhereArgs,
 }
@@ -45,10 +53,16 @@ enum Format {
 
 pub(crate) fn run(console: &mut Console, args: &StatusArgs) -> Result<Exit, Failure> {
     let found = args.place.find(console)?;
+    if args.watch {
+        watch(&found)?;
+    }
     let status = match running(&found)? {
         Some(status) => status,
         None => recorded(&found)?,
     };
+    if args.watch {
+        return exit(&status);
+    }
     match args.format {
         Format::Json => {
             console.line(serde_json::to_string(&status).map_err(|error| Failure::of(&error))?);
@@ -74,6 +88,22 @@ fn running(found: &Found) -> Result<Option<Status>, Failure> {
 #[cfg(not(unix))]
 const fn running(_: &Found) -> Result<Option<Status>, Failure> {
     Ok(None)
+}
+
+/// Shows the rollout until its runner is gone.
+fn watch(found: &Found) -> Result<(), Failure> {
+    let (folder, id) = (found.root.clone(), found.id.clone());
+    let told = move || running(&Found { root: folder.clone(), id: id.clone(), config: None }).ok().flatten();
+    let screen = Screen::of_other(told).ok_or_else(|| {
+        Failure::bad_arguments(
+            "`--watch` needs a terminal on standard error; programs ask with `--format json`",
+        )
+    })?;
+    while running(found)?.is_some() {
+        std::thread::sleep(WATCH_EVERY);
+    }
+    drop(screen);
+    Ok(())
 }
 
 /// What the journal says: as far as it goes, and why no further.

@@ -69,6 +69,19 @@ impl Screen {
         Self::start(Box::new(move || Some((keeper.status()?, clock.now()))), !said.quiet && may_paint())
     }
 
+    /// The screen of a rollout of another process, as that tells it; none where standard error is no terminal.
+    pub(crate) fn of_other(told: impl Fn() -> Option<Status> + Send + Sync + 'static) -> Option<Self> {
+        let last = Mutex::default();
+        let source = move || {
+            let mut last: MutexGuard<'_, Option<Status>> =
+                last.lock().unwrap_or_else(PoisonError::into_inner);
+            // once its runner is gone, the last that it told stays, and is said to be that
+            *last = told().or_else(|| last.take().map(|status| Status { running: false, ..status }));
+            Some((last.clone()?, SystemClock::start().now()))
+        };
+        may_paint().then(|| Self::start(Box::new(source), true))
+    }
+
     fn start(source: Source, paints: bool) -> Self {
         let colour = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
         let glyphs = if speaks_unicode() { Glyphs::UNICODE } else { Glyphs::ASCII };

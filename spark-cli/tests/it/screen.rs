@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::cases::{printed, text};
+use crate::cases::{printed, run, text};
 use crate::live::Service;
 
 const RULES: &str = "edition 2026
@@ -211,6 +211,38 @@ fn frame_on_a_terminal() {
         "{screen}"
     );
     assert!(terminal.is_as_before());
+}
+
+/// `spark status --watch` paints the same frame in another terminal until the runner is gone, and needs a terminal.
+#[test]
+fn watched_from_elsewhere() {
+    let terminal = Terminal::start(24, 90, &[], &[]);
+    terminal.until("of 1h served");
+    assert_eq!(run(terminal.dir.path(), "spark status --watch").status.code(), Some(2));
+    let (master, slave) = pair(24, 90);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spark"))
+        .args(["status", "--watch"])
+        .envs([("TERM", "xterm"), ("LC_ALL", "C.UTF-8")])
+        .current_dir(terminal.dir.path())
+        .stdin(Stdio::null())
+        .stderr(Stdio::from(slave))
+        .spawn()
+        .unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut seen = vt100::Parser::new(some(24), some(90), 0);
+        let (mut master, mut bytes) = (File::from(master), [0; 4096]);
+        // once the other end is closed, reading fails
+        while let Ok(count @ 1..) = master.read(&mut bytes) {
+            seen.process(&bytes[..count]);
+        }
+        seen
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    end_softly(&terminal);
+    assert_eq!(child.wait().unwrap().code(), Some(10));
+    let screen = reader.join().unwrap().screen().contents();
+    assert!(screen.contains("◉ 25% ── ○ 100%") && screen.contains("of 1h served"), "{screen}");
+    assert!(screen.contains("NOBODY RUNS IT"), "{screen}");
 }
 
 /// Ctrl-C asks; `c` goes on, a second Ctrl-C stops, and the traffic stays where it is.
