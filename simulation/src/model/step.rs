@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spark_core::rollout::{Due, Ended, Ending, Fact, Freeze, Rollout, RolloutState, Step, Word};
+use spark_core::rollout::{Due, Ended, Ending, Fact, Freeze, RolloutState, Step, Word};
 use spark_core::{Decision, TimeSpan, Truth, Verdict};
 use stateright::{Model, Property};
 
@@ -10,7 +10,11 @@ use super::normal::TICK;
 use super::properties::{self, mark};
 use super::world::{Action, At, Guard, Order, RUNNERS, Runner, Said, Setting, Twin, World, rollout};
 
-const WORDS: [Said; 6] = [Said::Hold, Said::Resume, Said::Approve, Said::Promote, Said::Rollback, Said::Abort];
+/// More steps than a runner needs that is left alone with a rollback.
+const STEPS_TO_END: u32 = 30;
+
+const WORDS: [Said; 6] =
+    [Said::Hold, Said::Resume, Said::Approve, Said::Promote, Said::Rollback, Said::Abort];
 
 impl Model for Setting {
     type State = World;
@@ -24,7 +28,9 @@ impl Model for Setting {
         if world.over() && !world.resumable() && world.flights.is_empty() {
             return;
         }
-        actions.push(Action::Tick);
+        if self.time_goes_on(world) {
+            actions.push(Action::Tick);
+        }
         for runner in 0..RUNNERS {
             self.actions_of(world, runner, actions);
         }
@@ -73,11 +79,6 @@ impl World {
         self.runners.get_mut(runner)?.as_mut()
     }
 
-    /// What a runner holds for the rollout.
-    fn seen_by<'a>(&'a self, runner: &'a Runner) -> Option<&'a Rollout> {
-        runner.stale.as_deref().or(self.journal.as_deref())
-    }
-
     fn fault(&mut self) -> Option<()> {
         self.left.faults = self.left.faults.checked_sub(1)?;
         Some(())
@@ -85,9 +86,47 @@ impl World {
 }
 
 impl Setting {
+    /// Time goes on while the runner waits, while its action takes time, and while there is none. It does not while a runner
+    /// has something to begin or to record: that it came so late is the same as if what led to it had.
+    fn time_goes_on(&self, world: &World) -> bool {
+        let Some(journal) = world.journal.as_deref() else { return false };
+        world.runners.iter().flatten().filter(|runner| !runner.stale).all(|runner| match runner.at {
+            At::Ready => matches!(journal.due(world.at()), Due::Wait(_)),
+            At::Sent(_, taken) => taken.is_none(),
+            At::Recorded(_) | At::Looked(..) => false,
+        })
+    }
+
+    /// Whether a runner that is left alone brings a rollback to its end: to the good one where it sees, else to the loud one.
+    pub(crate) fn can_end(&self, world: &World) -> bool {
+        let alone = |sees: bool| {
+            let mut world = world.clone();
+            world.runners = [None, None];
+            world.flights.clear();
+            (world.left.faults, world.left.crashes) = (u8::MAX, u8::MAX);
+            self.start(&mut world, 0)?;
+            for _ in 0..STEPS_TO_END {
+                match world.journal.as_deref()?.due(world.at()) {
+                    Due::Act { .. } => {
+                        self.intend(&mut world, 0)?;
+                        self.send(&mut world, 0)?;
+                        self.land(&mut world, 0, false)?;
+                        self.answer(&mut world, 0, Ended::Succeeded)?;
+                    }
+                    Due::Probe { .. } => self.step(&mut world, Action::Probe(0, sees))?,
+                    Due::Wait(_) => self.step(&mut world, Action::Tick)?,
+                    Due::Finish(ending) => return Some(ending),
+                }
+            }
+            None
+        };
+        let good = matches!(alone(true), Some(Ending::RolledBack { .. }));
+        good && matches!(alone(false), Some(Ending::Unverified { .. }))
+    }
+
     fn actions_of(&self, world: &World, place: usize, actions: &mut Vec<Action>) {
         let Some(runner) = world.runners.get(place).and_then(Option::as_ref) else {
-            let other = world.runners.iter().flatten().any(|other| other.stale.is_none());
+            let other = world.runners.iter().flatten().any(|other| !other.stale);
             if !world.over() && (!other || world.left.takeovers > 0) || world.resumable() {
                 actions.push(Action::Start(place));
             }
@@ -97,14 +136,15 @@ impl Setting {
             actions.push(Action::Crash(place));
         }
         match runner.at {
-            At::Ready if runner.stale.is_some() => actions.push(Action::Stop(place)),
-            At::Ready => self.actions_when_ready(world, place, runner, actions),
+            At::Ready => self.actions_when_ready(world, place, actions),
             At::Recorded(_) => actions.push(Action::Send(place)),
             At::Sent(_, taken) => {
                 let ends = match taken {
                     // it fails, it ends well and did nothing, it is lost
                     None => [Some(Ended::Failed), Some(Ended::Succeeded), Some(Ended::Unknown)],
-                    Some(true) => [Some(Ended::Succeeded), (world.left.faults > 0).then_some(Ended::Unknown), None],
+                    Some(true) => {
+                        [Some(Ended::Succeeded), (world.left.faults > 0).then_some(Ended::Unknown), None]
+                    }
                     Some(false) => [Some(Ended::Failed), None, None],
                 };
                 if taken.is_some() || world.left.faults > 0 {
@@ -115,8 +155,8 @@ impl Setting {
         }
     }
 
-    fn actions_when_ready(&self, world: &World, place: usize, runner: &Runner, actions: &mut Vec<Action>) {
-        let Some(rollout) = world.seen_by(runner) else { return };
+    fn actions_when_ready(&self, world: &World, place: usize, actions: &mut Vec<Action>) {
+        let Some(rollout) = world.journal.as_deref() else { return };
         for said in WORDS {
             let left = match said {
                 Said::Hold => world.left.holds > 0,
@@ -143,13 +183,11 @@ impl Setting {
                 } else if world.left.freezes > 0 {
                     actions.push(Action::Freeze(place, true));
                 }
-                if world.decided < world.now {
-                    actions.extend([
-                        Action::Proceed(place),
-                        Action::NotReady(place),
-                        Action::HoldBack(place),
-                        Action::GoBack(place),
-                    ]);
+                if !world.decided {
+                    actions.extend([Action::Proceed(place), Action::GoBack(place)]);
+                    if world.left.doubts > 0 {
+                        actions.extend([Action::NotReady(place), Action::HoldBack(place)]);
+                    }
                 }
             }
         }
@@ -157,7 +195,10 @@ impl Setting {
 
     fn step(&self, world: &mut World, action: Action) -> Option<()> {
         match action {
-            Action::Tick => world.now = world.now.checked_add(TICK)?,
+            Action::Tick => {
+                world.now = world.now.checked_add(TICK)?;
+                world.decided = false;
+            }
             Action::Start(runner) => self.start(world, runner)?,
             Action::Crash(runner) => {
                 world.left.crashes = world.left.crashes.checked_sub(1)?;
@@ -179,31 +220,42 @@ impl Setting {
                 }
                 let share = world.share;
                 world.runner(runner)?.at = At::Looked(sees.then_some(share), share);
-            }
-            Action::Note(runner) => {
-                note(world, runner)?;
-                if matches!(world.state()?, RolloutState::Ended(Ending::RolledBack { .. })) {
-                    properties::called_done(self, world);
+                if world.flights.is_empty() {
+                    // nothing can move the traffic before it is recorded
+                    self.record_look(world, runner)?;
                 }
             }
+            Action::Note(runner) => self.record_look(world, runner)?,
             Action::End(_) => {
                 let Due::Finish(ending) = world.journal.as_ref()?.due(world.at()) else { return None };
                 world.commit(&Fact::End { at: world.at(), ending })?;
                 // its process ends; another one may take an unverified rollback up again
                 world.runners = [None, None];
             }
-            Action::Stop(runner) => *world.runners.get_mut(runner)? = None,
+        }
+        Some(())
+    }
+
+    fn record_look(&self, world: &mut World, runner: usize) -> Option<()> {
+        let At::Looked(_, measured) = world.runner(runner)?.at else { return None };
+        note(world, runner)?;
+        if matches!(world.state()?, RolloutState::Ended(Ending::RolledBack { .. })) {
+            properties::called_done(self, world, measured);
         }
         Some(())
     }
 
     /// A runner takes the lease, folds the journal, and goes on.
     fn start(&self, world: &mut World, place: usize) -> Option<()> {
-        let journal = world.journal.clone();
-        for other in world.runners.iter_mut().flatten().filter(|other| other.stale.is_none()) {
-            // it paused; all that it knows is what it knew
-            other.stale = journal.clone();
+        for slot in &mut world.runners {
+            let Some(other) = slot.as_mut().filter(|other| !other.stale) else { continue };
+            // it paused, and knows nothing of it
             world.left.takeovers = world.left.takeovers.checked_sub(1)?;
+            match other.at {
+                At::Recorded(_) => other.stale = true,
+                // the next thing that it commits is refused, and what it sent is on its way without it
+                At::Ready | At::Looked(..) | At::Sent(..) => *slot = None,
+            }
         }
         if world.over() {
             world.left.crashes = world.left.crashes.checked_sub(1)?;
@@ -230,7 +282,7 @@ impl Setting {
                 }
             }
         }
-        *world.runners.get_mut(place)? = Some(Runner { fence, stale: None, at });
+        *world.runners.get_mut(place)? = Some(Runner { fence, stale: false, at });
         Some(())
     }
 
@@ -246,9 +298,13 @@ impl Setting {
     }
 
     fn send(&self, world: &mut World, runner: usize) -> Option<()> {
-        let at = &mut world.runner(runner)?.at;
-        let At::Recorded(order) = *at else { return None };
-        *at = At::Sent(order, None);
+        let sender = world.runner(runner)?;
+        let At::Recorded(order) = sender.at else { return None };
+        sender.at = At::Sent(order, None);
+        if sender.stale {
+            // its outcome is refused
+            *world.runners.get_mut(runner)? = None;
+        }
         properties::sent(world, order);
         world.flights.push(order);
         Some(())
@@ -264,7 +320,12 @@ impl Setting {
         if taken {
             properties::lands(world, order);
             world.share = order.share;
-            world.seen = world.seen.max((order.fence, order.number));
+            // a switch remembers no more than it compares
+            world.seen = match self.guard {
+                Guard::Nothing => world.seen,
+                Guard::Fence => world.seen.max((order.fence, 0)),
+                Guard::Step => world.seen.max((order.fence, order.number)),
+            };
         }
         for runner in world.runners.iter_mut().flatten() {
             if let At::Sent(own, answer @ None) = &mut runner.at
@@ -288,14 +349,10 @@ impl Setting {
     fn answer(&self, world: &mut World, place: usize, end: Ended) -> Option<()> {
         let runner = world.runners.get(place)?.as_ref()?;
         let At::Sent(order, taken) = runner.at else { return None };
-        if runner.stale.is_some() {
-            *world.runners.get_mut(place)? = None;
-            return Some(());
-        }
         if taken.is_none() || (taken == Some(true) && end != Ended::Succeeded) {
             world.fault()?;
         }
-        world.ghost.lied = end == Ended::Succeeded && taken.is_none();
+        world.ghost.lied |= end == Ended::Succeeded && taken.is_none();
         if !self.late || end != Ended::Unknown {
             // what ran is ended with its deadline
             world.flights.retain(|other| *other != order);
@@ -306,9 +363,14 @@ impl Setting {
             world.commit(&Fact::Intent { at, id, attempt, step })?;
         }
         let id = world.journal.as_ref()?.step_id();
-        // a step keeps the name under which it was first begun
-        let id = open_step(world, id)?;
-        world.commit(&Fact::Outcome { at, id, end, status: String::new(), command: Vec::new(), output: String::new() })?;
+        world.commit(&Fact::Outcome {
+            at,
+            id,
+            end,
+            status: String::new(),
+            command: Vec::new(),
+            output: String::new(),
+        })?;
         world.runner(place)?.at = match self.twin == Twin::ExitCodeBelieved && end == Ended::Succeeded {
             true => At::Looked(Some(order.share), world.share),
             false => At::Ready,
@@ -317,26 +379,12 @@ impl Setting {
     }
 }
 
-/// The open step's name: its number is known, and its epoch is the fence of one of the runners so far.
-fn open_step(world: &World, last: spark_core::rollout::StepId) -> Option<spark_core::rollout::StepId> {
-    let journal = world.journal.as_deref()?;
-    (1..=world.fence).rev().find_map(|epoch| {
-        let id = spark_core::rollout::StepId { epoch, ..last };
-        let fact = Fact::Outcome {
-            at: world.at(),
-            id,
-            end: Ended::Unknown,
-            status: String::new(),
-            command: Vec::new(),
-            output: String::new(),
-        };
-        journal.clone().apply(&fact).ok().map(|()| id)
-    })
-}
-
 fn decide(world: &mut World, verdict: Verdict, ready: Truth) -> Option<()> {
     let at = world.at();
-    world.decided = world.now;
+    world.decided = true;
+    if verdict != Verdict::Rollback && ready != Truth::True {
+        world.left.doubts = world.left.doubts.checked_sub(1)?;
+    }
     let because = match verdict {
         Verdict::Proceed => Vec::new(),
         Verdict::Hold | Verdict::Rollback => vec!["a trigger".to_owned()],
@@ -378,10 +426,6 @@ fn freeze(world: &mut World, begins: bool) -> Option<()> {
 fn note(world: &mut World, place: usize) -> Option<()> {
     let runner = world.runners.get(place)?.as_ref()?;
     let At::Looked(share_bp, truth) = runner.at else { return None };
-    if runner.stale.is_some() {
-        *world.runners.get_mut(place)? = None;
-        return Some(());
-    }
     world.runner(place)?.at = At::Ready;
     properties::looked(world, share_bp, truth);
     world.commit(&Fact::Probed { at: world.at(), share_bp, words: String::new() })

@@ -28,10 +28,13 @@ pub(crate) struct Bounds {
     /// Operators' promote, rollback and abort.
     pub(crate) words: u8,
     pub(crate) freezes: u8,
+    /// Decisions that are neither proceed with all that it takes, nor rollback.
+    pub(crate) doubts: u8,
 }
 
 impl Bounds {
-    pub(crate) const NONE: Self = Self { crashes: 0, takeovers: 0, faults: 0, holds: 0, words: 0, freezes: 0 };
+    pub(crate) const NONE: Self =
+        Self { crashes: 0, takeovers: 0, faults: 0, holds: 0, words: 0, freezes: 0, doubts: 0 };
 }
 
 /// What the switch refuses.
@@ -66,10 +69,11 @@ pub(crate) struct Setting {
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Bounds { crashes, takeovers, faults, holds, words, freezes } = self.bounds;
+        let Bounds { crashes, takeovers, faults, holds, words, freezes, doubts } = self.bounds;
         write!(
             f,
-            "crashes {crashes}, pauses {takeovers}, faults {faults}, holds {holds}, words {words}, freezes {freezes}"
+            "crashes {crashes}, pauses {takeovers}, faults {faults}, doubts {doubts}, holds {holds}, words {words}, \
+             freezes {freezes}"
         )
     }
 }
@@ -102,8 +106,8 @@ pub(crate) enum At {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Runner {
     pub(crate) fence: u64,
-    /// Its own fold, where it is not that of the journal any more: another runner has the lease.
-    pub(crate) stale: Option<Arc<Rollout>>,
+    /// Whether another runner has the lease. It can commit nothing any more, and only sends what it had recorded.
+    pub(crate) stale: bool,
     pub(crate) at: At,
 }
 
@@ -120,6 +124,12 @@ pub(crate) struct Ghost {
     pub(crate) open: bool,
     /// Stages entered.
     pub(crate) entered: u32,
+    /// The number of the rollback's step; 0 before it.
+    pub(crate) back: u32,
+    /// Whether an end was recorded that is for good.
+    pub(crate) ended: bool,
+    /// Whether a rollback was begun.
+    pub(crate) back_begun: bool,
     /// Whether a rollback's order took effect.
     pub(crate) taken_back: bool,
     /// Whether the last order that was answered as done was not.
@@ -138,8 +148,8 @@ pub(crate) struct World {
     pub(crate) journal: Option<Arc<Rollout>>,
     /// The fence that the lease has.
     pub(crate) fence: u64,
-    /// When was decided last.
-    pub(crate) decided: i64,
+    /// Whether was decided at this instant.
+    pub(crate) decided: bool,
     pub(crate) runners: [Option<Runner>; RUNNERS],
     pub(crate) flights: Vec<Order>,
     pub(crate) share: u16,
@@ -157,8 +167,17 @@ impl Hash for World {
         };
         let runners = digests(self.runners.iter().map(|runner| digest(runner, self.now)).collect());
         let flights = digests(self.flights.iter().map(|order| digest(order, self.now)).collect());
-        let rest =
-            (&self.journal, self.fence, self.decided, runners, flights, self.share, self.seen, self.left, self.ghost);
+        let rest = (
+            &self.journal,
+            self.fence,
+            self.decided,
+            runners,
+            flights,
+            self.share,
+            self.seen,
+            self.left,
+            self.ghost,
+        );
         state.write_u64(digest(&rest, self.now));
     }
 }
@@ -169,7 +188,7 @@ impl World {
             now: BEGIN,
             journal: None,
             fence: 0,
-            decided: BEGIN - TICK,
+            decided: false,
             runners: [None, None],
             flights: Vec::new(),
             share: 0,
@@ -220,8 +239,6 @@ pub(crate) enum Action {
     Probe(usize, bool),
     Note(usize),
     End(usize),
-    /// A runner sees that another one has the lease.
-    Stop(usize),
 }
 
 impl fmt::Display for World {
@@ -229,8 +246,12 @@ impl fmt::Display for World {
         let state = self.state().map_or_else(|| "nothing".to_owned(), |state| format!("{state:?}"));
         let state = state.split(" {").next().unwrap_or_default().to_owned();
         let ticks = (self.now - BEGIN) / TICK;
-        let line =
-            format!("t{ticks} {state} fence {} switch {} flying {}", self.fence, self.share, self.flights.len());
+        let line = format!(
+            "t{ticks} {state} fence {} switch {} flying {}",
+            self.fence,
+            self.share,
+            self.flights.len()
+        );
         f.pad(&line)
     }
 }
@@ -253,7 +274,7 @@ pub(crate) fn rollout(at: Timestamp, fence: u64) -> Rollout {
         watch: ticks(1),
         span: SourceSpan::default(),
     };
-    let pace =
-        Pace { verify_within: ticks(2), rollback_within: ticks(2), retry_after: ticks(1), probe_every: ticks(3) };
-    Rollout::new(&plan, pace, ticks(2), at, fence)
+    let tick = ticks(1);
+    let pace = Pace { verify_within: tick, rollback_within: tick, retry_after: tick, probe_every: tick };
+    Rollout::new(&plan, pace, tick, at, fence)
 }

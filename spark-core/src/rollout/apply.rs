@@ -63,16 +63,22 @@ impl Rollout {
         }
         self.fence = fence;
         self.over = false;
+        self.tried_now = false;
         (self.traffic, self.probed_at, self.drifts) = (None, None, 0);
         if !planted::is(Bug::RestartServes) {
             self.stop_serving();
+            // what another runner decided may hold no longer
+            self.lets_raise = None;
         }
         match &mut self.phase {
             // the decision that asked for it may be hours old: it takes a new one
             Phase::Moving(stage, trip) if trip.untried() && !planted::is(Bug::RestartServes) => {
                 self.phase = Phase::Gate(*stage);
             }
-            Phase::Moving(_, trip) => trip.resumed(at, true),
+            Phase::Moving(_, trip) => {
+                self.adrift |= trip.at == Whereabouts::Acting;
+                trip.resumed(at, true);
+            }
             Phase::RollingBack(_, _, trip) => trip.resumed(at, false),
             // nobody has measured the traffic since: one more look, and one more decision
             Phase::Over(Ending::Completed) => self.phase = Phase::Watching(at.minus(self.course.watch)),
@@ -91,15 +97,19 @@ impl Rollout {
 
     fn decided(&mut self, decision: &Decision) -> Result<(), Contradiction> {
         let at = decision.at;
+        if let Phase::Over(_) = &self.phase {
+            return Err(Contradiction::new("a decision after the rollout was over"));
+        }
+        self.lets_raise = Some(decision.verdict == Verdict::Proceed && is_ready(decision.ready));
         match &self.phase {
-            Phase::Over(_) => return Err(Contradiction::new("a decision after the rollout was over")),
+            Phase::Over(_) => {}
             Phase::Scheduled(opens) => {
                 if at >= *opens {
                     self.phase = Phase::Gate(0);
-                    self.advance(at);
+                    self.open(at, decision.verdict, decision.because.clone());
                 }
             }
-            Phase::Gate(0) => self.advance(at),
+            Phase::Gate(0) => self.open(at, decision.verdict, decision.because.clone()),
             // it is never abandoned, and asks nobody
             Phase::RollingBack(..) => {}
             Phase::Gate(_) | Phase::Moving(..) | Phase::Serving(_) | Phase::Watching(_) => {
@@ -111,6 +121,7 @@ impl Rollout {
                 }
             }
         }
+        self.pull_back();
         Ok(())
     }
 
@@ -125,7 +136,7 @@ impl Rollout {
             self.served = self.served.plus(at.since(before.max(self.serves_from)));
         }
         self.proceeding_since = Some(at);
-        self.ready = ready == Truth::True || (planted::is(Bug::UnknownReady) && ready == Truth::Unknown);
+        self.ready = is_ready(ready);
         self.advance(at);
     }
 
@@ -134,17 +145,26 @@ impl Rollout {
         self.ready = false;
     }
 
-    /// Goes on where all that is asked for is there; else stays.
-    fn advance(&mut self, at: Timestamp) {
+    /// Enters the first stage. A canary without traffic gives no evidence, so proceed is not asked for; but nothing begins
+    /// against a decision to roll back, and what was tried before may have moved traffic.
+    fn open(&mut self, at: Timestamp, verdict: Verdict, because: Vec<String>) {
+        match verdict {
+            Verdict::Rollback if self.tried => self.roll_back_here(at, because),
+            Verdict::Rollback => {}
+            Verdict::Hold | Verdict::Proceed if self.is_in_the_way() || self.lacks_approval(0) => {}
+            Verdict::Hold | Verdict::Proceed => self.move_to(at, 0),
+        }
+    }
+
+    fn is_in_the_way(&self) -> bool {
         let held = self.held && !planted::is(Bug::AdvanceWhileHeld);
         let frozen = self.frozen && !planted::is(Bug::AdvanceWhileFrozen);
-        if held || frozen || (self.unrecorded && !planted::is(Bug::UnrecordedAdvance)) {
-            return;
-        }
-        if let Phase::Gate(0) = self.phase {
-            if !self.lacks_approval(0) {
-                self.move_to(at, 0);
-            }
+        held || frozen || (self.unrecorded && !planted::is(Bug::UnrecordedAdvance))
+    }
+
+    /// Goes on where all that is asked for is there; else stays. The first stage is entered by a decision alone.
+    fn advance(&mut self, at: Timestamp) {
+        if self.is_in_the_way() || matches!(self.phase, Phase::Gate(0)) {
             return;
         }
         // a decision from before a pause of the process, or of its host, is none on what is now
@@ -192,14 +212,24 @@ impl Rollout {
 
     fn next_id(&mut self) -> StepId {
         self.steps = self.steps.saturating_add(1);
+        self.tried_now = false;
         StepId { epoch: self.fence, number: self.steps }
     }
 
-    /// A step that was not begun is not begun while something is in the way.
+    /// Whether an attempt to enter a stage may be made.
+    fn may_raise(&self, stage: u32) -> bool {
+        let decided = match stage {
+            0 => self.lets_raise.is_some(),
+            _ => self.lets_raise == Some(true) || (self.promoted && planted::is(Bug::PromoteWithoutEvidence)),
+        };
+        decided && !self.is_in_the_way()
+    }
+
+    /// An attempt that was not begun is not begun while something is in the way: the traffic is where the stage before left it.
     fn pull_back(&mut self) {
         if let Phase::Moving(stage, trip) = self.phase
-            && (self.held || self.frozen || self.unrecorded)
-            && trip.untried()
+            && matches!(trip.at, Whereabouts::Due(_))
+            && !self.may_raise(stage)
         {
             self.phase = Phase::Gate(stage);
             self.stop_serving();
@@ -231,6 +261,7 @@ impl Rollout {
         }
         if let Phase::Moving(_, trip) | Phase::RollingBack(_, _, trip) = &mut self.phase {
             trip.at = Whereabouts::Acting;
+            (self.tried, self.tried_now) = (true, true);
         }
         Ok(())
     }
@@ -241,6 +272,13 @@ impl Rollout {
                 if trip.id == id && trip.at == Whereabouts::Acting =>
             {
                 trip.at = Whereabouts::Verify(at, end);
+                let raises = matches!(self.phase, Phase::Moving(..));
+                match end {
+                    // what got through is newer than all that may be on its way, and the older is refused
+                    Ended::Succeeded => self.adrift = false,
+                    Ended::Unknown => self.adrift |= raises,
+                    Ended::Failed => {}
+                }
                 self.believe(at, end);
                 Ok(())
             }
@@ -273,13 +311,15 @@ impl Rollout {
                     (None, Whereabouts::Verify(_, end)) => trip.at = Whereabouts::Verify(from, end),
                     (None, _) => {}
                 }
+                self.pull_back();
             }
-            Phase::RollingBack(stage, because, _) if seen => {
+            Phase::RollingBack(stage, because, _) if seen && !self.adrift => {
                 let ending = Ending::RolledBack { stage: *stage, because: because.clone() };
                 self.phase = Phase::Over(ending);
             }
             Phase::RollingBack(stage, because, trip)
-                if at.since(trip.since) >= self.pace.rollback_within || planted::is(Bug::RollbackGivenUp) =>
+                if (at.since(trip.since) >= self.pace.rollback_within && self.tried_now)
+                    || planted::is(Bug::RollbackGivenUp) =>
             {
                 let (stage, because) = (*stage, because.clone());
                 let ending = match planted::is(Bug::UnverifiedCalledDone) {
@@ -291,7 +331,7 @@ impl Rollout {
             Phase::RollingBack(_, _, trip) => {
                 let from = at.plus(self.pace.retry_after);
                 match (share_bp, trip.at) {
-                    (None, Whereabouts::Verify(_, Ended::Succeeded)) => {
+                    (None, Whereabouts::Verify(_, Ended::Succeeded)) if self.tried_now => {
                         trip.at = Whereabouts::Verify(from, Ended::Succeeded);
                     }
                     _ => trip.again(from),
@@ -398,6 +438,10 @@ impl Rollout {
             self.roll_back_here(at, vec!["the journal cannot be written".to_owned()]);
         }
     }
+}
+
+fn is_ready(ready: Truth) -> bool {
+    ready == Truth::True || (planted::is(Bug::UnknownReady) && ready == Truth::Unknown)
 }
 
 /// A share in percent, as people write it.

@@ -7,9 +7,12 @@
 //! What it holds to, whatever happens:
 //! - A stage is entered only from a decision to proceed, with `proceed when` true, the stage's time served (or an operator's
 //!   `promote`), the stage's share measured, and neither hold, freeze nor a broken journal in the way.
+//! - Each attempt to raise the share, the first and the later ones alike, follows a decision of the same runner that allows it.
 //! - A step is recorded before it is tried, and is done when a probe sees its share, not when its action says so. A new
 //!   share that no probe sees in time is taken back.
 //! - A rollback that has begun is tried until a probe sees no traffic; past its time it is [`Ending::Unverified`], never done.
+//!   Where an earlier order may take effect yet, no traffic is not enough: the rollback's own order has to have got through too,
+//!   since only what has seen it refuses the older one.
 //! - Traffic that is not where the rollout left it, twice in a row, goes back to the stable version.
 
 mod apply;
@@ -57,11 +60,19 @@ pub struct Rollout {
     proceeding_since: Option<Timestamp>,
     /// Whether `proceed when` held then.
     ready: bool,
+    /// Whether the last decision let the share be raised; none where this runner has decided nothing yet.
+    lets_raise: Option<bool>,
     held: bool,
     frozen: bool,
     promoted: bool,
     approved: bool,
     unrecorded: bool,
+    /// Whether an attempt at any step was begun: traffic may have moved.
+    tried: bool,
+    /// Whether this runner has made an attempt at the present step.
+    tried_now: bool,
+    /// Whether an order that raises the share may take effect yet: its runner was lost, or it did not answer in time.
+    adrift: bool,
     /// Whether its end is recorded.
     over: bool,
 }
@@ -185,11 +196,15 @@ impl Rollout {
             serves_from: opens,
             proceeding_since: None,
             ready: false,
+            lets_raise: None,
             held: false,
             frozen: false,
             promoted: false,
             approved: false,
             unrecorded: false,
+            tried: false,
+            tried_now: false,
+            adrift: false,
             over: false,
         }
     }
@@ -266,13 +281,19 @@ impl Rollout {
 
     /// The name of the step that was begun last; of none, with number 0.
     pub const fn step_id(&self) -> StepId {
-        StepId { epoch: self.fence, number: self.steps }
+        match &self.phase {
+            // it keeps its name under the runners that come later
+            Phase::Moving(_, trip) | Phase::RollingBack(_, _, trip) => trip.id,
+            _ => StepId { epoch: self.fence, number: self.steps },
+        }
     }
 
     /// What is to be done at an instant.
     pub fn due(&self, now: Timestamp) -> Due {
         match &self.phase {
-            Phase::Scheduled(_) | Phase::Gate(0) => Due::Wait(None),
+            Phase::Scheduled(_) => Due::Wait(None),
+            // nothing was moved yet
+            Phase::Gate(0) if !self.tried => Due::Wait(None),
             Phase::Moving(stage, trip) => {
                 let step = Step::SetShare { stage: *stage, share_bp: self.course.share_bp(*stage) };
                 due_of(trip, step, now)

@@ -13,3 +13,4 @@ mod recollection;
 mod served;
 mod tighten;
 mod timelines;
+mod walks;

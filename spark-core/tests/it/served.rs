@@ -133,8 +133,23 @@ fn lost_in_the_second_step() -> Rollout {
 /// So it is with a further attempt, which a look may find to be needed no more.
 #[test]
 fn no_further_attempt_without_a_look() {
-    let mut rollout = lost_in_the_second_step();
-    rollout.apply(&probed(1_200, 500)).unwrap();
+    let mut lost = lost_in_the_second_step();
+    lost.apply(&probed(1_200, 500)).unwrap();
+    assert_eq!(lost.state(), RolloutState::Waiting { stage: 1, approval: false });
+
+    let mut rollout = after(0, 0, &[100, 1_100]);
+    let (id, step) = (rollout.step_id(), Step::SetShare { stage: 1, share_bp: 10_000 });
+    let failed = Fact::Outcome {
+        at: millis(1_200),
+        id,
+        end: Ended::Failed,
+        status: String::new(),
+        command: Vec::new(),
+        output: String::new(),
+    };
+    for fact in [Fact::Intent { at: millis(1_100), id, attempt: 1, step }, failed, probed(1_200, 500)] {
+        rollout.apply(&fact).unwrap();
+    }
     assert!(matches!(rollout.due(millis(9_000)), Due::Act { attempt: 2, .. }));
     rollout.apply(&resumed(9_000, 3)).unwrap();
     assert_eq!(rollout.due(millis(9_000)), Due::Probe { expected_bp: 10_000 });
