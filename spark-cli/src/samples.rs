@@ -1,7 +1,7 @@
 //! Samples from files, standard input and Prometheus.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use spark_core::{Policy, TimeSpan, Timestamp};
@@ -88,8 +88,28 @@ pub(crate) fn prometheus(url: &str, http: &HttpArgs) -> Result<PrometheusSource,
     PrometheusSource::new(config).map_err(|error| Failure::of(&error))
 }
 
+/// Files that must be to be had before anything is begun: those of the loop and its signals, four requests, and a command
+/// with its three pipes. With fewer the loop would not fail in words, but end in its midst.
+const FILES_MIN: usize = 32;
+
+/// Whether so many files can be open at once, besides those that are.
+fn room_for_files() -> Result<(), Failure> {
+    // nothing is read of it; every system that has limits has it
+    let null = Path::new("/dev/null");
+    if !null.exists() {
+        return Ok(());
+    }
+    let files: std::io::Result<Vec<_>> = (0..FILES_MIN).map(|_| File::open(null)).collect();
+    files.map(drop).map_err(|error| {
+        Failure::could_not_run(format!(
+            "cannot open {FILES_MIN} files at once: {error}; raise the limit of open files (`ulimit -n`)"
+        ))
+    })
+}
+
 /// The program's asynchronous part, on as many threads as it needs.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    room_for_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::could_not_run(format!("cannot start its threads: {error}")))?;

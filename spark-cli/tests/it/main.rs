@@ -16,6 +16,8 @@ mod evidence;
 mod evidence_outside;
 mod exchange;
 mod explain;
+#[cfg(unix)]
+mod faults;
 mod first_use;
 mod hostile_paths;
 mod kills;

@@ -23,7 +23,7 @@
 //! < share               the content of a file is looked at then
 //! ```
 
-mod rollout;
+pub(crate) mod rollout;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;

@@ -94,3 +94,35 @@ fn boot() -> String {
     };
     id.map(|id| id.trim().to_owned()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the wall clock was set to, by a second or a year, shows in the wall's reading alone: instants go on as they did.
+    #[test]
+    fn wall_steps() {
+        const SECOND: i64 = 1_000;
+        const YEAR: i64 = 365 * 86_400 * SECOND;
+        for step in [-YEAR, -3_600 * SECOND, -SECOND, SECOND, 3_600 * SECOND, YEAR] {
+            let real = SystemClock::start();
+            // as if the clock had shown this when it was read, and was set since
+            let mut anchor = real.anchor().unwrap();
+            anchor.wall = Timestamp::from_millis(anchor.wall.nanos() / 1_000_000 - step);
+            let set = SystemClock::resume(Some(&anchor), Timestamp::EPOCH);
+            let passed = set.now().nanos() - anchor.wall.nanos();
+            assert!((0..10_000_000_000).contains(&passed), "{step}: {passed}");
+            let apart = (set.wall().nanos() - set.now().nanos()) / 1_000_000;
+            assert!((apart - step).abs() < 10 * SECOND, "{step}: {apart}");
+        }
+    }
+
+    /// On another boot a clock begins anew, and never before what was recorded.
+    #[test]
+    fn another_boot() {
+        let anchor = ClockAnchor { wall: Timestamp::EPOCH, boot_nanos: 0, boot: "another".to_owned() };
+        let after = SystemClock::start().now().plus(TimeSpan::from_seconds(3_600));
+        assert!(SystemClock::resume(Some(&anchor), after).now() >= after);
+        assert!(SystemClock::resume(Some(&anchor), Timestamp::EPOCH).now() > Timestamp::EPOCH);
+    }
+}
