@@ -121,9 +121,17 @@ fn releases(root: &Path) -> Result<Vec<ReleaseId>, Failure> {
 
 /// Whether a journal ends with its rollout's end; one that cannot be read is not over.
 fn is_over(folder: &Path) -> bool {
-    let last = release::read(folder).ok().and_then(|records| records.into_iter().next_back());
-    let fact = last.and_then(|record| serde_json::from_str::<Fact>(&record.json).ok());
-    matches!(fact, Some(Fact::End { ending, .. }) if !matches!(ending, Ending::Unverified { .. }))
+    ending(folder).is_some()
+}
+
+/// How a rollout ended, where nothing is to be taken up again.
+pub(crate) fn ending(folder: &Path) -> Option<Ending> {
+    let last = release::read(folder).ok()?.into_iter().next_back()?;
+    match serde_json::from_str::<Fact>(&last.json).ok()? {
+        Fact::End { ending: Ending::Unverified { .. }, .. } => None,
+        Fact::End { ending, .. } => Some(ending),
+        _ => None,
+    }
 }
 
 #[cfg(unix)]

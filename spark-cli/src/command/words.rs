@@ -6,7 +6,7 @@ use spark_core::{Timestamp, quantity};
 use spark_runtime::control::{self, Answer, Ask};
 use spark_runtime::runner::{Clock as _, SystemClock};
 
-use super::running::{Found, WhereArgs, operator};
+use super::running::{Found, WhereArgs, ending, operator};
 use crate::console::{Console, ConsoleArgs, say};
 use crate::exit::{Exit, Failure};
 
@@ -140,8 +140,14 @@ pub(crate) fn rollback(
 fn tell(console: &mut Console, who: &WhoArgs, word: Word, because: String) -> Result<Exit, Failure> {
     let found = who.place.find(console)?;
     let by = by(who)?;
-    match asked(console, &found, &word, &by, &because)? {
-        Some(exit) => Ok(exit),
+    if let Some(exit) = asked(console, &found, &word, &by, &because)? {
+        return Ok(exit);
+    }
+    match ending(&found.folder()) {
+        Some(ending) => Err(Failure::could_not_run(format!(
+            "refused: the rollout of release {} is over: {ending}",
+            found.id.as_str()
+        ))),
         None => Err(Failure::could_not_run(format!(
             "nobody runs release {0}, so nobody can take `{1}`; `spark run RULES --release {0} --config FILE` takes it up again, and \
              `spark status --release {0}` says where it is",

@@ -384,7 +384,7 @@ fn far_and_foreign() {
     live.until("a share", |status| status["share"] == "5");
     live.say("spark abort --because over");
     live.end();
-    live.refused("spark hold", "nobody runs release 1.0");
+    live.refused("spark hold", "refused: the rollout of release 1.0 is over: aborted by ");
     let far = "e".repeat(120);
     live.run(&format!("--evidence {far}"));
     let begun = Instant::now();
