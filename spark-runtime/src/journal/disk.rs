@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -10,6 +11,13 @@ use super::Holder;
 
 /// Bytes that are kept back for the day when the disk is full: some thousand records, far more than a rollback has.
 pub const RESERVE_BYTES: u64 = 1024 * 1024;
+
+/// How long a process that is dead may hold a lock: a command that it was just starting has a copy of it until that is executed,
+/// which takes microseconds, and on a machine with forty processes a core some tenths of a second.
+const DEAD_HOLDS_MAX: Duration = Duration::from_secs(3);
+
+/// The time between two looks at such a lock.
+const DEAD_HOLDS_LOOK: Duration = Duration::from_millis(5);
 
 /// Why a journal's file is not this process' alone.
 #[derive(Debug)]
@@ -142,10 +150,19 @@ impl Disk for RealDisk {
 
     fn lock(&mut self) -> Result<(), LockError> {
         let file = self.file().map_err(LockError::Failed)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => LockError::Held(holder(file)),
-            TryLockError::Error(error) => LockError::Failed(error),
-        })?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(LockError::Failed(error)),
+                Err(TryLockError::WouldBlock) => match holder(file) {
+                    Holder::Process(id) if is_dead(id) && begun.elapsed() < DEAD_HOLDS_MAX => {
+                        std::thread::sleep(DEAD_HOLDS_LOOK);
+                    }
+                    holder => return Err(LockError::Held(holder)),
+                },
+            }
+        }
         // whoever locks a file that is no longer at its path locks nothing
         if same_file(file, &self.path).map_err(LockError::Failed)? {
             Ok(())
@@ -244,6 +261,14 @@ fn same_file(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn same_file(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
+}
+
+/// Whether a process is gone, or is only waiting for its parent to look.
+fn is_dead(id: u32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{id}/stat")) {
+        Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 /// Which process has a file locked, as the kernel says: `1: FLOCK ADVISORY WRITE 4711 fe:00:123 0 EOF`.

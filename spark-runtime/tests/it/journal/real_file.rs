@@ -65,3 +65,18 @@ fn what_is_no_file() {
     assert!(matches!(FileJournal::in_folder(folder.path(), NAME), Err(JournalError::Unreadable { .. })));
     assert!(matches!(read_only(&path), Err(JournalError::Unreadable { .. })));
 }
+
+/// A runner that was killed while it started a command leaves a copy of its lock with that for a moment: it is waited for, since the
+/// dead hold nothing.
+#[test]
+fn a_lock_of_the_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(NAME);
+    fs::write(&path, "").unwrap();
+    // flock locks the file and ends, and what it leaves has the descriptor for a while
+    let script = format!("exec 9<>'{}'; flock -n 9 || exit 1; sleep 0.7 & exit 0", path.display());
+    assert!(std::process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    let begun = std::time::Instant::now();
+    FileJournal::in_folder(folder.path(), NAME).unwrap();
+    assert!(begun.elapsed().as_millis() > 200, "{:?}", begun.elapsed());
+}
