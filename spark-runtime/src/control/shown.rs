@@ -27,7 +27,10 @@ pub struct Shown {
     /// The signed distance to it; negative when it is crossed.
     pub margin: Option<String>,
     /// The same in percent of the limit; none for a limit of zero.
-    #[serde(with = "rust_decimal::serde::str_option")]
+    #[serde(
+        serialize_with = "rust_decimal::serde::str_option::serialize",
+        deserialize_with = "decimal_or_none"
+    )]
     pub margin_percent: Option<Decimal>,
     /// Why it is unknown.
     pub cause: Option<String>,
@@ -50,6 +53,12 @@ pub struct Waits {
     pub held: TimeSpan,
     /// How long it has to be.
     pub needs: TimeSpan,
+}
+
+/// A decimal text, or none: the reader of rust_decimal takes no null within a flattened map.
+fn decimal_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
 }
 
 /// The values of signals at the last decisions.
