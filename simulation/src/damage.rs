@@ -45,7 +45,8 @@ pub fn inflict(file: &mut Vec<u8>, kind: Fault, sector: usize, rng: &mut Rng) ->
             if sure == 0 {
                 return false;
             }
-            let end = lines[sure - 1].1;
+            // the end of the line stays: what it would take with it is the one witness
+            let end = lines[sure - 1].1 - 1;
             let from = rng.below(end.saturating_sub(2) as u64) as usize;
             let to = ((from / sector + 1) * sector).min(end);
             if to - from < 2 {

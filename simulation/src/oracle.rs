@@ -59,7 +59,7 @@ pub struct Oracle {
     open: Option<Open>,
     last_step: Option<(StepId, Step)>,
     number: u32,
-    needs_probe: bool,
+    needs_probe: Option<StepId>,
     overrides: BTreeMap<String, i64>,
     kept: BTreeMap<(u32, u8), Vec<(i64, Reading)>>,
     /// Decisions to proceed while a required signal was not known. It must stay 0.
@@ -107,7 +107,7 @@ impl Oracle {
             open: None,
             last_step: None,
             number: 0,
-            needs_probe: false,
+            needs_probe: None,
             overrides: BTreeMap::new(),
             kept: BTreeMap::new(),
             unknown_proceeds: 0,
@@ -286,7 +286,9 @@ impl Oracle {
     }
 
     fn intended(&mut self, at: i64, id: StepId, attempt: u32, step: &Step, _: Option<Live>) -> Checked {
-        ensure(!self.needs_probe, || format!("step {id} is repeated without a look at the traffic"))?;
+        // a rollback that is new repeats nothing
+        let looked = self.needs_probe.is_none_or(|open| open != id && matches!(step, Step::RollBack { .. }));
+        ensure(looked, || format!("step {id} is repeated without a look at the traffic"))?;
         match (&self.last_step, attempt) {
             (Some((last, same)), 2..) => {
                 let own = *last == id && same.share_bp() == step.share_bp();
@@ -341,7 +343,7 @@ impl Oracle {
         if let (Some(live), Some(_)) = (live, share_bp) {
             ensure(live.measured == share_bp, || "a probe was not told as it was measured".to_owned())?;
         }
-        self.needs_probe = false;
+        self.needs_probe = None;
         self.probe = share_bp;
         let looking = matches!(
             before,
@@ -363,7 +365,7 @@ impl Oracle {
         if let Some(open) = self.open.take()
             && !open.ended
         {
-            self.needs_probe = true;
+            self.needs_probe = Some(open.id);
         }
         self.unrecorded = false;
     }
@@ -433,6 +435,12 @@ impl Oracle {
                 ensure(seen, || format!("stage {stage} is entered, and no probe saw it"))?;
                 self.enter(at, *stage);
             }
+            // whoever takes a rollout up whose end is not recorded looks once more
+            RolloutState::Watching { .. }
+                if matches!(
+                    (before, fact),
+                    (RolloutState::Ended(Ending::Completed), Fact::Resumed { .. })
+                ) => {}
             RolloutState::Watching { .. } => self.left(at, live)?,
             RolloutState::Ended(Ending::Completed) => {
                 match before {
@@ -507,9 +515,9 @@ impl Oracle {
                 RolloutState::RollingBack { since, .. } => {
                     let late = at - since.nanos() >= self.rollback_within;
                     let ended = matches!(after, RolloutState::Ended(_));
-                    ensure(ended == (late || *share_bp == Some(0)), || {
-                        "a rollback ends when it is seen, or late".to_owned()
-                    })
+                    // seen alone is not enough: what was ordered before may be on its way yet
+                    ensure(ended || !late, || "a rollback is late, and does not say so".to_owned())?;
+                    ensure(!ended || late || *share_bp == Some(0), || "a rollback ends unseen".to_owned())
                 }
                 _ if begun && self.drifts >= 2 => ensure(going_back, || "moved traffic is let be".to_owned()),
                 _ => Ok(()),

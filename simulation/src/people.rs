@@ -11,8 +11,17 @@ use crate::world::{DAY, SECOND, Shared, Utterance, lock, wait};
 /// How often they approve and let go of once all is calm.
 const CALM_EVERY: i64 = 2 * SECOND;
 
-/// What is said in a rollout, by time.
-pub fn script(rng: &mut Rng, talk: u64, triggers: &[String], until: i64, deadline: i64) -> Vec<Utterance> {
+/// How long they wait for a rollout that compares with a stage before it: what went wrong there stands for good.
+const GIVE_UP: i64 = 120 * SECOND;
+
+/// What is said in a rollout, by time; they give it up where `compares` says that it may hold for good.
+pub fn script(
+    rng: &mut Rng,
+    (talk, compares): (u64, bool),
+    triggers: &[String],
+    until: i64,
+    deadline: i64,
+) -> Vec<Utterance> {
     let mut said = Vec::new();
     let mut at = rng.range(0, 3 * SECOND);
     while talk > 0 && at < until {
@@ -24,6 +33,10 @@ pub fn script(rng: &mut Rng, talk: u64, triggers: &[String], until: i64, deadlin
     while at < deadline {
         said.push(Utterance { at, word: Word::Resume });
         said.push(Utterance { at, word: Word::Approve });
+        if compares && at - until > GIVE_UP {
+            let reason = "it holds for good".to_owned();
+            said.push(Utterance { at, word: Word::Rollback { reason, stage: None } });
+        }
         at += CALM_EVERY;
     }
     said

@@ -40,7 +40,7 @@ const PACE: Pace = Pace {
 };
 
 /// How often an unverified rollback is taken up again.
-const TAKEN_UP: u32 = 3;
+const TAKEN_UP: u32 = 2;
 
 /// How a rollout came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,7 +289,8 @@ impl Show {
         let deadline = until + PATIENCE;
         let triggers: Vec<String> =
             rules.policy.triggers().iter().map(|trigger| trigger.name.clone()).collect();
-        let words = script(&mut rng, weather.talk, &triggers, until, deadline);
+        let compares = rules.text.contains("previous stage");
+        let words = script(&mut rng, (weather.talk, compares), &triggers, until, deadline);
         let mut windows = |part: u64, long: i64| {
             let mut found = Vec::new();
             if rng.permille(part) {
@@ -385,7 +386,7 @@ impl Show {
             self.rot(&mut world);
         }
         let part = world.weather.disk;
-        let fuse = (part > 0 && !world.calm() && world.rng.permille(250)).then(|| world.rng.below(60) as u32);
+        let fuse = (part > 0 && !world.calm() && world.rng.permille(500)).then(|| world.rng.below(40) as u32);
         let process = world.processes.len();
         let wall = self.walls[machine];
         world.processes.push(Process {
@@ -456,7 +457,7 @@ impl Show {
         if world.strikes(weather.seconds, Fault::SecondRunner) {
             self.starts[1 - machine] = self.starts[1 - machine].min(world.now);
         }
-        if !world.leased && world.strikes(weather.crashes / 4, Fault::PowerLost) {
+        if !world.leased && world.strikes(weather.crashes.div_ceil(2), Fault::PowerLost) {
             drop(guard);
             self.kill(0, true);
             self.kill(1, true);

@@ -49,6 +49,7 @@ impl World {
         let sample = &mut samples[place];
         let counter = self.rules.signals[sample.signal.index()].counter;
         let fault = match self.rng.below(11) {
+            0..=5 if counter => Fault::CounterReset,
             0 => Fault::SampleTwice,
             1 => Fault::SampleConflict,
             2 => Fault::SampleLate,
@@ -57,7 +58,6 @@ impl World {
             5 => Fault::Negative,
             6 => Fault::OutOfRange,
             7 => Fault::FutureSample,
-            8 if counter => Fault::CounterReset,
             8 => Fault::NoTraffic,
             9 => Fault::StaleSample,
             _ => Fault::WrongTrack,

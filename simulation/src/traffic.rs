@@ -115,7 +115,7 @@ impl SimActions {
     fn fate(&self, order: &Order, back: bool) -> (Fate, i64) {
         let mut world = lock(&self.world);
         let quick = world.rng.range(20 * MS, 900 * MS);
-        if back && world.weather.stuck && !world.calm() {
+        if back && (world.weather.helpless || (world.weather.stuck && !world.calm())) {
             world.happens(Fault::BackFails);
             return (Fate::Nothing(world.rng.permille(700)), quick);
         }
@@ -123,7 +123,7 @@ impl SimActions {
         if world.calm() || !world.rng.permille(part) {
             return (Fate::Done, quick);
         }
-        let (fault, fate) = match world.rng.below(8) {
+        let (fault, fate) = match world.rng.below(7) {
             0 => (Fault::ActionFails, Fate::Nothing(false)),
             1 => (Fault::ActionLies, Fate::Nothing(true)),
             2 => (Fault::ActionFailsDone, Fate::DoneAndFailed),
@@ -196,7 +196,7 @@ impl Actions for SimActions {
             let mut world = lock(&self.world);
             let part = world.weather.probes;
             let blind = world.strikes(part, Fault::ProbeBlind);
-            let hangs = !blind && world.strikes(part / 4, Fault::ProbeHangs);
+            let hangs = !blind && world.strikes(part / 3, Fault::ProbeHangs);
             (blind, hangs, world.rng.range(5 * MS, 300 * MS), world.now)
         };
         let until = if hangs { i64::MAX } else { now + quick };

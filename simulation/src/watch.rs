@@ -4,7 +4,7 @@ use spark_core::rollout::{Controller, Fact};
 use spark_runtime::runner::Observer;
 
 use crate::oracle::{Live, Oracle};
-use crate::world::{MS, Shared, lock};
+use crate::world::{MS, Shared, freeze_of, lock};
 
 pub struct Watch {
     pub world: Shared,
@@ -46,6 +46,12 @@ impl Observer for Watch {
             }
             let process = self.process;
             world.tell(|| format!("{process}: {}", brief(fact)));
+        }
+        if self.live
+            && let Fact::Decided { decision } = fact
+            && freeze_of(&world.freezes, decision.at).is_some() != controller.rollout().is_frozen()
+        {
+            world.violated("it is frozen where no freeze is, or not frozen where one is".to_owned());
         }
         if let Err(words) = taken {
             world.violated(words);

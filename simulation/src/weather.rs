@@ -10,22 +10,23 @@ fn part(rng: &mut Rng, most: u64) -> u64 {
 
 pub fn draw(rng: &mut Rng) -> Weather {
     Weather {
-        samples: part(rng, 120),
-        sources: part(rng, 150),
-        actions: part(rng, 600),
+        samples: part(rng, 260),
+        sources: part(rng, 200),
+        actions: if rng.permille(300) { 0 } else { 1 + rng.below(800) },
         probes: part(rng, 300),
-        disk: part(rng, 12),
-        crashes: part(rng, 15),
-        pauses: part(rng, 15),
-        steps: part(rng, 10),
-        moves: part(rng, 10),
+        disk: part(rng, 50),
+        crashes: part(rng, 20),
+        pauses: part(rng, 30),
+        steps: part(rng, 12),
+        moves: part(rng, 8),
         seconds: part(rng, 20),
         stops: part(rng, 10),
         reloads: part(rng, 100),
-        rot: part(rng, 60),
+        rot: part(rng, 80),
         talk: if rng.permille(300) { 0 } else { 1 + rng.below(12) },
         until: rng.range(8, 50) * SECOND,
         fenced: true,
-        stuck: rng.permille(60),
+        stuck: rng.permille(90),
+        helpless: rng.permille(20),
     }
 }

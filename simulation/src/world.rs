@@ -53,6 +53,8 @@ pub struct Weather {
     pub fenced: bool,
     /// Rollbacks do nothing.
     pub stuck: bool,
+    /// They never will.
+    pub helpless: bool,
 }
 
 /// One process.
