@@ -150,8 +150,9 @@ impl Inner {
         if decision.verdict != Verdict::Rollback || self.frozen.load(Ordering::Relaxed) {
             return;
         }
-        *self.because.lock().unwrap_or_else(PoisonError::into_inner) =
-            decision.because.iter().map(ToString::to_string).collect();
+        let because: Vec<String> = decision.because.iter().map(ToString::to_string).collect();
+        crate::log(&format!("the guard says to freeze trading, because of {}", because.join(", ")));
+        *self.because.lock().unwrap_or_else(PoisonError::into_inner) = because;
         self.metrics.guard_freezes.inc();
         if self.mode == GuardMode::Freeze {
             self.frozen.store(true, Ordering::Relaxed);
@@ -183,7 +184,7 @@ mod tests {
         };
         trade(Duration::from_millis(5)).await;
         assert!(!guard.is_frozen());
-        trade(Duration::from_secs(3)).await;
+        trade(Duration::from_secs(4)).await;
         assert!(guard.is_frozen());
         assert_eq!(guard.standing().because, ["slow"]);
         guard.thaw();

@@ -32,9 +32,10 @@ pub(super) async fn measure(State(backend): State<Arc<Backend>>, request: Reques
     let metrics = &backend.metrics;
     metrics.request_duration.with_label_values(&[&route]).observe(took.as_secs_f64());
     metrics.requests.with_label_values(&[route.as_str(), status.as_str()]).inc();
-    // an order that was refused because of the guard says nothing new to it
+    // an order that was refused because of the guard says nothing new to it; one that was refused with 503 did no harm, and is
+    // tried again: a database that is away for a moment must not cost an operator's thaw
     if is_order && !refused {
-        backend.guard.observe(took, status.is_server_error());
+        backend.guard.observe(took, status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE);
     }
     response
 }

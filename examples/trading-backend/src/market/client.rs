@@ -90,11 +90,11 @@ async fn session(follow: &Follow) -> Result<u64, Box<tokio_tungstenite::tungsten
         socket.send(Frame::text(text)).await.map_err(Box::new)?;
     }
     let mut messages = 0_u64;
-    let storm = follow.faults.follow(Fault::DisconnectStorm);
+    let mut storm = std::pin::pin!(broken(follow.faults.follow(Fault::DisconnectStorm)));
     loop {
         let next = tokio::select! {
             next = tokio::time::timeout(SILENCE, socket.next()) => next,
-            () = broken(storm.clone()) => return Ok(messages),
+            () = &mut storm => return Ok(messages),
         };
         match next {
             Ok(Some(Ok(Frame::Text(text)))) => match decode(follow.venue, &text) {

@@ -39,8 +39,8 @@ impl Backend {
             .process_group(0)
             .spawn()
             .unwrap();
-        let output =
-            Command::new(PROGRAM).arg("up").arg(&folder).args(["--rate", "0"]).args(words).output().unwrap();
+        let rate: &[&str] = if words.contains(&"--rate") { &[] } else { &["--rate", "0"] };
+        let output = Command::new(PROGRAM).arg("up").arg(&folder).args(rate).args(words).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let at = serde_json::from_slice(&output.stdout).unwrap();
         Self { at, client: Client::default(), folder, watcher }

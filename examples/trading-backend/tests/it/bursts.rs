@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use trading_backend::feed::Delivered;
@@ -67,9 +68,9 @@ async fn a_burst_loses_and_doubles_nothing() {
     let backend = Arc::new(Backend::start(&["--canary-share", "50"]));
     let orders = size();
     let mut answers: BTreeMap<usize, Vec<(u16, String)>> = BTreeMap::new();
-    for from in (0..orders).step_by(50) {
+    for from in (0..orders).step_by(20) {
         let mut sent = Vec::new();
-        for n in (from..orders.min(from + 50)).flat_map(|n| [n; 3]) {
+        for n in (from..orders.min(from + 20)).flat_map(|n| [n; 3]) {
             let backend = Arc::clone(&backend);
             sent.push(tokio::spawn(async move {
                 let front = &backend.at.front;
@@ -79,6 +80,7 @@ async fn a_burst_loses_and_doubles_nothing() {
                     if reply.status.as_u16() < 500 {
                         return (n, (reply.status.as_u16(), reply.body));
                     }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }));
         }

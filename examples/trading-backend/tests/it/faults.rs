@@ -100,6 +100,9 @@ async fn every_switch_is_seen_and_goes_back() {
     every_trigger_has_one(&backend).await;
     // keys reach their steady number first
     tokio::time::sleep(Duration::from_secs(4)).await;
+    for cases in [&TOGETHER[..], &ALONE[..]] {
+        wait(&backend, cases, "before", |Case(.., off), value| value < *off).await;
+    }
     watch(&backend, &TOGETHER).await;
     for case in &ALONE {
         watch(&backend, std::slice::from_ref(case)).await;
@@ -127,7 +130,6 @@ async fn every_trigger_has_one(backend: &Backend) {
 
 /// Turns all of these on, waits until each is seen, turns them off, and waits until none is.
 async fn watch(backend: &Backend, cases: &[Case]) {
-    wait(backend, cases, "before", |Case(.., off), value| value < *off).await;
     for Case(name, level, ..) in cases {
         let reply = backend.turn(name, json!({ "on": true, "level": level })).await;
         assert_eq!(reply.status, 200, "{name}: {}", reply.body);
@@ -139,14 +141,14 @@ async fn watch(backend: &Backend, cases: &[Case]) {
     wait(backend, cases, "off", |Case(.., off), value| value < *off).await;
 }
 
-/// Looks each second until every case is as it should be at some look, at most for half a minute.
+/// Looks twice a second until every case is as it should be at some look, at most for half a minute.
 async fn wait(backend: &Backend, cases: &[Case], when: &str, is_so: impl Fn(&Case, f64) -> bool) {
     let canary = &backend.at.canary;
     let mut left: Vec<&Case> = cases.iter().collect();
     let from = Instant::now();
     let mut before = (Instant::now(), backend.metrics(canary).await);
     loop {
-        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let now = Instant::now();
         let after = backend.metrics(canary).await;
         let looks = Looks { before: before.1, after, seconds: (now - before.0).as_secs_f64() };
