@@ -1,5 +1,11 @@
 //! A release's folder: its journal, opened to begin or to take up, and at the end the evidence that follows from it.
 
+mod place;
+#[cfg(feature = "postgres")]
+mod relay;
+#[cfg(feature = "postgres")]
+mod shared;
+
 use std::path::{Path, PathBuf};
 
 use spark_core::rollout::Ending;
@@ -8,8 +14,12 @@ use crate::audit::{self, AuditError, Folded};
 use crate::evidence::{
     self, Chronicle, Derived, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey,
 };
-use crate::journal::{FileJournal, Journal, JournalError, Leave, Opened, Record};
+use crate::journal::{AnyJournal, FileJournal, Journal, JournalError, Leave, Opened, Record};
 use crate::runner::{Begin, Observer, Outcome, Release, RunEnd};
+
+pub use self::place::{JournalPlace, PlaceError};
+#[cfg(feature = "postgres")]
+pub use self::relay::Relay;
 
 /// The journal's name in an evidence folder.
 pub const JOURNAL_NAME: &str = "journal.jsonl";
@@ -35,6 +45,9 @@ pub enum ReleaseError {
         /// What its journal says.
         found: String,
     },
+    /// Another runner has the rollout.
+    #[error("another runner has the rollout, so this one does nothing any more: {0}")]
+    Fenced(String),
     /// The rollout is over.
     #[error(
         "release `{release}` is over ({ending}): a release's evidence is written once, so give the next one another name"
@@ -53,7 +66,7 @@ pub struct OpenRelease {
     /// The folder.
     pub folder: EvidenceFolder,
     /// The journal.
-    pub journal: FileJournal,
+    pub journal: AnyJournal,
     /// The rollout as far as it is recorded; none for a new one.
     pub folded: Option<Box<Folded>>,
     /// What was cut from the journal's end, in words.
@@ -81,24 +94,24 @@ impl OpenRelease {
         let folder = EvidenceFolder::open(root, id)?;
         let Opened { journal, records, cut } = FileJournal::in_folder(folder.path(), JOURNAL_NAME)?;
         let cut = cut.map(|cut| format!("{} bytes from line {} on: {}", cut.bytes, cut.line, cut.why));
-        if records.is_empty() {
-            return Ok(Self { folder, journal, folded: None, cut });
-        }
-        let folded = audit::fold(&records, observer)?;
-        if folded.start.release != id.as_str() {
-            let (folder, found) = (folder.path().to_owned(), folded.start.release);
-            return Err(ReleaseError::OtherRelease { folder, found });
-        }
-        match folded.ending {
-            None | Some(Ending::Unverified { .. }) => {
-                folder.unseal()?;
-                Ok(Self { folder, journal, folded: Some(Box::new(folded)), cut })
-            }
-            // a runner that was killed between its last record and its seal left the evidence to be written
-            Some(_) if !folder.is_sealed() => {
-                Ok(Self { folder, journal, folded: Some(Box::new(folded)), cut })
-            }
-            Some(ending) => Err(ReleaseError::Over { release: folded.start.release, ending }),
+        let folded = look_at(&folder, id, &records, observer)?;
+        Ok(Self { folder, journal: AnyJournal::File(journal), folded, cut })
+    }
+
+    /// As [`Self::open_telling`], wherever the journal is.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; the database fails, or what was brought to the folder before is not in it.
+    pub async fn open_at(
+        root: &Path,
+        id: &ReleaseId,
+        place: &JournalPlace,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, ReleaseError> {
+        match place {
+            JournalPlace::Folder => Self::open_telling(root, id, observer),
+            #[cfg(feature = "postgres")]
+            JournalPlace::Postgres(config) => shared::open(root, id, config, observer).await,
         }
     }
 
@@ -114,6 +127,32 @@ impl OpenRelease {
             Some(folded) => Begin::Resumed(folded),
             None => Begin::New(new()),
         }
+    }
+}
+
+/// What a release's records say; none where there are none yet.
+fn look_at(
+    folder: &EvidenceFolder,
+    id: &ReleaseId,
+    records: &[Record],
+    observer: &mut dyn Observer,
+) -> Result<Option<Box<Folded>>, ReleaseError> {
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let folded = audit::fold(records, observer)?;
+    if folded.start.release != id.as_str() {
+        let (folder, found) = (folder.path().to_owned(), folded.start.release);
+        return Err(ReleaseError::OtherRelease { folder, found });
+    }
+    match folded.ending {
+        None | Some(Ending::Unverified { .. }) => {
+            folder.unseal()?;
+            Ok(Some(Box::new(folded)))
+        }
+        // a runner that was killed between its last record and its seal left the evidence to be written
+        Some(_) if !folder.is_sealed() => Ok(Some(Box::new(folded))),
+        Some(ending) => Err(ReleaseError::Over { release: folded.start.release, ending }),
     }
 }
 
@@ -138,13 +177,16 @@ impl Left {
     /// Closes a run's journal and writes the evidence that follows from it.
     ///
     /// # Errors
-    /// The journal cannot be read again, or a file not be written. What the run did stays done.
-    pub async fn of(outcome: Outcome<FileJournal>, folder: EvidenceFolder) -> Result<Self, ReleaseError> {
+    /// The journal cannot be read again, or a file not be written. What the run did stays done. [`ReleaseError::Fenced`] where
+    /// another runner has the rollout: nothing was written, for the evidence is that runner's.
+    pub async fn of(outcome: Outcome<AnyJournal>, folder: EvidenceFolder) -> Result<Self, ReleaseError> {
         let Outcome { end, unrecorded, journal, .. } = outcome;
         let leave = match &end {
-            RunEnd::Ended(Ending::Unverified { .. }) => Leave::Unfinished,
+            RunEnd::Fenced(reason) => return Err(ReleaseError::Fenced(reason.clone())),
+            RunEnd::Ended(Ending::Unverified { .. }) | RunEnd::Stopped | RunEnd::Halted(_) => {
+                Leave::Unfinished
+            }
             RunEnd::Ended(_) => Leave::Finished,
-            RunEnd::Stopped | RunEnd::Fenced(_) | RunEnd::Halted(_) => Leave::Unfinished,
         };
         Self::write(end, unrecorded, journal, leave, folder).await
     }
@@ -162,10 +204,19 @@ impl Left {
     async fn write(
         end: RunEnd,
         unrecorded: Option<String>,
-        journal: FileJournal,
+        journal: AnyJournal,
         leave: Leave,
         folder: EvidenceFolder,
     ) -> Result<Self, ReleaseError> {
+        #[cfg(feature = "postgres")]
+        let journal = {
+            let mut journal = journal;
+            if let AnyJournal::Postgres(journal) = &mut journal {
+                // before it is let go of: until then nobody else has the rollout
+                shared::export(journal, &folder).await?;
+            }
+            journal
+        };
         // a lock that cannot be let go of ends with this process
         let _ = journal.close(leave).await;
         let (chronicle, folded, unwritten) = match evidence::write_derived(folder.path(), unrecorded.clone())

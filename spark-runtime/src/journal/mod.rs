@@ -8,6 +8,7 @@
 //! - A journal that failed is never written again as if nothing had happened: open it anew, and see what it holds.
 //! - Every opening has a higher [fence](Journal::fence) than all before it.
 
+mod any;
 mod chain;
 mod disk;
 mod error;
@@ -24,6 +25,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use any::AnyJournal;
 pub use disk::{Disk, LockError, RESERVE_BYTES, RealDisk};
 pub use error::{Holder, JournalError};
 pub use file::FileJournal;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::super::line::{self, Place, RECORDS_MAX};
-use super::super::{Head, Journal, JournalError, Leave};
+use super::super::{Head, Journal, JournalError, Leave, Record};
+use super::look::read_lines;
 use super::row::{RolloutRow, lock_row, signed};
 use super::session::{Session, Trouble, within};
+use super::words::{OnItsWay, mark_taken};
 use super::{PostgresConfig, millis};
 
 /// The first wait before the database is tried again; each one is twice as long, up to a second.
@@ -26,6 +28,7 @@ pub struct PostgresJournal {
     broken: Option<JournalError>,
     /// A commit is under way; still so at the next call, its future was dropped.
     underway: bool,
+    pub(super) on_its_way: OnItsWay,
 }
 
 /// What a transaction of ours came to.
@@ -47,11 +50,31 @@ impl PostgresJournal {
         head: Head,
     ) -> Self {
         let PostgresConfig { lease, patience, .. } = *config;
-        Self { session, release, fence, head, lease, patience, broken: None, underway: false }
+        let on_its_way = OnItsWay::default();
+        Self { session, release, fence, head, lease, patience, broken: None, underway: false, on_its_way }
+    }
+
+    /// Closes the connection; the next call makes another one. One that was made by a runtime does not work in the next.
+    pub fn disconnect(&mut self) {
+        self.session.forget();
+    }
+
+    /// The lines up to the head, each byte as it is stored, with what they say.
+    ///
+    /// # Errors
+    /// As [`super::PostgresStore::read_only`].
+    pub async fn lines(&mut self) -> Result<Vec<(String, Record)>, JournalError> {
+        let mut head = self.head;
+        if self.broken.is_some() {
+            // the last commit may have come through after all
+            let row = self.look().await.map_err(|trouble| trouble.unreadable("read"))?;
+            head = row.filter(|row| row.fence == self.fence).map_or(head, |row| row.head);
+        }
+        read_lines(&mut self.session, &self.release, head).await
     }
 
     /// Moves the head to `next` with the lines that lead there, in one transaction.
-    async fn attempt(&mut self, next: Head, lines: &[String]) -> Result<Came, Trouble> {
+    async fn attempt(&mut self, next: Head, lines: &[String], word: Option<i64>) -> Result<Came, Trouble> {
         let deadline = self.session.deadline();
         let connection = self.session.begin().await?;
         let moved = sqlx::query(
@@ -82,8 +105,11 @@ impl PostgresJournal {
             .bind(&self.release)
             .bind(signed(self.head.seq))
             .bind(lines)
-            .execute(connection);
+            .execute(&mut *connection);
             within(deadline, insert).await?;
+        }
+        if let Some(id) = word {
+            within(deadline, mark_taken(connection, &self.release, id)).await?;
         }
         self.session.commit().await?;
         Ok(Came::Through)
@@ -101,10 +127,10 @@ impl PostgresJournal {
 
     /// Tries until it is through or known that it will not be. An attempt whose outcome is not known is looked up
     /// before there is another.
-    async fn push(&mut self, next: Head, lines: &[String]) -> Result<(), JournalError> {
+    async fn push(&mut self, next: Head, lines: &[String], word: Option<i64>) -> Result<(), JournalError> {
         let until = Instant::now().checked_add(self.patience);
         let mut wait = FIRST_WAIT;
-        let mut trouble = match self.attempt(next, lines).await {
+        let mut trouble = match self.attempt(next, lines, word).await {
             Ok(came) => return self.weigh(came),
             Err(trouble) => trouble,
         };
@@ -129,7 +155,7 @@ impl PostgresJournal {
             if row.fence != self.fence || row.head != self.head {
                 return self.weigh(Came::Refused(row));
             }
-            match self.attempt(next, lines).await {
+            match self.attempt(next, lines, word).await {
                 Ok(came) => return self.weigh(came),
                 Err(again) => trouble = again,
             }
@@ -155,7 +181,7 @@ impl PostgresJournal {
     }
 
     /// Every write goes through here: after a failure there is none.
-    async fn guarded(&mut self, next: Head, lines: &[String]) -> Result<(), JournalError> {
+    async fn guarded(&mut self, next: Head, lines: &[String], word: Option<i64>) -> Result<(), JournalError> {
         if self.underway && self.broken.is_none() {
             let why = "a commit was given up while it was under way".to_owned();
             self.broken = Some(JournalError::Broken { doing: "write to the database", why });
@@ -164,7 +190,7 @@ impl PostgresJournal {
             return Err(error.clone());
         }
         self.underway = true;
-        let done = self.push(next, lines).await;
+        let done = self.push(next, lines, word).await;
         self.underway = false;
         done.inspect_err(|error| self.broken = Some(error.clone()))
     }
@@ -215,13 +241,17 @@ impl Journal for PostgresJournal {
         if lines.is_empty() {
             return self.broken.clone().map_or(Ok(head), Err);
         }
-        self.guarded(head, &lines).await?;
+        let word = self.on_its_way.recorded_by(records);
+        self.guarded(head, &lines, word).await?;
+        if let Some(id) = word {
+            self.on_its_way.arrived(id);
+        }
         self.head = head;
         Ok(head)
     }
 
     async fn renew(&mut self) -> Result<(), JournalError> {
-        self.guarded(self.head, &[]).await
+        self.guarded(self.head, &[], None).await
     }
 
     fn lease(&self) -> Option<Duration> {

@@ -8,6 +8,7 @@
 //! - The row's head is a second anchor: lines that were changed, removed or set back do not lead to it.
 
 mod journal;
+mod look;
 mod row;
 mod session;
 mod words;
@@ -19,17 +20,14 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
-use self::row::{lock_row, read_head, signed, unsigned};
+use self::look::read_lines;
+use self::row::{lock_row, read_head, unsigned};
 use self::session::{Session, Trouble, within};
-use super::chain::Chain;
-use super::line;
-use super::{Head, JournalError, Opened, Record, Sum};
+use super::{Head, JournalError, Opened, Sum};
 
 pub use journal::PostgresJournal;
-pub use words::{Spoken, WORD_BYTES_MAX};
-
-/// Lines that are read at a time: some hundred kilobytes, within any sensible statement timeout.
-const CHUNK_LINES: i64 = 1_000;
+pub use look::Standing;
+pub use words::{Desk, Reply, Spoken, WAITS_SECONDS, WORD_BYTES_MAX};
 
 /// The tables, as they are made where they are not there.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -234,90 +232,11 @@ impl PostgresStore {
         head: Head,
     ) -> Result<Opened<PostgresJournal>, JournalError> {
         let mut session = self.session.another();
-        let records = read_lines(&mut session, &release, head).await?;
+        let lines = read_lines(&mut session, &release, head).await?;
+        let records = lines.into_iter().map(|(_, record)| record).collect();
         let journal = PostgresJournal::new(session, &self.config, release, fence, head);
         Ok(Opened { journal, records, cut: None })
     }
-
-    /// All records of a release as they are now, without opening its journal.
-    ///
-    /// # Errors
-    /// [`JournalError::Missing`] where there is no such release; otherwise as [`PostgresStore::acquire`].
-    pub async fn read_only(&mut self, release: &str) -> Result<Vec<Record>, JournalError> {
-        let head = self.head(release).await?.ok_or_else(|| JournalError::Missing(release.to_owned()))?;
-        let mut session = self.session.another();
-        read_lines(&mut session, release, head).await
-    }
-
-    /// Where a release's journal ends, if there is such a release: an anchor for what was exported of it.
-    ///
-    /// # Errors
-    /// [`JournalError::Unreadable`] where the database fails.
-    pub async fn head(&mut self, release: &str) -> Result<Option<Head>, JournalError> {
-        self.find_head(release).await.map_err(|trouble| trouble.unreadable("read"))
-    }
-
-    async fn find_head(&mut self, release: &str) -> Result<Option<Head>, Trouble> {
-        let deadline = self.session.deadline();
-        let connection = self.session.begin().await?;
-        let row = sqlx::query("SELECT head_seq, head_sum FROM spark_rollouts WHERE release = $1")
-            .persistent(false)
-            .bind(release)
-            .fetch_optional(connection);
-        let head = within(deadline, row).await?.map(|row| read_head(&row)).transpose()?;
-        self.session.commit().await?;
-        Ok(head)
-    }
-}
-
-/// Reads a journal's lines up to a head, and proves that they lead to it.
-async fn read_lines(session: &mut Session, release: &str, head: Head) -> Result<Vec<Record>, JournalError> {
-    let mut records = Vec::new();
-    let mut chain = Chain::default();
-    while chain.head.seq < head.seq {
-        let lines = read_chunk(session, release, chain.head.seq, head.seq)
-            .await
-            .map_err(|trouble| trouble.unreadable("read"))?;
-        if lines.is_empty() {
-            let why = format!("there is none, and the rollout's head is line {}", head.seq);
-            return Err(JournalError::Damaged { line: chain.next(), why });
-        }
-        for text in lines {
-            let line = line::read(text.as_bytes()).map_err(|wrong| match wrong {
-                line::Wrong::Version(found) => JournalError::Version { line: chain.next(), found },
-                _ => JournalError::Damaged { line: chain.next(), why: wrong.text().to_owned() },
-            })?;
-            records.push(chain.follow(line)?);
-        }
-    }
-    if chain.head != head {
-        let why = "its sum is not the rollout's head".to_owned();
-        return Err(JournalError::Damaged { line: head.seq, why });
-    }
-    Ok(records)
-}
-
-async fn read_chunk(
-    session: &mut Session,
-    release: &str,
-    after: u64,
-    to: u64,
-) -> Result<Vec<String>, Trouble> {
-    let deadline = session.deadline();
-    let connection = session.begin().await?;
-    let rows = sqlx::query(
-        "SELECT line FROM spark_journal WHERE release = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
-    )
-    .persistent(false)
-    .bind(release)
-    .bind(signed(after))
-    .bind(signed(to))
-    .bind(CHUNK_LINES)
-    .fetch_all(connection);
-    let rows = within(deadline, rows).await?;
-    let lines = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()?;
-    session.commit().await?;
-    Ok(lines)
 }
 
 /// A name that needs no quotes and has no capital letter.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spark_runtime::journal::postgres::{PostgresConfig, PostgresJournal, PostgresStore};
+use spark_runtime::journal::postgres::{PostgresConfig, PostgresJournal, PostgresStore, Reply};
 use spark_runtime::journal::{Journal as _, JournalError, Leave, Opened};
 
 use super::proxy::{Cut, Proxy};
@@ -65,13 +65,13 @@ fn a_lost_lease_ends_every_write() {
     });
 }
 
-/// One that was taken over before it could look is told by whom, at its first write, renewal or answer.
+/// One that was taken over before it could look is told by whom, at its first write or renewal, and answers no word.
 #[test]
 fn a_fenced_runner_is_told() {
     wait(async {
         let mut first = store("fenced", "first").await;
         let mut second = store("fenced", "second").await;
-        for write in 0..3 {
+        for write in 0..2 {
             let mut old = acquire(&mut first).await;
             old.commit(&records(0..1)).await.unwrap();
             let id = second.say(RELEASE, "\"hold\"", "ayse", "slow").await.unwrap();
@@ -79,15 +79,19 @@ fn a_fenced_runner_is_told() {
             let mut new = acquire(&mut second).await;
             let told = match write {
                 0 => old.commit(&records(1..2)).await.unwrap_err(),
-                1 => old.renew().await.unwrap_err(),
-                _ => old.answer(id, "taken").await.unwrap_err(),
+                _ => old.renew().await.unwrap_err(),
             };
             assert!(told.is_fenced(), "{told}");
             assert!(told.to_string().contains("`second` has taken it over"), "{told}");
-            assert_eq!(second.answer(id).await.unwrap(), None);
-            assert!(new.words().await.unwrap().iter().any(|word| word.id == id));
-            new.answer(id, "refused").await.unwrap();
-            assert_eq!(second.answer(id).await.unwrap().as_deref(), Some("refused"));
+            // neither does it answer what was said to it
+            let (mut before, mut now) = (old.desk(), new.desk());
+            assert!(!before.answer(id, "taken").await.unwrap());
+            assert_eq!(second.reply(id).await.unwrap(), Reply::Waiting);
+            assert!(now.waiting().await.unwrap().iter().any(|word| word.id == id));
+            assert!(now.answer(id, "refused").await.unwrap());
+            assert!(!now.answer(id, "refused again").await.unwrap());
+            assert_eq!(second.reply(id).await.unwrap(), Reply::Answered("refused".to_owned()));
+            assert!(!second.withdraw(id).await.unwrap());
             new.close(Leave::Unfinished).await.unwrap();
         }
     });
@@ -294,5 +298,42 @@ fn a_cut_connection_leaves_one_truth() {
         assert!(dropped.is_err());
         let broken = journal.commit(&[record(9)]).await.unwrap_err();
         assert!(broken.to_string().contains("was given up while it was under way"), "{broken}");
+    });
+}
+
+/// A word is in the journal once, and taken from those that wait in the same transaction: a runner that dies before it
+/// answers leaves none behind that the next one would record again.
+#[test]
+fn a_word_is_recorded_once() {
+    wait(async {
+        let mut store = store("words", "runner").await;
+        assert!(matches!(store.say(RELEASE, "{}", "ayse", "x").await, Err(JournalError::Missing(_))));
+        let mut journal = acquire(&mut store).await;
+        let mut desk = journal.desk();
+        let id = store.say(RELEASE, "{}", "ayse", "x").await.unwrap();
+        let unheard = store.say(RELEASE, "{}", "ayse", "y").await.unwrap();
+        let waiting: Vec<i64> = desk.waiting().await.unwrap().iter().map(|word| word.id).collect();
+        assert_eq!(waiting, [id, unheard]);
+        let serde_json::Value::Object(members) = serde_json::json!({"fact": "word", "because": "x"}) else {
+            panic!()
+        };
+        desk.hand(id, members);
+        // another record takes it from nobody
+        journal.commit(&["{\"fact\":\"word\",\"because\":\"z\"}".to_owned()]).await.unwrap();
+        assert_eq!(store.reply(id).await.unwrap(), Reply::Waiting);
+        journal.commit(&["{\"fact\":\"word\",\"at\":1,\"because\":\"x\"}".to_owned()]).await.unwrap();
+        assert_eq!(store.reply(id).await.unwrap(), Reply::Recorded);
+        drop((journal, desk));
+        ask("UPDATE words.spark_rollouts SET lease_until = '-infinity'");
+        let mut desk = acquire(&mut store).await.desk();
+        assert_eq!(desk.waiting().await.unwrap().len(), 1);
+        assert!(store.withdraw(unheard).await.unwrap());
+        assert_eq!(desk.waiting().await.unwrap(), []);
+        // who said it has given up long ago
+        store.say(RELEASE, "{}", "ayse", "y").await.unwrap();
+        ask("UPDATE words.spark_words SET given_at = given_at - interval '3 minutes'");
+        assert_eq!(desk.waiting().await.unwrap(), []);
+        let long = "x".repeat(64 * 1024 + 1);
+        assert!(matches!(store.say(RELEASE, "{}", "ayse", &long).await, Err(JournalError::TooMuch { .. })));
     });
 }
