@@ -6,7 +6,7 @@ use spark_core::rollout::Word;
 use spark_core::{Policy, Sample, Timestamp};
 use spark_runtime::action::ConfiguredActions;
 use spark_runtime::control::{self, Keeper};
-use spark_runtime::release::{JOURNAL_NAME, Left, OpenRelease};
+use spark_runtime::release::{JOURNAL_NAME, JournalPlace, Left, OpenRelease};
 use spark_runtime::runner::{self, Begin, Ports, SampleSource, SystemClock};
 
 use super::interrupt::interrupted;
@@ -26,14 +26,16 @@ pub(crate) fn roll_back(
     said: ConsoleArgs,
 ) -> Result<Exit, Failure> {
     let release = found.folder();
-    let Some(config) = found.config.filter(|_| release.join(JOURNAL_NAME).is_file()) else {
+    // a journal elsewhere says by itself that it is empty
+    let here = !matches!(found.place, JournalPlace::Folder) || release.join(JOURNAL_NAME).is_file();
+    let Some(config) = found.config.filter(|_| here) else {
         return Err(Failure::could_not_run(format!("there is no journal in `{}`", release.display())));
     };
     let key = signing_key(&config)?;
     let actions = ConfiguredActions::new(config.actions.clone(), config.folder.clone())
         .map_err(|error| Failure::of(&error))?;
     let (keeper, (speaker, inbox)) = (Keeper::default(), control::words());
-    let OpenRelease { folder, journal, folded, .. } = open(&found.root, &found.id, &keeper)?;
+    let OpenRelease { folder, journal, folded, .. } = open(&found.root, &found.id, &found.place, &keeper)?;
     let Some(folded) = folded else {
         return Err(Failure::could_not_run("the journal is empty: nothing was ever moved"));
     };

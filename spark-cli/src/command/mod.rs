@@ -17,6 +17,7 @@ pub(crate) mod markup;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod running;
+pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod words;

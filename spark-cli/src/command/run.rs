@@ -12,9 +12,10 @@ use spark_runtime::config::{self, Config, ExposeSecret, KeyConfig};
 use spark_runtime::control::ControlSocket;
 use spark_runtime::control::{self, Keeper, Speaker};
 use spark_runtime::evidence::{self, EvidenceFolder, ReleaseId};
+use spark_runtime::journal::JournalError;
 use spark_runtime::live::LiveSource;
 use spark_runtime::notify::{Delivery, Herald, Notifier};
-use spark_runtime::release::{Left, OpenRelease};
+use spark_runtime::release::{JournalPlace, Left, OpenRelease, Relay, ReleaseError};
 use spark_runtime::replay::{Event, Events};
 use spark_runtime::runner::{self, Ports, Release, RunEnd, SystemClock};
 
@@ -31,6 +32,9 @@ use crate::table;
 
 /// How long the last messages may take after the rollout: its exit code waits for them.
 const NOTIFY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How often a runner that stands by looks whether the rollout is free.
+const STAND_BY_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 #[command(
@@ -75,6 +79,9 @@ pub(crate) struct RunArgs {
     /// T-0, RFC 3339: no stage is entered before [default: at once]
     #[arg(long, value_name = "T", value_parser = instant)]
     opens: Option<Timestamp>,
+    /// While another runner has the rollout, wait for it, and take it up when that one is gone
+    #[arg(long)]
+    stand_by: bool,
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
@@ -94,7 +101,11 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     let root =
         args.evidence.clone().or(config.evidence.dir.clone()).unwrap_or_else(|| PathBuf::from("evidence"));
     let (keeper, (speaker, words)) = (Keeper::default(), control::words());
-    let open = open(&root, &id, &keeper)?;
+    let place = place(&config)?;
+    let open = match args.stand_by {
+        true => stand_by(&root, &id, &place, &keeper)?,
+        false => open(&root, &id, &place, &keeper)?,
+    };
     if open.is_over() {
         console
             .note("the rollout was over when its runner was killed; its evidence is written and sealed now");
@@ -102,6 +113,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         return close(console, &left, &key, config.evidence.anchors.as_deref());
     }
     let OpenRelease { folder, journal, folded, .. } = open;
+    let desk = Relay::desk(&journal);
     // a release is pinned to the rules that it began with; what stands in the file now is looked at as a change
     let (policy, seen) = match &folded {
         Some(folded) => (Arc::clone(folded.controller.engine().policy()), folded.rules.clone()),
@@ -142,6 +154,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         let notifier = Arc::new(notifier);
         let herald = Herald::new(Arc::clone(&notifier), args.release.clone());
         let _served = serve(&folder, &keeper, &speaker);
+        let _relay = Relay::start(desk, speaker.clone());
         let ports = ports((Teller::new(said), (keeper.clone(), herald)));
         let stop = interrupted(&screen, &speaker);
         let outcome = runner::run(begin, ports, stop).await.map_err(|error| Failure::of(&error))?;
@@ -209,16 +222,55 @@ fn tell_of_lost(deliveries: &[Delivery]) {
     }
 }
 
-/// Opens a release's folder; `keeper` is told what happened so far.
-pub(super) fn open(root: &Path, id: &ReleaseId, keeper: &Keeper) -> Result<OpenRelease, Failure> {
-    let open =
-        OpenRelease::open_telling(root, id, &mut keeper.clone()).map_err(|error| Failure::of(&error))?;
-    if let Some(cut) = &open.cut {
+/// Where the journal is, by the configuration.
+pub(crate) fn place(config: &Config) -> Result<JournalPlace, Failure> {
+    JournalPlace::configured(&config.journal, &config::of_process).map_err(|error| Failure::of(&error))
+}
+
+/// Opens a release; `keeper` is told what happened so far.
+pub(super) fn open(
+    root: &Path,
+    id: &ReleaseId,
+    place: &JournalPlace,
+    keeper: &Keeper,
+) -> Result<OpenRelease, Failure> {
+    try_open(root, id, place, keeper)?.map_err(|error| Failure::of(&error))
+}
+
+/// Opens a release, as soon as no other runner has it.
+fn stand_by(
+    root: &Path,
+    id: &ReleaseId,
+    place: &JournalPlace,
+    keeper: &Keeper,
+) -> Result<OpenRelease, Failure> {
+    let mut told = false;
+    loop {
+        match try_open(root, id, place, keeper)? {
+            Err(ReleaseError::Journal(error @ JournalError::Held { .. })) => {
+                if !std::mem::replace(&mut told, true) {
+                    say(&format!("stands by: {error}"));
+                }
+                std::thread::sleep(STAND_BY_EVERY);
+            }
+            opened => return opened.map_err(|error| Failure::of(&error)),
+        }
+    }
+}
+
+fn try_open(
+    root: &Path,
+    id: &ReleaseId,
+    place: &JournalPlace,
+    keeper: &Keeper,
+) -> Result<Result<OpenRelease, ReleaseError>, Failure> {
+    let opened = block_on(OpenRelease::open_at(root, id, place, &mut keeper.clone()))?;
+    if let Ok(OpenRelease { cut: Some(cut), .. }) = &opened {
         say(&format!(
             "warning: the journal ended in a line that was never acknowledged, and it was cut: {cut}"
         ));
     }
-    Ok(open)
+    Ok(opened)
 }
 
 /// Listens for operators' words, as long as the answer is kept. Without that, signals still reach the rollout.

@@ -7,7 +7,7 @@ use spark_core::rollout::{Ending, Fact};
 use spark_runtime::config::Config;
 use spark_runtime::control;
 use spark_runtime::evidence::ReleaseId;
-use spark_runtime::release::{self, JOURNAL_NAME};
+use spark_runtime::release::{self, JOURNAL_NAME, JournalPlace};
 
 use crate::console::Console;
 use crate::exit::Failure;
@@ -37,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) id: ReleaseId,
     /// The configuration, where one was given.
     pub(crate) config: Option<Config>,
+    /// Where its journal is, by the configuration; in its folder without one.
+    pub(crate) place: JournalPlace,
 }
 
 impl Found {
@@ -57,11 +59,13 @@ impl WhereArgs {
         };
         let configured = config.as_ref().and_then(|config| config.evidence.dir.clone());
         let root = self.evidence.clone().or(configured).unwrap_or_else(|| PathBuf::from("evidence"));
-        let id = match named {
-            Some(id) => id,
-            None => only(&root)?,
+        let place = config.as_ref().map_or(Ok(JournalPlace::Folder), super::run::place)?;
+        let id = match (named, &place) {
+            (Some(id), _) => id,
+            (None, JournalPlace::Folder) => only(&root)?,
+            (None, JournalPlace::Postgres(database)) => super::shared::only(database)?,
         };
-        Ok(Found { root, id, config })
+        Ok(Found { root, id, config, place })
     }
 }
 

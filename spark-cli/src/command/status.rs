@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use spark_core::{Timestamp, Verdict};
 use spark_runtime::control::{Keeper, Shown, Standing, Status};
-use spark_runtime::release;
+use spark_runtime::release::{self, JournalPlace};
 use spark_runtime::runner::{Clock as _, SystemClock};
 
 use super::running::{Found, WhereArgs};
@@ -108,8 +108,12 @@ fn watch(found: &Found) -> Result<(), Failure> {
 
 /// What the journal says: as far as it goes, and why no further.
 fn recorded(found: &Found) -> Result<Status, Failure> {
-    let records = release::read(&found.folder()).map_err(|error| Failure::of(&error))?;
+    let (records, runs) = match &found.place {
+        JournalPlace::Folder => (release::read(&found.folder()).map_err(|error| Failure::of(&error))?, false),
+        JournalPlace::Postgres(database) => super::shared::records(database, &found.id)?,
+    };
     let (status, whole) = Keeper::of_record(&records);
+    let status = status.map(|status| Status { running: runs, ..status });
     if let Err(error) = whole {
         say(&format!("warning: this is as far as the record can be followed: {error}"));
     }

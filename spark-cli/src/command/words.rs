@@ -4,6 +4,7 @@ use clap::Args;
 use spark_core::rollout::Word;
 use spark_core::{Timestamp, quantity};
 use spark_runtime::control::{self, Answer, Ask};
+use spark_runtime::release::JournalPlace;
 use spark_runtime::runner::{Clock as _, SystemClock};
 
 use super::running::{Found, WhereArgs, ending, operator};
@@ -173,7 +174,15 @@ fn asked(
 ) -> Result<Option<Exit>, Failure> {
     let question = Ask::Say { word: word.clone(), by: by.to_owned(), because: because.to_owned() };
     let answer = match control::ask(&found.folder(), &question, ANSWER_WITHIN) {
-        Err(control::ControlError::Nobody(_)) => return Ok(None),
+        Err(control::ControlError::Nobody(_)) => match &found.place {
+            JournalPlace::Folder => return Ok(None),
+            JournalPlace::Postgres(database) => {
+                match super::shared::ask(database, &found.id, word, by, because)? {
+                    None => return Ok(None),
+                    Some(answer) => answer,
+                }
+            }
+        },
         answer => answer.map_err(|error| Failure::of(&error))?,
     };
     match answer {

@@ -125,12 +125,12 @@ where
             };
             if self.ports.clock.now() >= self.next {
                 self.reload().await?;
+                let Ports { source, clock, journal, .. } = &mut self.ports;
+                let samples = measured(source, clock, self.controller.engine().policy(), self.next);
                 tokio::select! {
                     biased;
                     () = stop.as_mut() => return Ok(RunEnd::Stopped),
-                    samples = measured(&mut self.ports.source, &self.ports.clock, self.controller.engine().policy(), self.next) => {
-                        self.decide(samples).await?;
-                    }
+                    samples = leased(samples, clock, journal, &mut self.renew) => self.decide(samples?).await?,
                 }
                 continue;
             }
@@ -270,28 +270,15 @@ where
             }
         };
         let mut action = std::pin::pin!(action);
-        loop {
-            let wake = self.renew.unwrap_or(limit).min(limit);
+        let limited = async {
             tokio::select! {
                 biased;
-                outcome = action.as_mut() => return Ok(outcome),
-                () = clock.sleep_until(wake) => {}
+                outcome = action.as_mut() => outcome,
+                () = clock.sleep_until(limit) => ActionOutcome::unknown("it did not end within its deadline"),
             }
-            let now = clock.now();
-            if now >= limit {
-                return Ok(ActionOutcome::unknown("it did not end within its deadline"));
-            }
-            if self.renew.is_some_and(|renew| now >= renew) {
-                let renewed = journal.renew().await;
-                self.renew = next_renewal(journal, now);
-                if let Err(error) = renewed
-                    && error.is_fenced()
-                {
-                    // the action is dropped with its future: what it did is the next runner's to measure
-                    return Err(RunEnd::Fenced(error.to_string()));
-                }
-            }
-        }
+        };
+        // fenced, the action is dropped with its future: what it did is the next runner's to measure
+        leased(limited, clock, journal, &mut self.renew).await
     }
 
     async fn probe(&mut self, expected_bp: u16) -> Result<(), RunEnd> {
@@ -300,12 +287,15 @@ where
         let mut order = self.order(id, &Step::SetShare { stage, share_bp: expected_bp });
         order.reason = "probe".to_owned();
         let limit = self.ports.clock.now().plus(order.deadline).plus(GRACE);
-        let Ports { actions, clock, .. } = &mut self.ports;
-        let Measured { share_bp, words } = tokio::select! {
-            biased;
-            measured = actions.measure_share(&order) => measured,
-            () = clock.sleep_until(limit) => Measured::unknown("the probe did not end within its deadline"),
+        let Ports { actions, clock, journal, .. } = &mut self.ports;
+        let limited = async {
+            tokio::select! {
+                biased;
+                measured = actions.measure_share(&order) => measured,
+                () = clock.sleep_until(limit) => Measured::unknown("the probe did not end within its deadline"),
+            }
         };
+        let Measured { share_bp, words } = leased(limited, clock, journal, &mut self.renew).await?;
         let at = self.ports.clock.now();
         self.happened(vec![Fact::Probed { at, share_bp, words }]).await
     }
@@ -417,6 +407,31 @@ where
             Err(error) => self.lose_record(error.to_string()),
         }
         Ok(())
+    }
+}
+
+/// Waits for what takes long, and keeps the lease meanwhile: it is lost to whoever thinks that this runner is gone.
+async fn leased<T>(
+    work: impl Future<Output = T>,
+    clock: &impl Clock,
+    journal: &mut impl Journal,
+    renew: &mut Option<Timestamp>,
+) -> Result<T, RunEnd> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        let Some(at) = *renew else { return Ok(work.await) };
+        tokio::select! {
+            biased;
+            done = work.as_mut() => return Ok(done),
+            () = clock.sleep_until(at) => {}
+        }
+        let renewed = journal.renew().await;
+        *renew = next_renewal(journal, clock.now());
+        if let Err(error) = renewed
+            && error.is_fenced()
+        {
+            return Err(RunEnd::Fenced(error.to_string()));
+        }
     }
 }
 

@@ -8,9 +8,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use spark_runtime::evidence::timestamp::{self, Stamp};
 use spark_runtime::evidence::{self, Anchor, Difference, EvidenceError, Progress, Sealed};
+use spark_runtime::journal::postgres::PostgresConfig;
+use spark_runtime::release::JournalPlace;
 
 use super::anchors::read_authority;
 use super::evidence_failure;
+use crate::command::shared;
 use crate::console::{Console, some};
 use crate::exit::{Exit, Failure};
 
@@ -22,7 +25,7 @@ const LOOK_BYTES: u64 = 8 << 20;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A seal cannot tell that it is the newest one of its release: --head, --anchors and --timestamp
+    after_help = "A seal cannot tell that it is the newest one of its release: --head, --anchors, --config and --timestamp
 check that against what was kept elsewhere.
 
 Exit codes: 0 the folder is what was sealed; 13 it is not; 1 it cannot be read.
@@ -31,6 +34,7 @@ Examples:
   spark evidence verify evidence/demo --key demo.pub
   spark evidence verify evidence/1.4.2 --head k7m2-p9qx-4c1d-z0te
   spark evidence verify evidence/1.4.2 --anchors /mnt/audit/anchors.jsonl
+  spark evidence verify evidence/1.4.2 --config spark.yaml
   spark evidence verify evidence/1.4.2 --timestamp 1.4.2.tsr --tsa-ca tsa-ca.pem"
 )]
 pub(super) struct VerifyArgs {
@@ -46,6 +50,9 @@ pub(super) struct VerifyArgs {
     /// A log of anchors in which the seal must be the newest one of its release
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
+    /// The configuration of the run; with `journal: postgres`, its journal must be the one in the database, to the last line
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// A time stamp that must be of its seal
     #[arg(long, value_name = "FILE", requires = "tsa_ca")]
     timestamp: Option<PathBuf>,
@@ -83,8 +90,11 @@ pub(super) fn run(console: &mut Console, args: &VerifyArgs) -> Result<Exit, Fail
         return Err(Failure::could_not_run(format!("`{}` is no folder", args.dir.display())));
     }
     let authority = args.tsa_ca.as_deref().map(read_authority).transpose()?;
+    let config =
+        args.config.as_deref().map(|file| crate::command::config::load(console, file)).transpose()?;
+    let place = config.as_ref().map(crate::command::run::place).transpose()?;
     let mut found = Found::default();
-    let checked = check(console, args, authority.as_deref(), &mut found);
+    let checked = check(console, args, (authority.as_deref(), place.as_ref()), &mut found);
     match (args.format, checked) {
         (Format::Text, Ok(())) => {
             found.tell(console);
@@ -128,7 +138,7 @@ impl From<EvidenceError> for Refused {
 fn check(
     console: &Console,
     args: &VerifyArgs,
-    authority: Option<&[u8]>,
+    (authority, place): (Option<&[u8]>, Option<&JournalPlace>),
     found: &mut Found,
 ) -> Result<(), Refused> {
     let dir = &args.dir;
@@ -148,10 +158,37 @@ fn check(
         evidence::check_anchors(log, sealed)?;
         found.anchored.push(log.display().to_string());
     }
+    if let Some(JournalPlace::Postgres(database)) = place {
+        found.anchored.push(in_database(dir, sealed, database)?);
+    }
     if let (Some(path), Some(authority)) = (&args.timestamp, authority) {
         found.stamp = Some(timestamp::verify_stamp(dir, path, authority)?);
     }
     Ok(())
+}
+
+/// Checks that a folder's journal is the one in the database, no line older and none newer.
+fn in_database(dir: &Path, sealed: &Sealed, database: &PostgresConfig) -> Result<String, Refused> {
+    let standing = shared::standing(database, &sealed.release).map_err(Refused::Failure)?;
+    let not_it = |anchor: String, why: String| Refused::from(EvidenceError::NotTheNewest { anchor, why });
+    let Some(standing) = standing else {
+        return Err(not_it(
+            "the database".to_owned(),
+            format!("it does not know release {}", sealed.release),
+        ));
+    };
+    let head = standing.head;
+    Anchor::Line { seq: head.seq, sum: head.sum.to_string() }.check(dir, sealed)?;
+    match &sealed.journal {
+        Some(ours) if ours.seq > head.seq => {
+            let why = format!(
+                "the folder's journal goes on to line {}, which the database does not have",
+                ours.seq
+            );
+            Err(not_it(head.to_string(), why))
+        }
+        _ => Ok(format!("the database, at line {}", head.seq)),
+    }
 }
 
 /// The public key in a file, or beside the folder.
