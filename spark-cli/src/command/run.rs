@@ -12,7 +12,7 @@ use spark_runtime::config::{self, Config, ExposeSecret, KeyConfig};
 use spark_runtime::control::ControlSocket;
 use spark_runtime::control::{self, Keeper, Speaker};
 use spark_runtime::evidence::{self, EvidenceFolder, ReleaseId};
-use spark_runtime::journal::JournalError;
+use spark_runtime::journal::{AnyJournal, Journal as _, JournalError, Leave};
 use spark_runtime::live::LiveSource;
 use spark_runtime::notify::{Delivery, Herald, Notifier};
 use spark_runtime::release::{JournalPlace, Left, OpenRelease, Relay, ReleaseError};
@@ -252,6 +252,11 @@ fn stand_by(
                     say(&format!("stands by: {error}"));
                 }
                 std::thread::sleep(STAND_BY_EVERY);
+            }
+            Ok(OpenRelease { journal: AnyJournal::Postgres(journal), .. }) if journal.was_finished() => {
+                // whoever ended it may be writing its evidence now
+                let _ = block_on(journal.close(Leave::Finished))?;
+                return Err(Failure::could_not_run(format!("release {} is over", id.as_str())));
             }
             opened => return opened.map_err(|error| Failure::of(&error)),
         }

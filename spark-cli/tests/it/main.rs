@@ -24,6 +24,9 @@ mod kills;
 mod live;
 mod lsp;
 mod museum;
+#[expect(dead_code, reason = "tests of the journal itself use the rest")]
+#[path = "../../../spark-runtime/tests/it/postgres_server.rs"]
+mod postgres_server;
 mod prometheus;
 mod readme;
 mod reliability;

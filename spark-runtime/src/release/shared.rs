@@ -17,9 +17,8 @@ pub(super) async fn open(
     observer: &mut dyn Observer,
 ) -> Result<OpenRelease, ReleaseError> {
     let mut store = PostgresStore::connect(config.clone()).await?;
-    let before = store.standing(id.as_str()).await?;
-    let finished = before.is_some_and(|standing| standing.finished);
     let Opened { mut journal, records, .. } = store.acquire(id.as_str()).await?;
+    let finished = journal.was_finished();
     let opened = EvidenceFolder::open(root, id).map_err(ReleaseError::from).and_then(|folder| {
         goes_on_from(folder.path(), &records)?;
         let folded = look_at(&folder, id, &records, observer)?;
@@ -76,6 +75,12 @@ pub(super) async fn export(
     journal: &mut PostgresJournal,
     folder: &EvidenceFolder,
 ) -> Result<(), ReleaseError> {
+    // a process that stood still may have lost it meanwhile, and then the evidence is another's to write
+    match journal.renew().await {
+        Err(error) if error.is_fenced() => return Err(ReleaseError::Fenced(error.to_string())),
+        // what a broken journal holds is looked at below
+        Ok(()) | Err(_) => {}
+    }
     let lines = journal.lines().await?;
     let (new, path) = (beside(folder.path(), ".new"), folder.path().join(JOURNAL_NAME));
     let write = || {

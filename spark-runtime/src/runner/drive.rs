@@ -244,6 +244,10 @@ where
             // it was not recorded, so it is not done
             return Ok(());
         }
+        if self.unrecorded.is_some() {
+            // what another runner has taken over since is not touched
+            self.renew = self.renew.map(|_| self.ports.clock.now());
+        }
         // a process that stood still since the commit may have lost its lease
         if !planted::is(Bug::LeaseNotRenewed) {
             self.keep_lease().await?;
@@ -385,6 +389,7 @@ where
     }
 
     fn lose_record(&mut self, reason: String) {
+        self.committed();
         let fact = Fact::Unrecorded { at: self.ports.clock.now(), reason: reason.clone() };
         self.unrecorded = Some(reason);
         // it happens to every rollout that is not over, and one that is over loses nothing
@@ -396,17 +401,22 @@ where
         self.renew = next_renewal(&self.ports.journal, self.ports.clock.now());
     }
 
+    /// Renews the lease where it is time; a runner whose journal is lost asks whether the rollout is still its own.
     async fn keep_lease(&mut self) -> Result<(), RunEnd> {
         let now = self.ports.clock.now();
-        if self.renew.is_none_or(|renew| now < renew) || self.unrecorded.is_some() {
+        if self.renew.is_none_or(|renew| now < renew) {
             return Ok(());
         }
-        match self.ports.journal.renew().await {
-            Ok(()) => self.committed(),
-            Err(error) if error.is_fenced() => return Err(RunEnd::Fenced(error.to_string())),
-            Err(error) => self.lose_record(error.to_string()),
+        let renewed = self.ports.journal.renew().await;
+        self.committed();
+        match renewed {
+            Err(error) if error.is_fenced() => Err(RunEnd::Fenced(error.to_string())),
+            Err(error) if self.unrecorded.is_none() => {
+                self.lose_record(error.to_string());
+                Ok(())
+            }
+            Ok(()) | Err(_) => Ok(()),
         }
-        Ok(())
     }
 }
 

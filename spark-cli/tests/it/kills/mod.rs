@@ -12,6 +12,7 @@ mod anywhere;
 mod back;
 mod oracle;
 mod races;
+mod shared;
 mod site;
 
 use std::sync::Mutex;

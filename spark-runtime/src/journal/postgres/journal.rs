@@ -29,6 +29,7 @@ pub struct PostgresJournal {
     /// A commit is under way; still so at the next call, its future was dropped.
     underway: bool,
     pub(super) on_its_way: OnItsWay,
+    pub(super) was_finished: bool,
 }
 
 /// What a transaction of ours came to.
@@ -51,7 +52,23 @@ impl PostgresJournal {
     ) -> Self {
         let PostgresConfig { lease, patience, .. } = *config;
         let on_its_way = OnItsWay::default();
-        Self { session, release, fence, head, lease, patience, broken: None, underway: false, on_its_way }
+        Self {
+            session,
+            release,
+            fence,
+            head,
+            lease,
+            patience,
+            broken: None,
+            underway: false,
+            on_its_way,
+            was_finished: false,
+        }
+    }
+
+    /// Whether whoever had it before has ended it, and let go of it.
+    pub const fn was_finished(&self) -> bool {
+        self.was_finished
     }
 
     /// Closes the connection; the next call makes another one. One that was made by a runtime does not work in the next.
@@ -67,8 +84,11 @@ impl PostgresJournal {
         let mut head = self.head;
         if self.broken.is_some() {
             // the last commit may have come through after all
-            let row = self.look().await.map_err(|trouble| trouble.unreadable("read"))?;
-            head = row.filter(|row| row.fence == self.fence).map_or(head, |row| row.head);
+            match self.look().await.map_err(|trouble| trouble.unreadable("read"))? {
+                Some(row) if row.fence != self.fence => return Err(row.fenced(self.fence)),
+                Some(row) => head = row.head,
+                None => {}
+            }
         }
         read_lines(&mut self.session, &self.release, head).await
     }
@@ -250,7 +270,14 @@ impl Journal for PostgresJournal {
         Ok(head)
     }
 
+    /// A journal that is broken may be another runner's by now: the row is asked, and tells.
     async fn renew(&mut self) -> Result<(), JournalError> {
+        if matches!(self.broken, Some(JournalError::Broken { .. }))
+            && let Ok(Some(row)) = self.look().await
+            && row.fence != self.fence
+        {
+            self.broken = Some(row.fenced(self.fence));
+        }
         self.guarded(self.head, &[], None).await
     }
 

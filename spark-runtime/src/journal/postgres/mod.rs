@@ -161,20 +161,22 @@ impl PostgresStore {
     /// the head; [`JournalError::Unreadable`] where the database fails: the lease may then have to run out first.
     pub async fn acquire(&mut self, release: &str) -> Result<Opened<PostgresJournal>, JournalError> {
         let taken = self.take(release).await.map_err(|trouble| trouble.unreadable("open"))?;
-        let (fence, head) = taken?;
-        self.open(release.to_owned(), fence, head).await
+        let (fence, head, finished) = taken?;
+        let mut opened = self.open(release.to_owned(), fence, head).await?;
+        opened.journal.was_finished = finished;
+        Ok(opened)
     }
 
-    async fn take(&mut self, release: &str) -> Result<Result<(u64, Head), JournalError>, Trouble> {
+    async fn take(&mut self, release: &str) -> Result<Result<(u64, Head, bool), JournalError>, Trouble> {
         let (holder, lease) = (self.config.holder.clone(), millis(self.config.lease));
         let deadline = self.session.deadline();
         let connection = self.session.begin().await?;
         let taken = sqlx::query(
             "INSERT INTO spark_rollouts AS r (release, fence, holder, lease_until, head_seq, head_sum) \
              VALUES ($1, 1, $2, clock_timestamp() + $3 * interval '1 millisecond', 0, $4) \
-             ON CONFLICT (release) DO UPDATE SET fence = r.fence + 1, holder = excluded.holder, finished_at = NULL, \
+             ON CONFLICT (release) DO UPDATE SET fence = r.fence + 1, holder = excluded.holder, \
              lease_until = clock_timestamp() + $3 * interval '1 millisecond' WHERE r.lease_until <= clock_timestamp() \
-             RETURNING fence, head_seq, head_sum",
+             RETURNING fence, head_seq, head_sum, finished_at IS NOT NULL AS finished",
         )
         .persistent(false)
         .bind(release)
@@ -183,7 +185,7 @@ impl PostgresStore {
         .bind(Sum::NONE.to_string())
         .fetch_optional(&mut *connection);
         if let Some(row) = within(deadline, taken).await? {
-            let found = (unsigned(row.try_get("fence")?), read_head(&row)?);
+            let found = (unsigned(row.try_get("fence")?), read_head(&row)?, row.try_get("finished")?);
             self.session.commit().await?;
             return Ok(Ok(found));
         }

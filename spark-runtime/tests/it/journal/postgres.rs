@@ -284,10 +284,15 @@ fn a_cut_connection_leaves_one_truth() {
             proxy.cut(cut, false);
             let broken = journal.commit(&[record(written)]).await.unwrap_err();
             assert!(matches!(broken, JournalError::Broken { .. }), "{broken}");
+            assert_eq!(journal.renew().await.unwrap_err(), broken);
             proxy.heal();
             assert_eq!(journal.commit(&[record(written)]).await.unwrap_err(), broken);
+            assert_eq!(journal.renew().await.unwrap_err(), broken);
             ask("UPDATE cut.spark_rollouts SET lease_until = '-infinity'");
             let opened = store.acquire(RELEASE).await.unwrap();
+            // by then it is another runner's, and whoever asks is told
+            assert!(journal.renew().await.unwrap_err().is_fenced());
+            assert!(journal.lines().await.unwrap_err().is_fenced());
             written += through;
             assert_eq!(opened.records.len() as u64, written, "{cut:?}");
             journal = opened.journal;
