@@ -76,12 +76,15 @@ pub(super) async fn export(
     folder: &EvidenceFolder,
 ) -> Result<(), ReleaseError> {
     // a process that stood still may have lost it meanwhile, and then the evidence is another's to write
-    match journal.renew().await {
-        Err(error) if error.is_fenced() => return Err(ReleaseError::Fenced(error.to_string())),
-        // what a broken journal holds is looked at below
-        Ok(()) | Err(_) => {}
-    }
-    let lines = journal.lines().await?;
+    let lines = match journal.renew().await {
+        Err(error) if error.is_fenced() => Err(error),
+        // what a broken journal holds is looked at
+        Ok(()) | Err(_) => journal.lines().await,
+    };
+    let lines = lines.map_err(|error| match error.is_fenced() {
+        true => ReleaseError::Fenced(error.to_string()),
+        false => error.into(),
+    })?;
     let (new, path) = (beside(folder.path(), ".new"), folder.path().join(JOURNAL_NAME));
     let write = || {
         let mut file = std::io::BufWriter::new(std::fs::File::create(&new)?);

@@ -6,6 +6,7 @@
 //! ```
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Output};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -64,6 +65,7 @@ impl Shared {
         script(dir, "probe", PROBE);
         fs::write(dir.join("fence"), "0\n").unwrap();
         fs::write(dir.join("database.url"), &url).unwrap();
+        fs::set_permissions(dir.join("database.url"), fs::Permissions::from_mode(0o600)).unwrap();
         let config = fs::read_to_string(dir.join("spark.yaml")).unwrap();
         let journal = format!(
             "journal: {{ postgres: {{ url: {{ file: database.url }}, lease: 3s, schema: {schema} }} }}\n"

@@ -154,16 +154,19 @@ impl PostgresJournal {
             Ok(came) => return self.weigh(came),
             Err(trouble) => trouble,
         };
+        let late = || until.is_none_or(|until| Instant::now() >= until);
         loop {
             self.session.forget();
-            if trouble.lasting || until.is_none_or(|until| Instant::now() >= until) {
+            if trouble.lasting {
                 return Err(trouble.broken("write to the database"));
             }
             sleep(wait).await;
             wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+            // also when it is late: a process that stood still has not asked yet
             let row = match self.look().await {
                 Ok(Some(row)) => row,
                 Ok(None) => return self.weigh(Came::Gone),
+                Err(again) if late() => return Err(again.broken("write to the database")),
                 Err(again) => {
                     trouble = again;
                     continue;
@@ -177,6 +180,10 @@ impl PostgresJournal {
             }
             match self.attempt(next, lines, word).await {
                 Ok(came) => return self.weigh(came),
+                Err(again) if late() => {
+                    self.session.forget();
+                    return Err(again.broken("write to the database"));
+                }
                 Err(again) => trouble = again,
             }
         }
