@@ -93,7 +93,11 @@ const fn running(_: &Found) -> Result<Option<Status>, Failure> {
 /// Shows the rollout until its runner is gone.
 fn watch(found: &Found) -> Result<(), Failure> {
     let (folder, id) = (found.root.clone(), found.id.clone());
-    let told = move || running(&Found { root: folder.clone(), id: id.clone(), config: None }).ok().flatten();
+    let told = move || {
+        running(&Found { root: folder.clone(), id: id.clone(), config: None, place: JournalPlace::Folder })
+            .ok()
+            .flatten()
+    };
     let screen = Screen::of_other(told).ok_or_else(|| {
         Failure::bad_arguments(
             "`--watch` needs a terminal on standard error; programs ask with `--format json`",

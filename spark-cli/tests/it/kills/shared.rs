@@ -225,7 +225,7 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
 
 /// How often a runner said that it lost the rollout.
 fn fenced(site: &Site) -> usize {
-    site.said().matches("another runner has the rollout, so this one does nothing any more").count()
+    site.said().matches("the rollout is no longer this runner's").count()
 }
 
 fn finish(
