@@ -95,7 +95,7 @@ impl OpenRelease {
         let Opened { journal, records, cut } = FileJournal::in_folder(folder.path(), JOURNAL_NAME)?;
         let cut = cut.map(|cut| format!("{} bytes from line {} on: {}", cut.bytes, cut.line, cut.why));
         let folded = look_at(&folder, id, &records, observer)?;
-        Ok(Self { folder, journal: AnyJournal::File(journal), folded, cut })
+        Ok(Self { folder, journal: AnyJournal::File(Box::new(journal)), folded, cut })
     }
 
     /// As [`Self::open_telling`], wherever the journal is.

@@ -10,7 +10,7 @@ use super::{FileJournal, Head, Journal, JournalError, Leave};
 #[derive(Debug)]
 pub enum AnyJournal {
     /// In a file.
-    File(FileJournal),
+    File(Box<FileJournal>),
     /// In a database.
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresJournal>),

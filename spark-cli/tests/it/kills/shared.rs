@@ -211,7 +211,8 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
         std::thread::sleep(Duration::from_millis(dice.roll(600)));
         let said = fenced(&shared.site);
         signal(&runners[holder], "-CONT");
-        if !taken {
+        // of one that was over there is nothing left to take over but to write its evidence, which both may do
+        if !taken || journals.last().is_some_and(|journal| journal.contains("\"fact\":\"end\"")) {
             continue;
         }
         assert_eq!(ended(&mut runners[holder], &told), 1, "{told}\n{}", shared.site.said());
@@ -242,7 +243,7 @@ fn finish(
     let ends: Vec<i32> = runners.iter_mut().map(|child| ended(child, told)).collect();
     let place = ends.iter().position(|code| matches!(code, 0 | 11));
     let place = place.unwrap_or_else(|| panic!("{told}: {ends:?}\n{}", shared.site.said()));
-    assert_eq!(ends[1 - place], 1, "{told}: {ends:?}\n{}", shared.site.said());
+    assert!([1, ends[place]].contains(&ends[1 - place]), "{told}: {ends:?}\n{}", shared.site.said());
     let status = runners[place].wait().unwrap();
     let output = Output { status, stdout: Vec::new(), stderr: Vec::new() };
     assert_eq!(shared.site.journal(), shared.journal(), "{told}: what was exported is what is stored");

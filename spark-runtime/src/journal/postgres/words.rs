@@ -140,10 +140,13 @@ impl PostgresStore {
 
 /// The word that the runner was handed last, until it is recorded or refused.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OnItsWay(Arc<Mutex<Option<(i64, serde_json::Map<String, Value>)>>>);
+pub(super) struct OnItsWay(Arc<Mutex<Option<Handed>>>);
+
+/// Its number, and what of its record tells it.
+type Handed = (i64, serde_json::Map<String, Value>);
 
 impl OnItsWay {
-    fn lock(&self) -> MutexGuard<'_, Option<(i64, serde_json::Map<String, Value>)>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Handed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
