@@ -76,7 +76,7 @@ fn a_fenced_runner_is_told() {
             old.commit(&records(0..1)).await.unwrap();
             let id = second.say(RELEASE, "\"hold\"", "ayse", "slow").await.unwrap();
             ask("UPDATE fenced.spark_rollouts SET lease_until = '-infinity'");
-            let mut new = acquire(&mut second).await;
+            let new = acquire(&mut second).await;
             let told = match write {
                 0 => old.commit(&records(1..2)).await.unwrap_err(),
                 _ => old.renew().await.unwrap_err(),
