@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 use spark_core::rollout::{Controller, Ended, Ending, Fact, RolloutState};
@@ -35,6 +36,9 @@ const NOTIFY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How often a runner that stands by looks whether the rollout is free.
 const STAND_BY_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// How long it goes on where the database cannot be asked: longer than a restart of it takes.
+const UNREACHED_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 #[command(
@@ -244,10 +248,17 @@ fn stand_by(
     place: &JournalPlace,
     keeper: &Keeper,
 ) -> Result<OpenRelease, Failure> {
-    let mut told = false;
+    let (mut told, mut reached) = (false, Instant::now());
     loop {
         match try_open(root, id, place, keeper)? {
+            // a runner that stands still may hold its row for a moment, and a database may restart
+            Err(ReleaseError::Journal(JournalError::Unreadable { .. }))
+                if reached.elapsed() < UNREACHED_MAX =>
+            {
+                std::thread::sleep(STAND_BY_EVERY);
+            }
             Err(ReleaseError::Journal(error @ JournalError::Held { .. })) => {
+                reached = Instant::now();
                 if !std::mem::replace(&mut told, true) {
                     say(&format!("stands by: {error}"));
                 }
