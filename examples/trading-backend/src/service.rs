@@ -95,6 +95,17 @@ impl Backend {
         self.instruments.get().cloned().ok_or(OrderError::NotReady)
     }
 
+    /// What can be traded and has had no price yet; nothing where what can be traded is not known yet.
+    pub fn unquoted(&self) -> Option<Vec<String>> {
+        let instruments = self.instruments.get()?;
+        let symbols = instruments.iter().map(|instrument| instrument.symbol.clone());
+        Some(
+            symbols
+                .filter(|symbol| self.market.book(symbol).is_none_or(|book| book.reference().is_none()))
+                .collect(),
+        )
+    }
+
     /// Where it listens; port 0 of the settings has become a port.
     pub fn listening(&self) -> SocketAddr {
         self.listening.get().copied().unwrap_or(self.settings.listen)

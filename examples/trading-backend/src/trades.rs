@@ -63,11 +63,8 @@ impl Trades {
         let from = Instant::now();
         let keep_ms = u64::try_from(KEEP.as_millis()).unwrap_or(u64::MAX);
         held.retain(|trade| trade.at_ms.saturating_add(keep_ms) > now_ms);
-        for trade in held.iter_mut() {
-            *trade = Box::new(Trade::clone(trade));
-        }
-        let spare = held.len().saturating_mul(2);
-        held.shrink_to(spare);
+        let moved: VecDeque<Box<Trade>> = held.iter().cloned().collect();
+        *held = moved;
         from.elapsed()
     }
 }

@@ -1,7 +1,7 @@
 //! Faults in the way of a request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
@@ -35,10 +35,18 @@ impl Faults {
     pub async fn burn(&self) {
         if let Some(ms) = self.level(Fault::CpuBurn) {
             let burning = tokio::task::spawn_blocking(move || {
-                let until = Duration::from_millis(u64::from(ms));
-                let (from, mut sum) = (Instant::now(), 0_u64);
-                while from.elapsed() < until {
-                    for n in 0..1_000_u64 {
+                // processor time, not time: a busy machine must not make it cheaper
+                let spent = || {
+                    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+                    Duration::new(
+                        u64::try_from(now.tv_sec).unwrap_or(0),
+                        u32::try_from(now.tv_nsec).unwrap_or(0),
+                    )
+                };
+                let until = spent().saturating_add(Duration::from_millis(u64::from(ms)));
+                let mut sum = 0_u64;
+                while spent() < until {
+                    for n in 0..10_000_u64 {
                         sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(n));
                     }
                 }

@@ -104,8 +104,10 @@ impl Walk {
         let away = self.bid.saturating_sub(self.start);
         // within a fiftieth of the start, so that no price collar is ever met by itself
         let reach = (self.start / 50).max(4);
-        let back = i64::from(seed.below(1_000)) < away.saturating_abs().saturating_mul(1_000) / reach;
-        let step = if back { -away.signum() } else { i64::from(seed.below(3)).saturating_sub(1) };
+        let pull = away.saturating_abs().saturating_mul(1_000).checked_div(reach).unwrap_or(0);
+        let back = i64::from(seed.below(1_000)) < pull;
+        let step =
+            if back { away.signum().saturating_neg() } else { i64::from(seed.below(3)).saturating_sub(1) };
         self.bid = self.bid.saturating_add(step).max(LEVELS.saturating_add(1));
     }
 

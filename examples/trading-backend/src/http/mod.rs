@@ -32,6 +32,7 @@ pub fn public(backend: Arc<Backend>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&backend), guarded::measure));
     let bare = Router::new()
         .route("/health/live", get(health::live))
+        .route("/health/started", get(health::started))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics));
     measured

@@ -48,7 +48,7 @@ pub(super) fn haproxy(front: u16, admin: u16, baseline: u16, canary: u16, share:
         "global\n  nbthread 1\n  stats socket 127.0.0.1:{admin} level admin\n\
          defaults\n  mode http\n  timeout connect 2s\n  timeout client 20s\n  timeout server 20s\n  option forwardfor\n\
          frontend web\n  bind 127.0.0.1:{front}\n  default_backend trading\n\
-         backend trading\n  balance roundrobin\n  option httpchk GET /health/live\n  default-server check inter 500ms fall 3 rise 1\n  \
+         backend trading\n  balance roundrobin\n  option httpchk GET /health/started\n  default-server check inter 500ms fall 3 rise 1\n  \
          server baseline 127.0.0.1:{baseline} weight {}\n  server canary 127.0.0.1:{canary} weight {share}\n",
         100_u32.saturating_sub(share)
     )

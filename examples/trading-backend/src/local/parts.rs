@@ -93,8 +93,8 @@ impl<'a> Starting<'a> {
         let path = path.display().to_string();
         self.start(self.part("haproxy", Path::new("/usr/sbin/haproxy"), &["-db", "-f", &path]), front)
             .await?;
-        for instance in [&self.addresses.baseline, &self.addresses.canary] {
-            wait_ready(&instance.url).await?;
+        for url in [&self.addresses.baseline.url, &self.addresses.canary.url, &self.addresses.front] {
+            wait_ready(url).await?;
         }
         if self.up.rate > 0 {
             let (target, rate) = (loopback(front).to_string(), self.up.rate.to_string());
@@ -237,10 +237,7 @@ async fn wait_ready(url: &str) -> Result<(), Failure> {
     loop {
         let reply = client.get(&format!("{url}/health/ready")).await;
         match reply {
-            // all venues have spoken, too
-            Ok(reply) if reply.status.is_success() && reply.body.contains("\"silent_venues\":[]") => {
-                return Ok(());
-            }
+            Ok(reply) if reply.status.is_success() => return Ok(()),
             _ if from.elapsed() > READY => {
                 let last = reply.map_or_else(|error| error.to_string(), |reply| reply.body);
                 return Err(format!("{url} is not ready after {READY:?}: {last}").into());

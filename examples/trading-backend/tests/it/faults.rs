@@ -57,6 +57,7 @@ impl Looks {
 struct Case(&'static str, u32, Read, f64, f64);
 
 const ORDERS: Read = Read::Share("http_request_duration_seconds_sum", "http_request_duration_seconds_count");
+const BURNT: Read = Read::Share("process_cpu_seconds_total", "http_request_duration_seconds_count");
 const LAG: Read = Read::Share("runtime_lag_seconds_sum", "runtime_lag_seconds_count");
 const PAUSE: Read = Read::Share("gc_pause_seconds_sum", "gc_pause_seconds_count");
 const FAILED: Read = Read::Share("http_requests_total_5xx", "http_requests_total");
@@ -84,7 +85,7 @@ const ALONE: [Case; 9] = [
     Case("pool_exhaustion", 95, Read::Value("pgbouncer_pool_used_ratio"), 0.9, 0.8),
     Case("risk_and_errors", 40, Read::Growth("risk_blocks_total"), 1.0, 0.1),
     Case("lock_convoy", 200, ORDERS, 0.5, 0.4),
-    Case("cpu_burn", 150, Read::Growth("process_cpu_seconds_total"), 0.6, 0.45),
+    Case("cpu_burn", 60, BURNT, 0.04, 0.03),
     Case("error_risk_waves", 2, Read::Growth("risk_blocks_total"), 0.4, 0.1),
     Case("runtime_blocked", 300, LAG, 0.06, 0.05),
     Case("allocation_pressure", 80, PAUSE, 0.02, 0.015),
