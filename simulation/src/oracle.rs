@@ -60,6 +60,8 @@ pub struct Oracle {
     last_step: Option<(StepId, Step)>,
     number: u32,
     needs_probe: Option<StepId>,
+    /// Whether this runner has tried the rollback.
+    tried: bool,
     overrides: BTreeMap<String, i64>,
     kept: BTreeMap<(u32, u8), Vec<(i64, Reading)>>,
     /// Decisions to proceed while a required signal was not known. It must stay 0.
@@ -108,6 +110,7 @@ impl Oracle {
             last_step: None,
             number: 0,
             needs_probe: None,
+            tried: false,
             overrides: BTreeMap::new(),
             kept: BTreeMap::new(),
             unknown_proceeds: 0,
@@ -333,6 +336,7 @@ impl Oracle {
         match &mut self.open {
             Some(open) if open.id == id && !open.ended => {
                 open.ended = true;
+                self.tried |= matches!(open.step, Step::RollBack { .. });
                 Ok(())
             }
             _ => Err(format!("an outcome of {id}, which has no intent")),
@@ -362,6 +366,7 @@ impl Oracle {
 
     fn resumed(&mut self) {
         (self.probe, self.drifts, self.good_at, self.ready) = (None, 0, None, false);
+        self.tried = false;
         if let Some(open) = self.open.take()
             && !open.ended
         {
@@ -516,7 +521,9 @@ impl Oracle {
                     let late = at - since.nanos() >= self.rollback_within;
                     let ended = matches!(after, RolloutState::Ended(_));
                     // seen alone is not enough: what was ordered before may be on its way yet
-                    ensure(ended || !late, || "a rollback is late, and does not say so".to_owned())?;
+                    ensure(ended || !late || !self.tried, || {
+                        "a rollback is late, and does not say so".to_owned()
+                    })?;
                     ensure(!ended || late || *share_bp == Some(0), || "a rollback ends unseen".to_owned())
                 }
                 _ if begun && self.drifts >= 2 => ensure(going_back, || "moved traffic is let be".to_owned()),

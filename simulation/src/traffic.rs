@@ -196,7 +196,7 @@ impl Actions for SimActions {
             let mut world = lock(&self.world);
             let part = world.weather.probes;
             let blind = world.strikes(part, Fault::ProbeBlind);
-            let hangs = !blind && world.strikes(part / 3, Fault::ProbeHangs);
+            let hangs = !blind && world.strikes(part / 2, Fault::ProbeHangs);
             (blind, hangs, world.rng.range(5 * MS, 300 * MS), world.now)
         };
         let until = if hangs { i64::MAX } else { now + quick };
