@@ -176,7 +176,9 @@ impl Story {
                 }
                 "resumed" => before = None,
                 "intent"
+                    // the same share once more, after one that never came about, raises nothing
                     if fact["step"]["share_bp"].as_u64().is_some()
+                        && fact["step"]["share_bp"] != target
                         && steps.insert(fact["id"].to_string()) =>
                 {
                     // the first share needs no decision: before it there is nothing to be measured
