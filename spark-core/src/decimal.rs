@@ -142,6 +142,20 @@ pub(crate) fn rounded(value: Decimal) -> Decimal {
     value.round_sf(FLOAT_DIGITS).unwrap_or(value).normalize()
 }
 
+/// A multiple of 60 of a number that was rounded, for people: 60 × 0.000166666667 is a hundredth, and not 0.01000000002.
+///
+/// The last two digits, which are the rounding's, go where at least four others go with them; what is exact has no such run.
+pub(crate) fn without_a_sixtieths_rest(value: Decimal) -> Decimal {
+    const RUN: u32 = 4;
+    let value = value.normalize();
+    let digits = significant_digits(value);
+    let shorter = |drop: u32| {
+        let short = value.round_sf(digits.checked_sub(drop)?.max(1))?.normalize();
+        (significant_digits(short).saturating_add(drop).saturating_add(RUN) <= digits).then_some(short)
+    };
+    shorter(1).or_else(|| shorter(2)).unwrap_or(value)
+}
+
 /// The nearest binary float.
 pub fn to_float(value: Decimal) -> f64 {
     use rust_decimal::prelude::ToPrimitive;
@@ -196,5 +210,24 @@ mod tests {
         assert!(from_float(-5e-324).unwrap() < Decimal::ZERO);
         assert_eq!(parse_float_text("0.30000000000000004"), parse_exact("0.3"));
         assert_eq!(parse_float_text("NaN"), None);
+    }
+
+    /// A rounded sixtieth times sixty shows no rest; what is exact keeps all its digits.
+    #[test]
+    fn sixtieths() {
+        for (value, expected) in [
+            ("0.01000000002", "0.01"),
+            ("0.4999999998", "0.5"),
+            ("-0.1000000002", "-0.1"),
+            ("0.000499999999999998", "0.0005"),
+            ("1234567890", "1234567890"),
+            ("30", "30"),
+            ("0.33333333", "0.33333333"),
+            ("1000001", "1000001"),
+            ("0", "0"),
+        ] {
+            let value = parse_exact(value).unwrap();
+            assert_eq!(without_a_sixtieths_rest(value).to_string(), expected, "{value}");
+        }
     }
 }

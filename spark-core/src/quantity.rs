@@ -5,7 +5,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::decimal::{parse_exact, settled};
+use crate::decimal::{parse_exact, settled, without_a_sixtieths_rest};
 use crate::time::TimeSpan;
 
 /// Longest currency code, in bytes: `USDT`, `BTCTRY` and test codes fit, prose does not.
@@ -246,7 +246,11 @@ impl Quantity {
     /// The value as it is shown: a rate per its own time.
     fn per_shown(&self) -> Decimal {
         match self.unit.per_time {
-            true => self.value.checked_mul(Decimal::from(self.per.seconds())).unwrap_or(self.value),
+            true => match self.value.checked_mul(Decimal::from(self.per.seconds())) {
+                Some(value) if self.per.seconds() > 1 => without_a_sixtieths_rest(value),
+                Some(value) => value,
+                None => self.value,
+            },
             false => self.value,
         }
     }
