@@ -111,9 +111,12 @@ where
             }
             in_a_row = 0;
             let now = self.ports.clock.now();
-            let wake = match self.controller.due(now) {
+            let due = self.controller.due(now);
+            // this process may have stood still: more traffic is given by a decision of now, and not of then
+            let stale = now >= self.next && matches!(&due, Due::Act { step: Step::SetShare { .. }, .. });
+            let wake = match due {
                 Due::Finish(ending) => return self.end(ending).await,
-                Due::Act { id, attempt, step } => {
+                Due::Act { id, attempt, step } if !stale => {
                     self.act(id, attempt, step).await?;
                     continue;
                 }
@@ -121,10 +124,13 @@ where
                     self.probe(expected_bp).await?;
                     continue;
                 }
+                Due::Act { .. } => now,
                 Due::Wait(until) => until.unwrap_or(self.next),
             };
             if self.ports.clock.now() >= self.next {
                 self.reload().await?;
+                // the instants that were slept through are over: what is measured now is not of them
+                self.next = self.next.max(self.ports.clock.now().last_multiple(self.every()));
                 let Ports { source, clock, journal, .. } = &mut self.ports;
                 let samples = measured(source, clock, self.controller.engine().policy(), self.next);
                 tokio::select! {
