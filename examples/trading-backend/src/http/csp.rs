@@ -26,6 +26,9 @@ const OF_ALL: Budget = Budget { burst: 400.0, per_second: 40.0 };
 /// Most sources that are told apart; the rest shares one budget.
 const SOURCES_MAX: usize = 1_024;
 
+/// Time between two sweeps of a full list.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// Most violations in one request: browsers send them in batches.
 const VIOLATIONS_MAX: usize = 20;
 
@@ -64,11 +67,20 @@ impl Bucket {
 }
 
 /// Who has sent how much.
-pub struct FloodControl(Mutex<(Bucket, BTreeMap<Option<IpAddr>, Bucket>)>);
+pub struct FloodControl(Mutex<Budgets>);
+
+struct Budgets {
+    all: Bucket,
+    /// By source; `None` is everybody beyond the most that are told apart.
+    sources: BTreeMap<Option<IpAddr>, Bucket>,
+    /// When those who had been quiet were last forgotten.
+    swept: Instant,
+}
 
 impl Default for FloodControl {
     fn default() -> Self {
-        Self(Mutex::new((Bucket::full(OF_ALL, Instant::now()), BTreeMap::new())))
+        let now = Instant::now();
+        Self(Mutex::new(Budgets { all: Bucket::full(OF_ALL, now), sources: BTreeMap::new(), swept: now }))
     }
 }
 
@@ -76,8 +88,10 @@ impl FloodControl {
     /// Whether a source may send one more.
     pub fn admits(&self, source: IpAddr, now: Instant) -> bool {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, sources) = &mut *held;
-        if sources.len() >= SOURCES_MAX {
+        let Budgets { all, sources, swept } = &mut *held;
+        // not more than once a second: a flood from everywhere must not be one of sweeps
+        if sources.len() >= SOURCES_MAX && now.saturating_duration_since(*swept) >= SWEEP {
+            *swept = now;
             // who has been quiet for long enough has a full budget again, and need not be known
             let refill = Duration::from_secs_f64(OF_ONE.burst / OF_ONE.per_second);
             sources.retain(|_, bucket| now.saturating_duration_since(bucket.at) < refill);
@@ -188,7 +202,7 @@ mod tests {
         let many = (0..60_000_u32)
             .filter(|n| flood.admits(IpAddr::from(n.to_be_bytes()), now + Duration::from_secs(5)));
         assert!(many.count() <= 400, "all together have a budget");
-        assert!(flood.0.lock().unwrap().1.len() <= SOURCES_MAX + 1);
+        assert!(flood.0.lock().unwrap().sources.len() <= SOURCES_MAX + 1);
     }
 
     /// Both shapes of reports are read, and what is neither is refused.

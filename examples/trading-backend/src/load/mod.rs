@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -27,6 +27,9 @@ pub struct LoadSettings {
     /// How long, in seconds; without it, until it is stopped
     #[arg(long)]
     pub seconds: Option<u64>,
+    /// So many clients, each with its next order as soon as the last is answered, instead of a rate: what the service can do
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub clients: Option<u32>,
     /// What orders are made from
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -57,8 +60,43 @@ impl Tally {
     }
 }
 
-/// Places orders at a rate. It does not wait for answers before it goes on, so that a slow service meets the same rate.
+/// Places orders as it is told.
 pub async fn load(settings: LoadSettings) -> Arc<Tally> {
+    match settings.clients {
+        Some(clients) => at_once(settings, clients).await,
+        None => at_a_rate(settings).await,
+    }
+}
+
+/// Clients that wait for their answers and for nothing else.
+async fn at_once(settings: LoadSettings, clients: u32) -> Arc<Tally> {
+    let tally = Arc::new(Tally::default());
+    let run = crate::market::now_ms();
+    let until = settings.seconds.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
+    let mut tasks = tokio::task::JoinSet::new();
+    for client in 0..clients {
+        let tally = Arc::clone(&tally);
+        tasks.spawn(async move {
+            let http = Client::default();
+            let mut seed = Seed::new(settings.seed.wrapping_add(u64::from(client)));
+            let mut n = 0_u64;
+            while until.is_none_or(|until| Instant::now() < until) {
+                n = n.saturating_add(1);
+                let habit = Habit {
+                    key: format!("{run}-{client}-{n}"),
+                    order: order(&mut seed),
+                    second: seed.below(100),
+                };
+                habit.act(&http, settings.target, &tally).await;
+            }
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+    tally
+}
+
+/// Places orders at a rate. It does not wait for answers before it goes on, so that a slow service meets the same rate.
+async fn at_a_rate(settings: LoadSettings) -> Arc<Tally> {
     let tally = Arc::new(Tally::default());
     let client = Client::default();
     let slots = Arc::new(Semaphore::new(UNDER_WAY));

@@ -97,7 +97,8 @@ async fn every_switch_is_seen_and_goes_back() {
     let words = ["--idempotency-ttl", "3", "--guard", "watch", "--memory-limit", "256"];
     let backend = Arc::new(Backend::start(&words));
     let target = backend.at.canary.url.trim_start_matches("http://").parse().unwrap();
-    let traffic = tokio::spawn(load(LoadSettings { target, rate: 25, seconds: None, seed: 3 }));
+    let traffic =
+        tokio::spawn(load(LoadSettings { target, rate: 25, seconds: None, clients: None, seed: 3 }));
     every_trigger_has_one(&backend).await;
     // keys reach their steady number first
     tokio::time::sleep(Duration::from_secs(4)).await;
