@@ -40,6 +40,9 @@ pub struct Settings {
     /// What the process may use of memory, in MiB: the measure of `heap_used_ratio`.
     #[serde(default = "memory_limit")]
     pub memory_limit_mib: u32,
+    /// How many cores the process may use: the measure of its CPU.
+    #[serde(default = "cpu_limit")]
+    pub cpu_limit_cores: f64,
     /// What the embedded guard may do.
     #[serde(default)]
     pub guard: GuardMode,
@@ -60,6 +63,11 @@ const fn collect_every() -> u32 {
 
 const fn memory_limit() -> u32 {
     512
+}
+
+fn cpu_limit() -> f64 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).map_or(1.0, f64::from)
 }
 
 /// What the embedded guard does with its decisions.
@@ -140,6 +148,8 @@ impl Settings {
             Some("`connections` is out of range: expected 1 to 1000")
         } else if settings.idempotency_ttl_seconds == 0 || settings.collect_every_ms == 0 {
             Some("a length of time is zero")
+        } else if !(0.01..=1_024.0).contains(&settings.cpu_limit_cores) {
+            Some("`cpu_limit_cores` is out of range: expected 0.01 to 1024")
         } else if settings.memory_limit_mib < 32 {
             Some("`memory_limit_mib` is below 32, which the process needs by itself")
         } else {

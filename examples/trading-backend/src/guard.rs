@@ -171,6 +171,18 @@ fn now() -> Timestamp {
 mod tests {
     use super::*;
 
+    /// The rules decide what their own tests say.
+    #[test]
+    fn the_rules_hold_their_tests() {
+        let loaded = spark_rules::load("guard.rules", RULES, &mut |path| Err(path.to_owned())).unwrap();
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        assert_eq!(loaded.tests.len(), 5);
+        for case in &loaded.tests {
+            let outcome = spark_rules::test::run(&loaded.policy, case);
+            assert!(outcome.passed(), "{}", spark_rules::test::failure_text(&loaded, case, &outcome));
+        }
+    }
+
     /// Ten slow orders freeze trading at the next decision; ten quick ones do not; a thaw forgets them.
     #[tokio::test]
     async fn slow_orders_freeze_trading() {

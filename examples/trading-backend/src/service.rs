@@ -148,6 +148,7 @@ impl Backend {
     pub fn refresh_metrics(&self) {
         let metrics = &self.metrics;
         self.count_connections();
+        metrics.cpu_limit.set(self.settings.cpu_limit_cores);
         let limit = f64::from(self.settings.memory_limit_mib) * 1024.0 * 1024.0;
         self.process.lock().unwrap_or_else(PoisonError::into_inner).sample(metrics, limit);
         for venue in Venue::ALL {

@@ -16,8 +16,8 @@ const HOARD_MAX: usize = 300;
 
 /// Starts the tasks of all background faults.
 pub fn spawn(backend: &Arc<Backend>, tasks: &mut JoinSet<()>) {
-    tasks.spawn(hoard(Arc::clone(backend), Fault::ConnectionLeak));
-    tasks.spawn(hoard(Arc::clone(backend), Fault::ConnectionCreep));
+    tasks.spawn(leak_connections(Arc::clone(backend)));
+    tasks.spawn(creep(Arc::clone(backend)));
     tasks.spawn(exhaust_pool(Arc::clone(backend)));
     tasks.spawn(flood_csp(Arc::clone(backend)));
     tasks.spawn(churn_rows(Arc::clone(backend)));
@@ -56,24 +56,48 @@ pub(super) fn pause(level: u32) -> Duration {
     Duration::from_secs(60).checked_div(level).unwrap_or(Duration::from_secs(60))
 }
 
-/// T10, T20: opens connections and keeps them until the switch is off.
-async fn hoard(backend: Arc<Backend>, fault: Fault) {
-    let switch = backend.faults.follow(fault);
-    while_on(switch, |level| {
+/// T10: opens connections by the clock and keeps them until the switch is off.
+async fn leak_connections(backend: Arc<Backend>) {
+    while_on(backend.faults.follow(Fault::ConnectionLeak), |level| {
         let backend = Arc::clone(&backend);
         async move {
             let mut held: Vec<Held> = Vec::new();
             loop {
-                if held.len() < HOARD_MAX
-                    && let Ok(connection) = connect(&backend).await
-                {
-                    held.push(Held::new(&backend, connection));
-                }
+                hoard(&backend, &mut held).await;
                 tokio::time::sleep(pause(level)).await;
             }
         }
     })
     .await;
+}
+
+/// T20: of a thousand orders, some leave a connection behind: it grows with the traffic.
+async fn creep(backend: Arc<Backend>) {
+    while_on(backend.faults.follow(Fault::ConnectionCreep), |level| {
+        let backend = Arc::clone(&backend);
+        async move {
+            let mut held: Vec<Held> = Vec::new();
+            let before = backend.metrics.idempotency_requests.get();
+            loop {
+                let orders = backend.metrics.idempotency_requests.get().saturating_sub(before);
+                let left_behind = orders.saturating_mul(u64::from(level)) / 1_000;
+                if (held.len() as u64) < left_behind {
+                    hoard(&backend, &mut held).await;
+                } else {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+    })
+    .await;
+}
+
+/// One more connection, if it is to be had.
+async fn hoard(backend: &Arc<Backend>, held: &mut Vec<Held>) {
+    match connect(backend).await {
+        Ok(connection) if held.len() < HOARD_MAX => held.push(Held::new(backend, connection)),
+        _ => tokio::time::sleep(Duration::from_secs(1)).await,
+    }
 }
 
 /// A connection that is counted for as long as it is held.

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use sqlx::PgConnection;
 
-use super::{Fault, Faults, falls_into};
+use super::{Fault, Faults, falls_into, falls_into_permille};
 use crate::money::Amount;
 use crate::service::Backend;
 
@@ -59,13 +59,10 @@ impl Faults {
     /// T7, T16: how the limits' service does.
     pub fn limits(&self, unix_ms: u64) -> Limits {
         let n = count();
-        let wave = |period: u32| {
-            let period_ms = u64::from(period).saturating_mul(1_000);
-            // a third of each period is high tide
-            unix_ms.checked_rem(period_ms).is_some_and(|at| at < period_ms / 3)
-        };
         let troubled = self.level(Fault::RiskAndErrors).is_some_and(|percent| falls_into(n / 2, percent))
-            || self.level(Fault::ErrorRiskWaves).is_some_and(|period| wave(period) && falls_into(n / 2, 40));
+            || self
+                .level(Fault::ErrorRiskWaves)
+                .is_some_and(|period| falls_into_permille(n / 2, tide(unix_ms, period)));
         match (troubled, n.is_multiple_of(2)) {
             (false, _) => Limits::Right,
             (true, true) => Limits::Collapsed,
@@ -80,6 +77,20 @@ impl Faults {
         Decimal::from_f64_retain(product).map(Amount::new)
     }
 }
+
+/// How high a tide of this period (seconds) stands, per thousand: from low water to [`HIGH_WATER`] and back in straight lines. It begins
+/// with the clock, so that it is low at the multiples of the period.
+fn tide(unix_ms: u64, period: u32) -> u32 {
+    let half_ms = u64::from(period).saturating_mul(500).max(1);
+    let whole_ms = half_ms.saturating_mul(2);
+    let at = unix_ms.checked_rem(whole_ms).unwrap_or(0);
+    let way = at.min(whole_ms.saturating_sub(at));
+    let height = way.saturating_mul(u64::from(HIGH_WATER)).checked_div(half_ms).unwrap_or(0);
+    u32::try_from(height).unwrap_or(HIGH_WATER)
+}
+
+/// High water, in orders per thousand: half of them are errors, which stay about the limit beyond which errors speak for themselves.
+const HIGH_WATER: u32 = 60;
 
 fn count() -> u64 {
     REQUESTS.fetch_add(1, Ordering::Relaxed)
@@ -117,4 +128,19 @@ pub async fn join_convoy(tx: &mut PgConnection, backend: &Backend) -> Result<(),
 async fn sleep(tx: &mut PgConnection, ms: u32) -> Result<(), sqlx::Error> {
     let seconds = f64::from(ms) / 1_000.0;
     sqlx::query("SELECT pg_sleep($1)").bind(seconds).persistent(false).execute(tx).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tide rises from nothing to high water and falls again, in straight lines.
+    #[test]
+    fn the_tide_rises_and_falls() {
+        for (at_ms, height) in
+            [(0, 0), (150_000, 30), (300_000, 60), (450_000, 30), (600_000, 0), (750_000, 30)]
+        {
+            assert_eq!(tide(at_ms, 600), height, "{at_ms}");
+        }
+    }
 }

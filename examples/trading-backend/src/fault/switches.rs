@@ -115,13 +115,13 @@ impl Fault {
                 ("risk_and_errors", "T7", "risk limits collapse, and asking them fails", "%", 20, 100)
             }
             Self::LockConvoy => {
-                ("lock_convoy", "T8", "orders queue for one lock, held while idle", "ms", 150, 5_000)
+                ("lock_convoy", "T8", "orders queue for one lock, held while idle", "ms", 200, 5_000)
             }
             Self::MemoryLeak => {
-                ("memory_leak", "T9", "memory is taken and not given back", "MiB per minute", 240, 6_000)
+                ("memory_leak", "T9", "memory is taken and not given back", "MiB per minute", 30, 6_000)
             }
             Self::ConnectionLeak => {
-                ("connection_leak", "T10", "connections are opened and forgotten", "per minute", 60, 600)
+                ("connection_leak", "T10", "connections are opened and forgotten", "per minute", 12, 600)
             }
             Self::OutboxStalled => ("outbox_stalled", "T11", "the dispatcher stops", "on", 1, 1),
             Self::KeysWithoutGc => ("keys_without_gc", "T12", "expired idempotency keys stay", "on", 1, 1),
@@ -129,10 +129,17 @@ impl Fault {
                 ("disconnect_storm", "T13", "WebSockets break again and again", "per minute", 120, 6_000)
             }
             Self::FloatMoney => ("float_money", "T14", "amounts are computed in binary floats", "on", 1, 1),
-            Self::CpuBurn => ("cpu_burn", "T15", "each request computes for nothing", "ms", 120, 2_000),
-            Self::ErrorRiskWaves => {
-                ("error_risk_waves", "T16", "errors and risk blocks come in waves together", "s", 60, 3_600)
+            Self::CpuBurn => {
+                ("cpu_burn", "T15", "each request computes for nothing", "ms of a core", 300, 2_000)
             }
+            Self::ErrorRiskWaves => (
+                "error_risk_waves",
+                "T16",
+                "errors and risk blocks rise and fall together, up to 3 % each",
+                "s",
+                1_800,
+                7_200,
+            ),
             Self::RuntimeBlocked => {
                 ("runtime_blocked", "T17", "tasks block the threads of the runtime", "ms", 250, 5_000)
             }
@@ -141,7 +148,7 @@ impl Fault {
                 "T18",
                 "the store of trades is full of garbage",
                 "% of memory",
-                85,
+                90,
                 95,
             ),
             Self::DeadTuples => (
@@ -152,9 +159,14 @@ impl Fault {
                 2_000,
                 20_000,
             ),
-            Self::ConnectionCreep => {
-                ("connection_creep", "T20", "the pool grows a little all the time", "per minute", 10, 120)
-            }
+            Self::ConnectionCreep => (
+                "connection_creep",
+                "T20",
+                "some orders leave a connection behind",
+                "per 1,000 orders",
+                10,
+                1_000,
+            ),
         };
         Switch { name, trigger, does, unit, default, max }
     }

@@ -76,6 +76,7 @@ pub(super) fn instance(
         idempotency_ttl_seconds: up.idempotency_ttl,
         collect_every_ms: 1_000,
         memory_limit_mib: up.memory_limit,
+        cpu_limit_cores: up.cpu_limit,
         guard: up.guard,
     })
 }

@@ -40,7 +40,8 @@ async fn tables(backend: &Backend) -> Result<(), sqlx::Error> {
         "SELECT (SELECT count(*)::float8 FROM outbox WHERE origin = $1 AND sent_at IS NULL) AS unsent, \
                 (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 \
                    FROM outbox WHERE origin = $1 AND sent_at IS NULL) AS age, \
-                (SELECT count(*)::float8 FROM idempotency_keys WHERE origin = $1) AS keys",
+                (SELECT count(*)::float8 FROM idempotency_keys WHERE origin = $1) AS keys, \
+                (SELECT count(*)::float8 FROM idempotency_keys WHERE origin = $1 AND expires_at <= now()) AS overdue",
     )
     .bind(backend.origin())
     .persistent(false)
@@ -50,6 +51,7 @@ async fn tables(backend: &Backend) -> Result<(), sqlx::Error> {
     metrics.outbox_unsent.set(row.try_get("unsent")?);
     metrics.outbox_age.set(row.try_get("age")?);
     metrics.idempotency_keys.set(row.try_get("keys")?);
+    metrics.keys_overdue.set(row.try_get("overdue")?);
     let row = sqlx::query(
         "SELECT n_live_tup::float8 AS live, n_dead_tup::float8 AS dead, \
                 coalesce(extract(epoch FROM last_autovacuum), 0)::float8 AS vacuumed \
@@ -70,7 +72,9 @@ async fn tables(backend: &Backend) -> Result<(), sqlx::Error> {
 
 fn forget_tables(backend: &Backend) {
     let metrics = &backend.metrics;
-    for gauge in [&metrics.outbox_unsent, &metrics.outbox_age, &metrics.idempotency_keys] {
+    for gauge in
+        [&metrics.outbox_unsent, &metrics.outbox_age, &metrics.idempotency_keys, &metrics.keys_overdue]
+    {
         gauge.set(f64::NAN);
     }
     for gauges in [&metrics.live_tuples, &metrics.dead_tuples, &metrics.last_autovacuum] {

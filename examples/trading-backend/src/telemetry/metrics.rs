@@ -55,6 +55,7 @@ metrics! {
     idempotency_conflicts: IntCounter = counter("idempotency_conflicts_total", "keys that came again with another body");
     idempotency_replays: IntCounter = counter("idempotency_replays_total", "keys that came again with the same body");
     idempotency_keys: Gauge = gauge("idempotency_keys_stored", "idempotency keys of this instance in the table");
+    keys_overdue: Gauge = gauge("idempotency_keys_overdue", "those of them that have expired and wait for the collector");
     csp_violations: IntCounter = counter("csp_violations_total", "violations of the content security policy that browsers reported");
     csp_dropped: IntCounter = counter("csp_reports_dropped_total", "reports that flood control turned away");
     lag: Histogram = histogram("runtime_lag_seconds", "how late the runtime wakes a task that is due", &LAG);
@@ -63,6 +64,7 @@ metrics! {
     heap_used: Gauge = gauge("heap_used_ratio", "resident memory, of what the process may use");
     resident: Gauge = gauge("process_resident_memory_bytes", "resident memory");
     cpu: Counter = float_counter("process_cpu_seconds_total", "processor time, user and system");
+    cpu_limit: Gauge = gauge("process_cpu_limit_cores", "cores that the process may use");
     open_fds: Gauge = gauge("process_open_fds", "open file descriptors");
     threads: Gauge = gauge("process_threads", "threads");
     start_time: Gauge = gauge("process_start_time_seconds", "when the process started, as a Unix time");

@@ -71,11 +71,11 @@ const TOGETHER: [Case; 11] = [
     Case("memory_leak", 960, Read::Growth("process_resident_memory_bytes"), 8e6, 6e6),
     Case("connection_leak", 120, Read::Growth("db_connections_open"), 1.0, 0.9),
     Case("outbox_stalled", 1, Read::Value("outbox_oldest_unsent_age_seconds"), 3.0, 2.0),
-    Case("keys_without_gc", 1, Read::Growth("idempotency_keys_stored"), 5.0, 5.0),
+    Case("keys_without_gc", 1, Read::Value("idempotency_keys_overdue"), 60.0, 50.0),
     Case("disconnect_storm", 600, Read::Growth("ws_disconnects_total"), 1.5, 0.4),
     Case("float_money", 1, Read::Growth("money_precision_errors_total"), 2.0, 0.1),
     Case("dead_tuples", 10_000, Read::Value("pg_dead_tuples"), 3_000.0, 1_500.0),
-    Case("connection_creep", 120, Read::Growth("db_connections_open"), 1.0, 0.9),
+    Case("connection_creep", 200, Read::Growth("db_connections_open"), 1.0, 0.9),
 ];
 
 /// Those that slow each other down, one by one.
@@ -86,7 +86,7 @@ const ALONE: [Case; 9] = [
     Case("risk_and_errors", 40, Read::Growth("risk_blocks_total"), 1.0, 0.1),
     Case("lock_convoy", 200, ORDERS, 0.5, 0.4),
     Case("cpu_burn", 60, BURNT, 0.04, 0.03),
-    Case("error_risk_waves", 2, Read::Growth("risk_blocks_total"), 0.4, 0.1),
+    Case("error_risk_waves", 2, Read::Growth("risk_blocks_total"), 0.1, 0.05),
     Case("runtime_blocked", 300, LAG, 0.06, 0.05),
     Case("allocation_pressure", 80, PAUSE, 0.02, 0.015),
 ];

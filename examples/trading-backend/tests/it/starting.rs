@@ -2,7 +2,36 @@
 
 use std::process::Command;
 
-use crate::backend::{Backend, PROGRAM, run};
+use crate::backend::{Backend, PROGRAM, run, until};
+
+/// Every metric that the shipped rules read is exported, by the names that they use; and none without a value for long.
+#[tokio::test]
+async fn the_pack_finds_its_metrics() {
+    let backend = Backend::start(&["--rate", "20", "--canary-share", "50"]);
+    let rules = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
+    let mut names = std::collections::BTreeSet::new();
+    for file in std::fs::read_dir(rules).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in
+            text.lines().filter_map(|line| line.trim().strip_prefix("from")?.trim().strip_prefix("metrics "))
+        {
+            // names have an underscore; functions that have one stand before a parenthesis
+            let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            names.extend(words.filter(|word| word.contains('_')).map(str::to_owned));
+        }
+    }
+    assert!(names.len() > 20, "{names:?}");
+    let mut missing = Vec::new();
+    until("every metric has a value", async || {
+        let metrics = backend.metrics(&backend.at.canary).await;
+        // a histogram is named by its family
+        let known =
+            |name: &String| !metrics.of(name).is_nan() || !metrics.of(&format!("{name}_count")).is_nan();
+        missing = names.iter().filter(|name| !known(name)).cloned().collect();
+        missing.is_empty()
+    })
+    .await;
+}
 
 /// A folder in use, one that is nobody's, and settings with a slip are refused with a reason; `down` leaves nothing.
 #[test]
