@@ -17,6 +17,7 @@ async fn the_guard_freezes_trading_within_a_second() {
         assert_eq!(backend.place(url, &format!("good-{n}"), &order).await.status, 201);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    slow_clients_freeze_nothing(&backend).await;
     assert_eq!(backend.turn("server_errors", json!({ "on": true, "level": 100 })).await.status, 200);
     let from = Instant::now();
     let frozen = loop {
@@ -50,4 +51,29 @@ async fn the_guard_freezes_trading_within_a_second() {
     let thaw = format!("{}/guard/thaw", backend.at.canary.admin);
     backend.client.send("POST", &thaw, &[("authorization", &token)], "").await.unwrap();
     assert_eq!(backend.place(url, "again", &order).await.status, 201);
+}
+
+/// Clients that never send their whole order are told so; the others trade on.
+async fn slow_clients_freeze_nothing(backend: &Backend) {
+    use std::io::{Read as _, Write as _};
+    let address = backend.at.canary.url.trim_start_matches("http://").to_owned();
+    let slow: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(&address).unwrap();
+            let head = "POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: slow\r\n";
+            stream.write_all(format!("{head}Content-Length: 100\r\n\r\n{{").as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let order = json!({ "account": "g", "symbol": "GARAN", "side": "buy", "quantity": "1" });
+    for n in 0..60 {
+        let reply = backend.place(&backend.at.canary.url, &format!("meanwhile-{n}"), &order).await;
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for mut stream in slow {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 408");
+    }
 }

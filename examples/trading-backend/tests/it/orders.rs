@@ -67,7 +67,7 @@ async fn refuses_what_makes_no_sense(backend: &Backend) {
         ("w-1", json, order("leverage", json!("100")), 400, "unknown field"),
         ("w-1", json, String::new(), 400, "the body"),
         ("w-1", json, "[".repeat(10_000), 400, "the body"),
-        ("w-1", json, "x".repeat(20_000), 413, "length limit"),
+        ("w-1", json, "x".repeat(20_000), 413, "longer than 16384 bytes"),
         ("w-1", "text/plain", order("side", json!("buy")), 415, "application/json"),
         ("", json, order("side", json!("buy")), 400, "Idempotency-Key"),
         ("spaces are none", json, order("side", json!("buy")), 400, "Idempotency-Key"),
