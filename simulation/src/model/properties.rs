@@ -21,6 +21,7 @@ const RAISED_IN_THE_WAY: u32 = 1 << 10;
 const UP_AGAIN: u32 = 1 << 11;
 const LEFT_END: u32 = 1 << 12;
 const TWO_KEYS: u32 = 1 << 13;
+const ABANDONED: u32 = 1 << 14;
 
 pub(crate) const fn mark(ghost: &mut Ghost, property: u32) {
     ghost.marks |= property;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> Vec<Property<Setting>> {
         never!("a stage is entered only where its share was measured", NOT_SEEN),
         never!("stages are entered in order, and all of them before completion", ORDER_OF_STAGES),
         never!("no share is raised after a rollback was begun", UP_AGAIN),
+        never!("a rollback that was begun is left to its end alone", ABANDONED),
         never!("a rollback has one key, however often it is tried", TWO_KEYS),
         never!("an end is final, but for a rollback that nobody saw", LEFT_END),
         Property::always(
@@ -103,6 +105,11 @@ pub(crate) fn committed(world: &mut World, before: Option<&RolloutState>, fact: 
     }
     if world.ghost.ended {
         mark(&mut world.ghost, LEFT_END);
+    }
+    if let Some(RolloutState::RollingBack { .. }) = before
+        && !matches!(after, Some(RolloutState::RollingBack { .. } | RolloutState::Ended(_)))
+    {
+        mark(&mut world.ghost, ABANDONED);
     }
     match after {
         Some(RolloutState::Stage { stage }) => {

@@ -10,9 +10,6 @@ use super::normal::TICK;
 use super::properties::{self, mark};
 use super::world::{Action, At, Guard, Order, RUNNERS, Runner, Said, Setting, Twin, World, rollout};
 
-/// More steps than a runner needs that is left alone with a rollback.
-const STEPS_TO_END: u32 = 30;
-
 const WORDS: [Said; 6] =
     [Said::Hold, Said::Resume, Said::Approve, Said::Promote, Said::Rollback, Said::Abort];
 
@@ -21,7 +18,7 @@ impl Model for Setting {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::begin(self.bounds)]
+        vec![World::begin(self)]
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
@@ -44,7 +41,9 @@ impl Model for Setting {
 
     fn next_state(&self, world: &World, action: Action) -> Option<World> {
         let mut next = world.clone();
+        let refused: Vec<Order> = self.refused(world).collect();
         self.step(&mut next, action)?;
+        next.flights.retain(|order| !refused.contains(order));
         Some(next)
     }
 
@@ -97,31 +96,12 @@ impl Setting {
         })
     }
 
-    /// Whether a runner that is left alone brings a rollback to its end: to the good one where it sees, else to the loud one.
-    pub(crate) fn can_end(&self, world: &World) -> bool {
-        let alone = |sees: bool| {
-            let mut world = world.clone();
-            world.runners = [None, None];
-            world.flights.clear();
-            (world.left.faults, world.left.crashes) = (u8::MAX, u8::MAX);
-            self.start(&mut world, 0)?;
-            for _ in 0..STEPS_TO_END {
-                match world.journal.as_deref()?.due(world.at()) {
-                    Due::Act { .. } => {
-                        self.intend(&mut world, 0)?;
-                        self.send(&mut world, 0)?;
-                        self.land(&mut world, 0, false)?;
-                        self.answer(&mut world, 0, Ended::Succeeded)?;
-                    }
-                    Due::Probe { .. } => self.step(&mut world, Action::Probe(0, sees))?,
-                    Due::Wait(_) => self.step(&mut world, Action::Tick)?,
-                    Due::Finish(ending) => return Some(ending),
-                }
-            }
-            None
-        };
-        let good = matches!(alone(true), Some(Ending::RolledBack { .. }));
-        good && matches!(alone(false), Some(Ending::Unverified { .. }))
+    /// Orders on their way that the switch refuses, whenever they come: what it has seen only grows. They need not be
+    /// followed any further.
+    pub(crate) fn refused(&self, world: &World) -> impl Iterator<Item = Order> {
+        let awaited =
+            |order: &Order| world.runners.iter().flatten().any(|runner| runner.order() == Some(*order));
+        world.flights.iter().copied().filter(move |order| !self.takes(world, *order) && !awaited(order))
     }
 
     fn actions_of(&self, world: &World, place: usize, actions: &mut Vec<Action>) {
@@ -193,7 +173,7 @@ impl Setting {
         }
     }
 
-    fn step(&self, world: &mut World, action: Action) -> Option<()> {
+    pub(crate) fn step(&self, world: &mut World, action: Action) -> Option<()> {
         match action {
             Action::Tick => {
                 world.now = world.now.checked_add(TICK)?;
@@ -246,7 +226,7 @@ impl Setting {
     }
 
     /// A runner takes the lease, folds the journal, and goes on.
-    fn start(&self, world: &mut World, place: usize) -> Option<()> {
+    pub(crate) fn start(&self, world: &mut World, place: usize) -> Option<()> {
         for slot in &mut world.runners {
             let Some(other) = slot.as_mut().filter(|other| !other.stale) else { continue };
             // it paused, and knows nothing of it
@@ -286,7 +266,7 @@ impl Setting {
         Some(())
     }
 
-    fn intend(&self, world: &mut World, runner: usize) -> Option<()> {
+    pub(crate) fn intend(&self, world: &mut World, runner: usize) -> Option<()> {
         let Due::Act { id, attempt, step } = world.journal.as_ref()?.due(world.at()) else { return None };
         let back = matches!(step, Step::RollBack { .. });
         let order = Order { fence: world.fence, number: id.number, attempt, share: step.share_bp(), back };
@@ -297,7 +277,7 @@ impl Setting {
         Some(())
     }
 
-    fn send(&self, world: &mut World, runner: usize) -> Option<()> {
+    pub(crate) fn send(&self, world: &mut World, runner: usize) -> Option<()> {
         let sender = world.runner(runner)?;
         let At::Recorded(order) = sender.at else { return None };
         sender.at = At::Sent(order, None);
@@ -310,7 +290,7 @@ impl Setting {
         Some(())
     }
 
-    fn land(&self, world: &mut World, place: usize, again: bool) -> Option<()> {
+    pub(crate) fn land(&self, world: &mut World, place: usize, again: bool) -> Option<()> {
         let order = *world.flights.get(place)?;
         match again {
             true => world.fault()?,
@@ -323,8 +303,7 @@ impl Setting {
             // a switch remembers no more than it compares
             world.seen = match self.guard {
                 Guard::Nothing => world.seen,
-                Guard::Fence => world.seen.max((order.fence, 0)),
-                Guard::Step => world.seen.max((order.fence, order.number)),
+                Guard::Fence | Guard::Step => world.seen.max(self.guard.key(order)),
             };
         }
         for runner in world.runners.iter_mut().flatten() {
@@ -341,12 +320,11 @@ impl Setting {
     pub(crate) fn takes(&self, world: &World, order: Order) -> bool {
         match self.guard {
             Guard::Nothing => true,
-            Guard::Fence => order.fence >= world.seen.0,
-            Guard::Step => (order.fence, order.number) >= world.seen,
+            Guard::Fence | Guard::Step => self.guard.key(order) >= world.seen,
         }
     }
 
-    fn answer(&self, world: &mut World, place: usize, end: Ended) -> Option<()> {
+    pub(crate) fn answer(&self, world: &mut World, place: usize, end: Ended) -> Option<()> {
         let runner = world.runners.get(place)?.as_ref()?;
         let At::Sent(order, taken) = runner.at else { return None };
         if taken.is_none() || (taken == Some(true) && end != Ended::Succeeded) {

@@ -1,13 +1,12 @@
 //! What there is in the model: a journal, two runners, orders on their way, a switch, and what the properties remember.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use spark_core::rollout::{Ended, Pace, Rollout, RolloutState};
 use spark_core::{Plan, SourceSpan, Stage, TimeSpan, Timestamp};
 
-use super::normal::{BEGIN, TICK, digest};
+use super::normal::{BEGIN, TICK};
 
 /// How many runners there are.
 pub(crate) const RUNNERS: usize = 2;
@@ -155,35 +154,14 @@ pub(crate) struct World {
     pub(crate) share: u16,
     /// The highest fence and step that the switch has seen.
     pub(crate) seen: (u64, u32),
+    /// What the switch compares; the same in all states.
+    pub(crate) guard: Guard,
     pub(crate) left: Bounds,
     pub(crate) ghost: Ghost,
 }
 
-impl Hash for World {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let digests = |mut digests: Vec<u64>| {
-            digests.sort_unstable();
-            digests
-        };
-        let runners = digests(self.runners.iter().map(|runner| digest(runner, self.now)).collect());
-        let flights = digests(self.flights.iter().map(|order| digest(order, self.now)).collect());
-        let rest = (
-            &self.journal,
-            self.fence,
-            self.decided,
-            runners,
-            flights,
-            self.share,
-            self.seen,
-            self.left,
-            self.ghost,
-        );
-        state.write_u64(digest(&rest, self.now));
-    }
-}
-
 impl World {
-    pub(crate) fn begin(bounds: Bounds) -> Self {
+    pub(crate) fn begin(setting: &Setting) -> Self {
         Self {
             now: BEGIN,
             journal: None,
@@ -193,7 +171,8 @@ impl World {
             flights: Vec::new(),
             share: 0,
             seen: (0, 0),
-            left: bounds,
+            guard: setting.guard,
+            left: setting.bounds,
             ghost: Ghost::default(),
         }
     }
