@@ -173,14 +173,17 @@ async fn flood_csp(backend: Arc<Backend>) {
     .await;
 }
 
-/// T17: takes the runtime's threads away, time and again.
+/// T17: takes all threads of the runtime away at once, for half of the time.
 async fn block_runtime(backend: Arc<Backend>) {
     let switch = backend.faults.follow(Fault::RuntimeBlocked);
     while_on(switch, |level| async move {
+        let level = u64::from(level);
+        let period = level.saturating_mul(2);
         loop {
-            std::thread::sleep(Duration::from_millis(u64::from(level)));
-            // a tenth of the time is left for everybody else
-            tokio::time::sleep(Duration::from_millis(u64::from(level) / 10)).await;
+            // by the clock, so that no thread is left for what the others hold up
+            let into = crate::market::now_ms().checked_rem(period).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(period.saturating_sub(into))).await;
+            std::thread::sleep(Duration::from_millis(level));
         }
     })
     .await;

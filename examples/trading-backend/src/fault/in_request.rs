@@ -22,6 +22,9 @@ pub enum Limits {
     Failed,
 }
 
+/// How many requests compute at once.
+static BURNERS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+
 /// Counts requests for the faults that take a share of them.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
@@ -31,9 +34,13 @@ impl Faults {
         self.level(Fault::ServerErrors).is_some_and(|percent| falls_into(count(), percent))
     }
 
-    /// T15: computes for a while, on a thread where blocking is allowed, and keeps the request waiting.
+    /// T15: computes for a while, on a thread where blocking is allowed, and keeps the request waiting. Every second request does,
+    /// [`BURNERS`] at once at most: the instance is to be busy, not the machine.
     pub async fn burn(&self) {
-        if let Some(ms) = self.level(Fault::CpuBurn) {
+        if let Some(ms) = self.level(Fault::CpuBurn)
+            && count().is_multiple_of(2)
+            && let Ok(_slot) = BURNERS.acquire().await
+        {
             let burning = tokio::task::spawn_blocking(move || {
                 // processor time, not time: a busy machine must not make it cheaper
                 let spent = || {

@@ -21,7 +21,7 @@ const LEAK_MAX: usize = 1024 * 1024 * 1024;
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Trades that nobody asked for, in the store: enough that a sweep takes longer than its golden limit of 20 ms.
-const GARBAGE: usize = 400_000;
+const GARBAGE: usize = 300_000;
 
 /// Bytes that are written, so that they are resident, and never read.
 #[derive(Default)]

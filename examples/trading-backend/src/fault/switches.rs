@@ -130,7 +130,7 @@ impl Fault {
             }
             Self::FloatMoney => ("float_money", "T14", "amounts are computed in binary floats", "on", 1, 1),
             Self::CpuBurn => {
-                ("cpu_burn", "T15", "each request computes for nothing", "ms of a core", 300, 2_000)
+                ("cpu_burn", "T15", "every second request computes for nothing", "ms of a core", 300, 2_000)
             }
             Self::ErrorRiskWaves => (
                 "error_risk_waves",
@@ -140,9 +140,14 @@ impl Fault {
                 1_800,
                 7_200,
             ),
-            Self::RuntimeBlocked => {
-                ("runtime_blocked", "T17", "tasks block the threads of the runtime", "ms", 250, 5_000)
-            }
+            Self::RuntimeBlocked => (
+                "runtime_blocked",
+                "T17",
+                "tasks block the threads of the runtime, half of the time",
+                "ms",
+                400,
+                5_000,
+            ),
             Self::AllocationPressure => (
                 "allocation_pressure",
                 "T18",

@@ -67,8 +67,11 @@ async fn answer(backend: &Backend, request: Request, next: Next) -> Response {
     if !reports && backend.faults.fails_request() {
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed").into_response();
     }
-    backend.faults.burn().await;
-    match tokio::time::timeout(WITHIN, next.run(request)).await {
+    let burnt = async {
+        backend.faults.burn().await;
+        next.run(request).await
+    };
+    match tokio::time::timeout(WITHIN, burnt).await {
         Ok(response) => response,
         Err(_) => {
             Problem::passing(StatusCode::SERVICE_UNAVAILABLE, "the request took too long").into_response()

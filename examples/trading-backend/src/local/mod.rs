@@ -42,7 +42,7 @@ pub struct UpSettings {
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(32..))]
     pub memory_limit: u32,
     /// How many cores an instance may use
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 0.5)]
     pub cpu_limit: f64,
     /// Server connections that pgBouncer has for each instance
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=40))]
