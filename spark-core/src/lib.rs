@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or the environment, spawns, or depends on hash order: the same samples
 //! and instants give the same bytes out. [`Policy`] says what is decided, [`Engine`] decides.
 
+pub mod check;
 pub mod decimal;
 pub mod metrics;
 pub mod planted;

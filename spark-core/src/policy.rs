@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::check::{Check, CheckError};
 use crate::condition::{Comparison, Condition, Expression, Test};
 use crate::quantity::{ByteUnits, Dimension};
 use crate::signal::{Signal, SignalId};
@@ -39,6 +40,9 @@ pub struct PolicyParts {
     pub triggers: Vec<Trigger>,
     /// The plans.
     pub plans: Vec<Plan>,
+    /// The checks.
+    #[serde(default)]
+    pub checks: Vec<Check>,
 }
 
 /// Why parts are no policy.
@@ -48,7 +52,7 @@ pub enum PolicyError {
     /// `every` is zero.
     #[error("the time between evaluations is zero")]
     ZeroInterval,
-    /// A name stands twice among signals and triggers, or among plans.
+    /// A name stands twice among signals and triggers, among plans, or among checks.
     #[error("the name `{0}` stands twice")]
     DuplicateName(String),
     /// A condition refers to a signal that is not there.
@@ -78,6 +82,12 @@ pub enum PolicyError {
     /// A plan has no stage, or a share outside of 1 to 10,000 hundredths of a percent, or shares that do not rise.
     #[error("the stages of plan `{0}` do not rise from above 0 % to at most 100 %")]
     Stages(String),
+    /// A check cannot be made.
+    #[error("check `{0}` {1}")]
+    Check(String, CheckError),
+    /// Two checks keep their evidence in one file.
+    #[error("check `{0}` keeps its evidence in the file of another check")]
+    SharedEvidence(String),
 }
 
 impl Policy {
@@ -112,6 +122,7 @@ impl Policy {
                 return Err(PolicyError::Stages(plan.name.clone()));
             }
         }
+        check_checks(&parts.checks)?;
         let order = unless_order(&parts.triggers)?;
         Ok(Self { parts, order })
     }
@@ -158,6 +169,16 @@ impl Policy {
     /// The plans, in the order of their declaration.
     pub fn plans(&self) -> &[Plan] {
         &self.parts.plans
+    }
+
+    /// The checks, in the order of their declaration.
+    pub fn checks(&self) -> &[Check] {
+        &self.parts.checks
+    }
+
+    /// A check by its name.
+    pub fn check(&self, name: &str) -> Option<&Check> {
+        self.parts.checks.iter().find(|check| check.name == name)
     }
 
     /// Triggers ordered so that each comes after those that it is quiet for.
@@ -276,6 +297,24 @@ fn unique<'a>(names: impl Iterator<Item = &'a String>) -> Result<(), PolicyError
     for name in names {
         if !seen.insert(name) {
             return Err(PolicyError::DuplicateName(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn check_checks(checks: &[Check]) -> Result<(), PolicyError> {
+    unique(checks.iter().map(|check| &check.name))?;
+    let mut files = std::collections::BTreeSet::new();
+    for check in checks {
+        if let Some(error) = check.refusal() {
+            return Err(PolicyError::Check(check.name.clone(), error));
+        }
+        if check.condition.deeper_than(DEPTH_MAX) {
+            return Err(PolicyError::TooDeep(check.name.clone()));
+        }
+        // some file systems take both letters for one
+        if !files.insert(check.evidence.to_ascii_lowercase()) {
+            return Err(PolicyError::SharedEvidence(check.name.clone()));
         }
     }
     Ok(())

@@ -188,6 +188,8 @@ pub(crate) fn symbol_kind(kind: SymbolKind) -> lsp::SymbolKind {
         SymbolKind::Plan => lsp::SymbolKind::Class,
         SymbolKind::Stage => lsp::SymbolKind::Constant,
         SymbolKind::Length => lsp::SymbolKind::Number,
+        SymbolKind::Check => lsp::SymbolKind::Function,
+        SymbolKind::Measure => lsp::SymbolKind::Field,
         SymbolKind::Test => lsp::SymbolKind::Method,
     }
 }

@@ -60,6 +60,7 @@ codes! {
     A0304 "a signal that nothing reads";
     A0305 "an older spelling";
     A0306 "a multiple of what may be zero";
+    A0307 "a check that no test tries";
     A0390 "more advice than is told";
     E0101 "something else was expected here";
     E0102 "text without its closing quote";
@@ -125,6 +126,12 @@ codes! {
     E0504 "a share that cannot be sent";
     E0505 "a plan without a stage";
     E0506 "a test that cannot be run";
+    E0507 "more than one look shows";
+    E0508 "evidence in a file that cannot be";
+    E0509 "a phase or a word that no check has";
+    E0510 "a flag that is compared";
+    E0511 "a check that never stands so";
+    E0512 "a check of too many measures";
     W0301 "no edition";
     W0302 "a share above 100 %";
     W0303 "a clear that overlaps its level";
@@ -154,6 +161,8 @@ codes! {
     W0327 "a piece of a series without a sample";
     W0328 "a warm-up longer than a stage";
     W0329 "a watch in which nothing is evaluated";
+    W0330 "a measure that nothing reads";
+    W0331 "a deadline beyond its phase";
 }
 
 /// All codes, sorted.

@@ -14,6 +14,7 @@ pub(crate) fn compile(parts: PolicyParts) -> Result<Policy, Box<Diagnostic>> {
         .map(|signal| (signal.name.clone(), signal.span))
         .chain(parts.triggers.iter().map(|trigger| (trigger.name.clone(), trigger.span)))
         .chain(parts.plans.iter().map(|plan| (plan.name.clone(), plan.span)))
+        .chain(parts.checks.iter().map(|check| (check.name.clone(), check.span)))
         .collect();
     Policy::new(parts).map_err(|error| {
         let words = error.to_string();

@@ -178,6 +178,7 @@ mod tests {
             signals: Vec::new(),
             triggers: Vec::new(),
             plans: Vec::new(),
+            checks: vec![],
         };
         let policy = Arc::new(Policy::new(parts).unwrap());
         let mut recollection = Recollection::new(&policy);

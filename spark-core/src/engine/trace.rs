@@ -27,7 +27,7 @@ impl Engine {
     /// ```
     /// # use spark_core::*;
     /// # fn policy() -> std::sync::Arc<Policy> {
-    /// #     let parts = PolicyParts { every: TimeSpan::from_seconds(15), signals: vec![], triggers: vec![], plans: vec![] };
+    /// #     let parts = PolicyParts { every: TimeSpan::from_seconds(15), signals: vec![], triggers: vec![], plans: vec![], checks: vec![] };
     /// #     std::sync::Arc::new(Policy::new(parts).unwrap())
     /// # }
     /// let engine = Engine::new(policy());

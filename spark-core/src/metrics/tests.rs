@@ -77,7 +77,9 @@ pub(super) fn signal(name: &str, root: MetricsNode, counter: bool) -> Signal {
 
 pub(super) fn policy(signals: Vec<Signal>) -> Arc<Policy> {
     let every = TimeSpan::from_seconds(15);
-    Arc::new(Policy::new(PolicyParts { every, signals, triggers: vec![], plans: vec![] }).unwrap())
+    Arc::new(
+        Policy::new(PolicyParts { every, signals, triggers: vec![], plans: vec![], checks: vec![] }).unwrap(),
+    )
 }
 
 fn points(series: &[Series<'_>]) -> Vec<MetricPoint> {

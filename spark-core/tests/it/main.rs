@@ -6,6 +6,7 @@
     reason = "tests may"
 )]
 
+mod checks;
 mod overrides;
 mod policies;
 mod properties;

@@ -80,7 +80,10 @@ pub(crate) fn trigger(name: &str, levels: Vec<(Severity, Condition)>) -> Trigger
 }
 
 pub(crate) fn policy(signals: Vec<Signal>, triggers: Vec<Trigger>) -> Arc<Policy> {
-    Arc::new(Policy::new(PolicyParts { every: EVERY, signals, triggers, plans: Vec::new() }).unwrap())
+    Arc::new(
+        Policy::new(PolicyParts { every: EVERY, signals, triggers, plans: Vec::new(), checks: vec![] })
+            .unwrap(),
+    )
 }
 
 pub(crate) fn sample(signal: u32, second: u32, value: &str) -> Sample {

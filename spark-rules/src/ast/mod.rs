@@ -30,6 +30,7 @@ pub(crate) enum Item {
     Signal(Signal),
     Trigger(Trigger),
     Plan(Plan),
+    Check(Check),
     Test(Test),
 }
 
@@ -169,6 +170,35 @@ pub(crate) enum PlanClause {
 }
 
 #[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) name: Name,
+    pub(crate) title: Option<Text>,
+    pub(crate) clauses: Vec<Clause<CheckClause>>,
+    pub(crate) span: Span,
+    pub(crate) broken: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum CheckClause {
+    /// `in preflight`
+    In(Name),
+    Probe(Name),
+    /// `measure saturation is ratio`
+    Measure {
+        name: Name,
+        kind: Name,
+        unit: Option<SourceUnit>,
+    },
+    Pass(Condition),
+    /// `else no-go`
+    Else(Name),
+    Within(Length),
+    Evidence(Text),
+    Owner(Text),
+    Runbook(Text),
+}
+
+#[derive(Debug)]
 pub(crate) struct Test {
     pub(crate) title: Text,
     pub(crate) clauses: Vec<Clause<TestClause>>,
@@ -186,6 +216,12 @@ pub(crate) enum TestClause {
         /// Whether it was read to its end; `on baseline` may stand in what was not.
         whole: bool,
     },
+    /// `given pool_saturation.waiting 0`
+    GivenMeasure {
+        check: Name,
+        measure: Name,
+        found: Found,
+    },
     /// `at stage 25% of canary from 15m`
     AtStage {
         share: Literal,
@@ -197,11 +233,25 @@ pub(crate) enum TestClause {
         state: Name,
         at: Moment,
     },
+    /// `expect check pool_saturation no-go`
+    ExpectCheck {
+        name: Name,
+        state: Name,
+    },
     ExpectDecision {
         decision: Name,
         at: Moment,
         because: Vec<Name>,
     },
+}
+
+/// What a probe found in a test.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Value(Literal),
+    Flag(bool, Span),
+    /// `nothing`, or `error "timeout"`.
+    Nothing(Option<Text>),
 }
 
 /// `at 15m` or `from 15m`.

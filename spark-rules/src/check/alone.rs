@@ -100,6 +100,10 @@ impl Surroundings<'_> {
         for (name, trigger) in blocks.triggers.iter().filter(|(_, block)| wanted(block.span.file)) {
             checker.trigger(name, trigger);
         }
+        for check in blocks.checks.iter().filter(|block| wanted(block.span.file)) {
+            checker.check(check);
+        }
+        checker.refuse_shared_evidence(&blocks.checks);
         let tests: Vec<_> = blocks.tests.iter().filter(|block| wanted(block.span.file)).collect();
         let staged = tests
             .iter()
@@ -112,7 +116,7 @@ impl Surroundings<'_> {
             .map(|plan| checker.plan(plan))
             .collect();
         for test in tests {
-            checker.test(test, &plans);
+            checker.test(test, &plans, &blocks.checks);
         }
         let mut found = problems.sorted();
         // the declarations around them are told of where they stand

@@ -67,10 +67,21 @@ impl Checker<'_> {
                 }
                 Some(Checked::EveryExpectation)
             }
-            ConditionKind::Bare(value) => {
-                self.bare(value);
-                None
-            }
+            ConditionKind::Bare(value) => match self.flag(value) {
+                Some(flag) => Some(flag),
+                None => {
+                    self.bare(value);
+                    None
+                }
+            },
+        }
+    }
+
+    /// What conditions read here, and how that is written.
+    const fn read_here(&self) -> (&'static str, &'static str) {
+        match self.outer.is_some() {
+            true => ("measure", "saturation < 90%"),
+            false => ("signal", "p95 > 300ms"),
         }
     }
 
@@ -91,7 +102,10 @@ impl Checker<'_> {
         let code = if literal || !typed.reads_signal { codes::E0301 } else { codes::E0306 };
         let diagnostic = Diagnostic::error(code, value.span, format!("`{text}` alone is no condition"));
         let help = match literal {
-            true => "a condition compares a signal, as in `p95 > 300ms`".to_owned(),
+            true => {
+                let (what, example) = self.read_here();
+                format!("a condition compares a {what}, as in `{example}`")
+            }
             false => format!("compare it with something: `{text} > {}`", typed.kind.example()),
         };
         self.problems.tell(diagnostic.help(help));
@@ -99,6 +113,9 @@ impl Checker<'_> {
 
     /// A comparison; `subject` is the left side of an expectation.
     pub(super) fn comparison(&mut self, compare: &Compare, subject: Option<SignalId>) -> Option<Comparison> {
+        if self.refuse_compared_flag(compare) {
+            return None;
+        }
         let left = match (&compare.left, subject) {
             (Some(left), _) => self.expression(left, Side::Left),
             (None, Some(signal)) => self.signal_value(signal),
@@ -133,9 +150,10 @@ impl Checker<'_> {
             return Some(());
         }
         let text = self.written(compare.span).to_owned();
+        let (what, example) = self.read_here();
         self.problems.tell(
-            Diagnostic::error(codes::E0301, compare.span, format!("`{text}` reads no signal"))
-                .help("it is always the same: compare a signal, as in `p95 > 300ms`"),
+            Diagnostic::error(codes::E0301, compare.span, format!("`{text}` reads no {what}"))
+                .help(format!("it is always the same: compare a {what}, as in `{example}`")),
         );
         None
     }

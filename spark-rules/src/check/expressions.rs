@@ -56,6 +56,12 @@ impl Checker<'_> {
     pub(super) fn expression(&mut self, expression: &Expression, side: Side) -> Typed {
         match &expression.kind {
             ExpressionKind::Name(name) => match self.signal_named(name, expression.span) {
+                Some(id) if self.signals.get(id.index()).is_some_and(|info| info.flag) => {
+                    let message = format!("`{name}` is a flag: it is true or false by itself, and no value");
+                    let problem = Diagnostic::error(codes::E0510, expression.span, message);
+                    self.problems.tell(problem.help(format!("write `{name}` or `not {name}`")));
+                    Typed::wrong()
+                }
                 Some(id) => self.signal_value(id),
                 None => Typed::wrong(),
             },

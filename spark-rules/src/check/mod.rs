@@ -2,8 +2,10 @@
 //! What is wrong is told once: an unknown name has the type "wrong", which goes with everything.
 
 mod alone;
+mod checks;
 mod conditions;
 mod expressions;
+mod looked;
 mod meant;
 mod metrics;
 mod names;
@@ -20,6 +22,7 @@ pub(crate) mod units;
 use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
+use spark_core::check::Check;
 use spark_core::{PerTime, PolicyParts, SourceSpan as Span, TimeSpan, Unit};
 
 use crate::ast;
@@ -36,9 +39,13 @@ pub(crate) use texts::Texts;
 pub(crate) const TYPES: &[&str] =
     &["duration", "ratio", "count", "counter", "rate", "bytes", "money", "number"];
 
+/// What a measure of a check may be. A counter says nothing at one look.
+pub(crate) const MEASURE_TYPES: &[&str] =
+    &["duration", "ratio", "count", "rate", "bytes", "money", "number", "flag"];
+
 /// The types, for messages.
-pub(crate) fn types_help() -> String {
-    format!("types are {}", joined(TYPES.iter().copied(), " and "))
+pub(crate) fn types_help(types: &[&'static str]) -> String {
+    format!("types are {}", joined(types.iter().copied(), " and "))
 }
 
 /// Files checked: the parts of a policy, and the tests.
@@ -58,6 +65,8 @@ pub(crate) struct SignalInfo {
     open_rate: bool,
     /// What its lengths of time are like.
     scale: Option<meant::Scale>,
+    /// Whether it is true or false; only a measure of a check is.
+    flag: bool,
 }
 
 /// What a name stands for among signals and triggers.
@@ -74,6 +83,7 @@ struct Blocks<'t> {
     /// With the name, which of a one-line trigger is made from its place.
     triggers: Vec<(String, &'t ast::Trigger)>,
     plans: Vec<&'t ast::Plan>,
+    checks: Vec<&'t ast::Check>,
     tests: Vec<&'t ast::Test>,
 }
 
@@ -82,6 +92,8 @@ struct Checker<'t> {
     problems: &'t mut Problems,
     every: TimeSpan,
     names: HashMap<String, (Named, Span)>,
+    /// What names stand for outside of the check that is read; none outside of checks.
+    outer: Option<HashMap<String, (Named, Span)>>,
     plans: HashMap<String, (usize, Span)>,
     signals: Vec<SignalInfo>,
     /// The lengths of time that signals are compared with in the trigger that is read.
@@ -113,8 +125,11 @@ pub(crate) fn check(files: &Files, trees: &[ast::File], problems: &mut Problems)
         blocks.triggers.iter().map(|(name, trigger)| checker.trigger(name, trigger)).collect();
     let plans: Vec<_> = blocks.plans.iter().map(|plan| checker.plan(plan)).collect();
     checker.refuse_circles(&triggers, &blocks);
-    let tests: Vec<TestCase> = blocks.tests.iter().map(|test| checker.test(test, &plans)).collect();
-    let parts = PolicyParts { every, signals, triggers, plans };
+    let checks: Vec<Check> = blocks.checks.iter().filter_map(|check| checker.check(check)).collect();
+    checker.refuse_shared_evidence(&blocks.checks);
+    let tests: Vec<TestCase> =
+        blocks.tests.iter().map(|test| checker.test(test, &plans, &blocks.checks)).collect();
+    let parts = PolicyParts { every, signals, triggers, plans, checks };
     lint::run(files, &parts, &blocks.beside(&parts, &tests), checker.problems);
     Checked { parts, tests }
 }
@@ -130,6 +145,15 @@ impl<'t> Blocks<'t> {
             signals: self.signals.iter().copied().zip(&parts.signals).collect(),
             triggers: triggers.zip(&parts.triggers).collect(),
             plans: self.plans.iter().copied().zip(&parts.plans).collect(),
+            checks: self
+                .checks
+                .iter()
+                .copied()
+                .filter_map(|tree| {
+                    let check = parts.checks.iter().find(|check| check.span == tree.span)?;
+                    Some((tree, check))
+                })
+                .collect(),
             tests: self.tests.iter().copied().zip(tests).collect(),
         }
     }
@@ -150,6 +174,7 @@ impl<'t> Checker<'t> {
             problems,
             every,
             names: HashMap::new(),
+            outer: None,
             plans: HashMap::new(),
             signals: Vec::new(),
             beside: HashMap::new(),

@@ -29,6 +29,7 @@ impl<'t> Checker<'t> {
                 match item {
                     Item::Signal(signal) => blocks.signals.push(signal),
                     Item::Plan(plan) => blocks.plans.push(plan),
+                    Item::Check(check) => blocks.checks.push(check),
                     Item::Test(test) => blocks.tests.push(test),
                     Item::Trigger(trigger) => match &trigger.name {
                         Some(name) => blocks.triggers.push((name.text.clone(), trigger)),
@@ -83,6 +84,15 @@ impl<'t> Checker<'t> {
                 }
                 None => {
                     self.plans.insert(plan.name.text.clone(), (place, plan.name.span));
+                }
+            }
+        }
+        let mut checks: HashMap<&str, Span> = HashMap::new();
+        for check in &blocks.checks {
+            match checks.get(check.name.text.as_str()) {
+                Some(first) => self.twice("checks", &check.name.text, check.name.span, *first),
+                None => {
+                    checks.insert(&check.name.text, check.name.span);
                 }
             }
         }
@@ -141,7 +151,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn twice(&mut self, kind: &str, name: &str, span: Span, first: Span) {
+    pub(super) fn twice(&mut self, kind: &str, name: &str, span: Span, first: Span) {
         self.problems.tell(
             Diagnostic::error(codes::E0202, span, format!("two {kind} are called `{name}`"))
                 .also(first, "the first")
@@ -160,6 +170,10 @@ impl<'t> Checker<'t> {
                 None
             }
             None if self.doubtful(text) => None,
+            None if self.outer.is_some() => {
+                self.no_measure(text, span);
+                None
+            }
             None => {
                 let diagnostic =
                     Diagnostic::error(codes::E0201, span, format!("no signal is called `{text}`"));

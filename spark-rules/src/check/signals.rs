@@ -28,6 +28,12 @@ const FOREIGN_TYPES: &[(&str, &str)] = &[
     ("float", "number"),
     ("memory", "bytes"),
     ("size", "bytes"),
+    ("counter", "count"),
+    ("bool", "flag"),
+    ("boolean", "flag"),
+    ("flag", "count"),
+    ("bool", "count"),
+    ("boolean", "count"),
 ];
 
 /// What a signal's number means: its unit, and the factor from its source's numbers to the base unit.
@@ -59,7 +65,7 @@ impl Checker<'_> {
             }
         }
         self.refuse_missing(signal, is.is_none(), from.is_none());
-        let kind = is.and_then(|name| self.type_word(name));
+        let kind = is.and_then(|name| self.type_word(name, TYPES));
         let meaning = self.meaning(kind, from.map(|(_, unit, clause)| (unit, clause)));
         let source = from.map_or(Source::Push, |(source, ..)| self.source(source));
         self.signals.push(SignalInfo {
@@ -67,6 +73,7 @@ impl Checker<'_> {
             per: meaning.per,
             open_rate: meaning.open_rate,
             scale: Scale::of(signal, self.texts),
+            flag: false,
         });
         Signal {
             name: signal.name.text.clone(),
@@ -129,7 +136,7 @@ impl Checker<'_> {
                 format!("signal `{name}` does not say what it is"),
             );
             self.problems
-                .tell(problem.help(format!("write `is duration` or another type: {}", types_help())));
+                .tell(problem.help(format!("write `is duration` or another type: {}", types_help(TYPES))));
         }
         if from {
             let problem = Diagnostic::error(
@@ -146,11 +153,11 @@ impl Checker<'_> {
         }
     }
 
-    fn type_word(&mut self, name: &Name) -> Option<&'static str> {
-        if let Some(known) = TYPES.iter().copied().find(|known| *known == name.text) {
+    pub(super) fn type_word(&mut self, name: &Name, types: &[&'static str]) -> Option<&'static str> {
+        if let Some(known) = types.iter().copied().find(|known| *known == name.text) {
             return Some(known);
         }
-        if let Some(known) = TYPES.iter().copied().find(|known| name.text.eq_ignore_ascii_case(known)) {
+        if let Some(known) = types.iter().copied().find(|known| name.text.eq_ignore_ascii_case(known)) {
             let problem = Diagnostic::error(codes::E0201, name.span, format!("`{}` is no type", name.text));
             let problem = problem.help(format!("write `{known}`"));
             self.problems.tell(problem.machine(vec![Edit::replace(name.span, known)]));
@@ -170,12 +177,15 @@ impl Checker<'_> {
             self.problems.tell(problem.maybe(vec![Edit::replace(name.span, kind)]));
             return None;
         }
-        let foreign = FOREIGN_TYPES.iter().find(|(word, _)| *word == name.text).map(|(_, own)| *own);
-        let near = nearest(&name.text, TYPES.iter().copied());
+        let foreign = FOREIGN_TYPES
+            .iter()
+            .find(|(word, own)| *word == name.text && types.contains(own))
+            .map(|(_, own)| *own);
+        let near = nearest(&name.text, types.iter().copied());
         let problem = Diagnostic::error(codes::E0201, name.span, format!("`{}` is no type", name.text));
         self.problems.tell(match (near.as_slice(), foreign) {
             (_, Some(own)) => problem
-                .help(format!("did you mean `{own}`? {}", types_help()))
+                .help(format!("did you mean `{own}`? {}", types_help(types)))
                 .maybe(vec![Edit::replace(name.span, own)]),
             ([only], None) => {
                 problem.help(format!("did you mean `{only}`?")).maybe(vec![Edit::replace(name.span, *only)])
@@ -185,7 +195,7 @@ impl Checker<'_> {
                     "a quantile is what it measures: `is duration  from metrics p95(http_seconds) over 1m`",
                 )
             }
-            _ => problem.help(types_help()),
+            _ => problem.help(types_help(types)),
         });
         None
     }
@@ -219,7 +229,13 @@ impl Checker<'_> {
                 _ => own(Unit::of(Dimension::Count)),
             };
         };
-        self.source_unit(kind, unit).unwrap_or(wrong)
+        self.source_meaning(kind, unit).unwrap_or(wrong)
+    }
+
+    /// What `in …` says of a measure's unit.
+    pub(super) fn source_unit(&mut self, kind: &'static str, unit: &SourceUnit) -> Option<(Unit, PerTime)> {
+        let meaning = self.source_meaning(kind, unit)?;
+        Some((meaning.unit?, meaning.per))
     }
 
     fn missing_currency(&mut self, clause: &Clause<SignalClause>) {
@@ -231,7 +247,7 @@ impl Checker<'_> {
     }
 
     /// The meaning of `in …`, checked against what the signal is.
-    fn source_unit(&mut self, kind: &'static str, unit: &SourceUnit) -> Option<Meaning> {
+    fn source_meaning(&mut self, kind: &'static str, unit: &SourceUnit) -> Option<Meaning> {
         let scaled = scale_of(&unit.unit)
             .or_else(|| Currency::new(&unit.unit).map(|currency| (Decimal::ONE, Dimension::Money(currency))));
         let per = unit.per.as_deref().map(PerTime::parse);

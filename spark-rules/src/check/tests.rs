@@ -10,10 +10,11 @@ use crate::diagnostic::Diagnostic;
 use crate::test::{Expected, Given, Moment, Series, Subject, TestCase, TestStage, TestStep};
 
 impl Checker<'_> {
-    pub(super) fn test(&mut self, tree: &ast::Test, plans: &[Plan]) -> TestCase {
+    pub(super) fn test(&mut self, tree: &ast::Test, plans: &[Plan], checks: &[&ast::Check]) -> TestCase {
         let mut test = TestCase {
             title: tree.title.value.clone(),
             given: Vec::new(),
+            found: Vec::new(),
             stages: Vec::new(),
             expected: Vec::new(),
             span: tree.span,
@@ -46,6 +47,17 @@ impl Checker<'_> {
                         step.once |= step.duration.is_none();
                     }
                     test.given.push(Given { signal: id, track, steps, span: clause.span });
+                }
+                TestClause::GivenMeasure { check, measure, found } => {
+                    test.found.extend(self.found(&test.found, (check, measure), found, clause.span, checks));
+                }
+                TestClause::ExpectCheck { name, state } => {
+                    let state = self.check_state(name, state, checks);
+                    test.expected.extend(state.map(|state| Expected::Check {
+                        check: name.text.clone(),
+                        state,
+                        span: clause.span,
+                    }));
                 }
                 TestClause::AtStage { share, plan, from } => {
                     let from = from.map_or(TimeSpan::ZERO, |from| from.value);

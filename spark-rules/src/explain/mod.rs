@@ -1,4 +1,4 @@
-//! Rules in English: one sentence for each signal, trigger and plan, complete enough to write the rule again from it.
+//! Rules in English: one sentence for each signal, trigger, plan and check, complete enough to write the rule again from it.
 //!
 //! [`sentences`] writes them; [`read`] gives back the rule text that a sentence stands for, and that text loads into the
 //! same policy. So a sentence cannot say less, or other, than its rule: tests hold every rule that they can think of to that.
@@ -22,6 +22,7 @@ mod rule;
 mod words;
 mod write;
 
+use spark_core::check::Check;
 use spark_core::{Plan, Policy, Signal, SignalId, SourceSpan, Trigger, TriggerId};
 
 use crate::ast::{File, Item};
@@ -42,6 +43,8 @@ pub enum PartKind {
     Trigger,
     /// A plan.
     Plan,
+    /// A check.
+    Check,
 }
 
 impl PartKind {
@@ -52,6 +55,7 @@ impl PartKind {
             Self::Signal => "signal",
             Self::Trigger => "trigger",
             Self::Plan => "plan",
+            Self::Check => "check",
         }
     }
 }
@@ -71,7 +75,7 @@ pub struct Sentence {
     pub span: Option<SourceSpan>,
 }
 
-/// Every part of the policy in a sentence: its setting, the triggers, the plans, the signals, each kind in the order of its
+/// Every part of the policy in a sentence: its setting, the triggers, the plans, the checks, the signals, each kind in the order of its
 /// declaration. `files` is the text that the policy was read from; without it, literals are written in their usual form.
 pub fn sentences(policy: &Policy, files: Option<&Files>) -> Vec<Sentence> {
     let setting =
@@ -79,7 +83,8 @@ pub fn sentences(policy: &Policy, files: Option<&Files>) -> Vec<Sentence> {
     let triggers = policy.triggers().iter().map(|part| about_trigger(policy, files, part));
     let plans = policy.plans().iter().map(|part| about_plan(policy, files, part));
     let signals = policy.signals().iter().map(|part| about_signal(policy, files, part));
-    std::iter::once(setting).chain(triggers).chain(plans).chain(signals).collect()
+    let checks = policy.checks().iter().map(|part| about_check(policy, files, part));
+    std::iter::once(setting).chain(triggers).chain(plans).chain(checks).chain(signals).collect()
 }
 
 /// How often the rules are evaluated, in a sentence.
@@ -104,12 +109,18 @@ pub fn plan(policy: &Policy, files: Option<&Files>, name: &str) -> String {
     policy.plan(name).map_or_else(String::new, |part| about_plan(policy, files, part).text)
 }
 
-/// The names of triggers, plans and signals that are nearest to one that none has, at most three.
+/// A check in a sentence; empty where the policy has no check of that name.
+pub fn check(policy: &Policy, files: Option<&Files>, name: &str) -> String {
+    policy.check(name).map_or_else(String::new, |part| about_check(policy, files, part).text)
+}
+
+/// The names of triggers, plans, checks and signals that are nearest to one that none has, at most three.
 pub fn near<'a>(policy: &'a Policy, name: &str) -> Vec<&'a str> {
     let triggers = policy.triggers().iter().map(|part| part.name.as_str());
     let plans = policy.plans().iter().map(|part| part.name.as_str());
     let signals = policy.signals().iter().map(|part| part.name.as_str());
-    nearest(name, triggers.chain(plans).chain(signals))
+    let checks = policy.checks().iter().map(|part| part.name.as_str());
+    nearest(name, triggers.chain(plans).chain(checks).chain(signals))
 }
 
 fn about_trigger(policy: &Policy, files: Option<&Files>, part: &Trigger) -> Sentence {
@@ -152,6 +163,20 @@ fn about_plan(policy: &Policy, files: Option<&Files>, part: &Plan) -> Sentence {
         },
     );
     sentence(PartKind::Plan, &part.name, part.title.as_ref(), text, part.span)
+}
+
+fn about_check(policy: &Policy, files: Option<&Files>, part: &Check) -> Sentence {
+    let text = written(
+        policy,
+        files,
+        part.span,
+        || rule::check(part),
+        |writer, item| match item {
+            Item::Check(tree) => Some(writer.check(tree)),
+            _ => None,
+        },
+    );
+    sentence(PartKind::Check, &part.name, part.title.as_ref(), text, part.span)
 }
 
 fn sentence(

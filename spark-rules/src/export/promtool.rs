@@ -110,6 +110,9 @@ impl Builder<'_> {
                 }
                 self.state(*subject, *state)?
             }
+            Expected::Check { .. } => {
+                return Err("a check asks a probe, and Prometheus has none".to_owned());
+            }
             Expected::Decision { verdict, because, .. } => {
                 let expr = self.decision_in(case, *verdict, because)?;
                 (expr, "{}".to_owned(), i8::try_from(number(*verdict)).unwrap_or(0))

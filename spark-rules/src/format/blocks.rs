@@ -62,7 +62,7 @@ fn item(pieces: &Pieces<'_>, shape: &Shape) -> Written {
     match shape.nature {
         Nature::Setting => setting(pieces, shape.pieces.clone()),
         Nature::Line => line(pieces, shape),
-        Nature::Signal | Nature::Trigger | Nature::Plan | Nature::Test => {
+        Nature::Signal | Nature::Trigger | Nature::Plan | Nature::Check | Nature::Test => {
             match one_line(pieces, shape).filter(|cells| columns(&cells.plain()) <= WIDTH) {
                 Some(cells) => Written::Row(shape.nature, cells),
                 None => Written::Text(block(pieces, shape)),
@@ -216,6 +216,7 @@ fn key_column(nature: Nature) -> Option<usize> {
     match nature {
         Nature::Signal => Some("expect  ".len()),
         Nature::Trigger => Some("rollback ".len()),
+        Nature::Check => Some("evidence ".len()),
         Nature::Test => Some("expect ".len()),
         Nature::Setting | Nature::Plan | Nature::Line => None,
     }

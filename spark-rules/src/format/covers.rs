@@ -124,7 +124,7 @@ fn target(tree: &File, first: u32, last: u32) -> Option<u32> {
     }
     let braces = match item {
         Item::Trigger(trigger) => trigger.name.is_some(),
-        Item::Signal(_) | Item::Plan(_) | Item::Test(_) => true,
+        Item::Signal(_) | Item::Plan(_) | Item::Check(_) | Item::Test(_) => true,
         Item::Edition { .. } | Item::Evaluate { .. } | Item::Use { .. } => false,
     };
     let clause = clauses.iter().find(|clause| braces && has(clause));

@@ -80,7 +80,10 @@ fn references(item: &Item) -> Vec<&Name> {
             .flat_map(|clause| match &clause.kind {
                 TestClause::ExpectState { name, .. } => std::slice::from_ref(name),
                 TestClause::ExpectDecision { because, .. } => because.as_slice(),
-                TestClause::Given { .. } | TestClause::AtStage { .. } => &[],
+                TestClause::Given { .. }
+                | TestClause::GivenMeasure { .. }
+                | TestClause::AtStage { .. }
+                | TestClause::ExpectCheck { .. } => &[],
             })
             .collect(),
         _ => Vec::new(),

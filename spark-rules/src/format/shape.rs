@@ -5,7 +5,9 @@ use std::ops::Range;
 use spark_core::{PerTime, SourceSpan as Span};
 
 use super::pieces::Pieces;
-use crate::ast::{Clause, File, Item, PlanClause, SignalClause, TestClause, Trigger, TriggerClause};
+use crate::ast::{
+    CheckClause, Clause, File, Item, PlanClause, SignalClause, TestClause, Trigger, TriggerClause,
+};
 use crate::parser::Kind;
 
 /// What an item is, as far as its layout goes.
@@ -15,6 +17,7 @@ pub(super) enum Nature {
     Signal,
     Trigger,
     Plan,
+    Check,
     Test,
     /// A trigger without braces: it ends with its line.
     Line,
@@ -80,6 +83,10 @@ fn shape(pieces: &Pieces<'_>, item: &Item, next: usize) -> Shape {
         Item::Plan(plan) => {
             (Nature::Plan, plan.title.is_some(), plan.span.end, clauses(pieces, &plan.clauses, plan_style))
         }
+        Item::Check(check) => {
+            let clauses = clauses(pieces, &check.clauses, check_style);
+            (Nature::Check, check.title.is_some(), check.span.end, clauses)
+        }
         Item::Test(test) => (Nature::Test, true, test.span.end, clauses(pieces, &test.clauses, test_style)),
     };
     Shape { nature, pieces: first..pieces.from(end), titled, clauses }
@@ -126,9 +133,28 @@ fn plan_style(clause: &PlanClause) -> Style {
     }
 }
 
+fn check_style(clause: &CheckClause) -> Style {
+    match clause {
+        CheckClause::Pass(_) => Style::Condition,
+        CheckClause::Measure { unit: Some(unit), .. } => {
+            let Span { start, end, .. } = unit.span;
+            Style::Whole { unit: Some((start, end)) }
+        }
+        // the `-` of `no-go` sticks to both
+        CheckClause::Else(word) => Style::Whole { unit: Some((word.span.start, word.span.end)) },
+        _ => WHOLE,
+    }
+}
+
 fn test_style(clause: &TestClause) -> Style {
     match clause {
         TestClause::Given { .. } | TestClause::AtStage { .. } => Style::Series,
+        TestClause::GivenMeasure { check, measure, .. } => {
+            Style::Whole { unit: Some((check.span.start, measure.span.end)) }
+        }
+        TestClause::ExpectCheck { state, .. } => {
+            Style::Whole { unit: Some((state.span.start, state.span.end)) }
+        }
         TestClause::ExpectState { .. } | TestClause::ExpectDecision { .. } => Style::List,
     }
 }

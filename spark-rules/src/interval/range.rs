@@ -147,6 +147,20 @@ impl Ranges {
         }
     }
 
+    /// Holds a signal between both.
+    pub(crate) fn bound_to(&mut self, signal: SignalId, low: Decimal, high: Decimal) {
+        if let Some(known) = self.signals.get_mut(signal.index()) {
+            known.range = Range { low: Some(low), high: Some(high) };
+        }
+    }
+
+    /// A value that a signal has somewhere can be.
+    pub(crate) fn see_value(&mut self, signal: SignalId, value: Decimal) {
+        if let Some(known) = self.signals.get_mut(signal.index()) {
+            known.range = known.range.widened(value);
+        }
+    }
+
     /// The highest bucket that a quantile can be taken from, where its source says it.
     pub(crate) fn top_bucket(&self, signal: SignalId) -> Option<Decimal> {
         self.signals.get(signal.index())?.top_bucket

@@ -242,7 +242,10 @@ impl Place<'_> {
         let first = self.tree.items.first().map(|item| span(item).0);
         let above_all = first.is_none_or(|first| comment.start < first.start);
         let settings = self.tree.items.first().is_some_and(|item| {
-            !matches!(item, Item::Signal(_) | Item::Trigger(_) | Item::Plan(_) | Item::Test(_))
+            !matches!(
+                item,
+                Item::Signal(_) | Item::Trigger(_) | Item::Plan(_) | Item::Check(_) | Item::Test(_)
+            )
         });
         if above_all && (gap || settings) {
             return Span { start: 0, end: length(self.text), ..comment };
@@ -274,6 +277,7 @@ pub(crate) fn span(item: &Item) -> (Span, Vec<Span>) {
         Item::Signal(signal) => (signal.span, clauses(&signal.clauses)),
         Item::Trigger(trigger) => (trigger.span, clauses(&trigger.clauses)),
         Item::Plan(plan) => (plan.span, clauses(&plan.clauses)),
+        Item::Check(check) => (check.span, clauses(&check.clauses)),
         Item::Test(test) => (test.span, clauses(&test.clauses)),
     }
 }

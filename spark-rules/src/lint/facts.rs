@@ -102,6 +102,11 @@ impl Facts {
         facts
     }
 
+    /// Facts of the measures of one check, of which only their ranges matter.
+    pub(super) fn of_measures(ranges: Ranges) -> Self {
+        Self { ranges, ..Self::default() }
+    }
+
     pub(super) fn signal(&self, id: SignalId) -> Option<&SignalFacts> {
         self.signals.get(id.index())
     }

@@ -5,6 +5,7 @@
 //! nothing is said.
 
 mod allow;
+pub(crate) mod checks;
 mod clear;
 mod durations;
 mod evidence;
@@ -24,6 +25,7 @@ mod truth;
 mod windows;
 mod words;
 
+use spark_core::check::Check;
 use spark_core::{Plan, PolicyParts, Signal, SourceSpan as Span, Trigger};
 
 use crate::ast;
@@ -39,6 +41,8 @@ pub(crate) struct Blocks<'p> {
     pub(crate) signals: Vec<(&'p ast::Signal, &'p Signal)>,
     pub(crate) triggers: Vec<(&'p ast::Trigger, &'p Trigger)>,
     pub(crate) plans: Vec<(&'p ast::Plan, &'p Plan)>,
+    /// Of those that say all that a check must.
+    pub(crate) checks: Vec<(&'p ast::Check, &'p Check)>,
     pub(crate) tests: Vec<(&'p ast::Test, &'p TestCase)>,
 }
 
@@ -124,6 +128,8 @@ pub(crate) fn run(texts: &dyn Texts, parts: &PolicyParts, blocks: &Blocks<'_>, p
     triggers.for_each(|(tree, trigger)| linter.trigger(tree, trigger));
     let plans = blocks.plans.iter().filter(|(tree, _)| sound(tree.span));
     plans.for_each(|(tree, plan)| linter.plan(tree, plan));
+    let checks = blocks.checks.iter().filter(|(tree, _)| sound(tree.span));
+    checks.for_each(|(tree, check)| linter.check(tree, check, &tests));
     let tests = blocks.tests.iter().filter(|(tree, _)| sound(tree.span));
     tests.for_each(|(tree, _)| linter.test(tree));
     if mistakes.is_empty() {
@@ -138,4 +144,5 @@ fn whole(linter: &mut Linter<'_>, parts: &PolicyParts, blocks: &Blocks<'_>) {
     linter.out_of_reach(parts);
     linter.unused_signals(parts, blocks);
     linter.untested_triggers(blocks);
+    linter.untested_checks(blocks);
 }

@@ -57,13 +57,17 @@ impl Linter<'_> {
     pub(super) fn repeated_in_trigger(&mut self, trigger: &Trigger) {
         let levels = trigger.levels.iter().map(|level| &level.condition);
         for condition in levels.chain(&trigger.clear).chain(&trigger.given) {
-            condition.visit(&mut |part| {
-                if let Condition::All(parts) | Condition::Any(parts) = part {
-                    let joint = if matches!(part, Condition::All(_)) { "and" } else { "or" };
-                    self.repeated(parts, joint);
-                }
-            });
+            self.repeated_in_condition(condition);
         }
+    }
+
+    pub(super) fn repeated_in_condition(&mut self, condition: &Condition) {
+        condition.visit(&mut |part| {
+            if let Condition::All(parts) | Condition::Any(parts) = part {
+                let joint = if matches!(part, Condition::All(_)) { "and" } else { "or" };
+                self.repeated(parts, joint);
+            }
+        });
     }
 
     fn repeated(&mut self, parts: &[Condition], joint: &str) {

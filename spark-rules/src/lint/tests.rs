@@ -13,7 +13,12 @@ use crate::test::{Expected, Subject};
 impl Linter<'_> {
     pub(super) fn expects_nothing(&mut self, tree: &ast::Test) {
         let expects = tree.clauses.iter().any(|clause| {
-            matches!(clause.kind, TestClause::ExpectState { .. } | TestClause::ExpectDecision { .. })
+            matches!(
+                clause.kind,
+                TestClause::ExpectState { .. }
+                    | TestClause::ExpectDecision { .. }
+                    | TestClause::ExpectCheck { .. }
+            )
         });
         if expects || tree.broken {
             return;
@@ -45,7 +50,7 @@ impl Linter<'_> {
                         Subject::Expectation(_) => None,
                     }));
                 }
-                Expected::State { .. } | Expected::Decision { .. } => {}
+                Expected::State { .. } | Expected::Decision { .. } | Expected::Check { .. } => {}
             }
         }
         for (place, (tree, trigger)) in blocks.triggers.iter().enumerate() {

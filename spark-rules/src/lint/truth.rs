@@ -23,6 +23,7 @@ enum Role {
     Given,
     Expectation,
     Proceed,
+    Pass,
     /// A part of a condition that is not always the same as a whole.
     Part,
 }
@@ -35,6 +36,7 @@ impl Role {
             Self::Given => "there would never be enough evidence".to_owned(),
             Self::Expectation => "it would never be met, and hold every release".to_owned(),
             Self::Proceed => "no stage would ever be left".to_owned(),
+            Self::Pass => "the check would never pass".to_owned(),
             Self::Part => "it adds nothing".to_owned(),
         }
     }
@@ -45,6 +47,7 @@ impl Role {
             Self::Level(severity) => format!("`{}` would fire at every evaluation", severity.as_str()),
             Self::Clear => "the trigger would clear and come back at every evaluation".to_owned(),
             Self::Expectation => "it would always be met".to_owned(),
+            Self::Pass => "the check would pass whatever is measured".to_owned(),
             Self::Proceed | Self::Part => "it adds nothing".to_owned(),
             Self::Given => return None,
         })
@@ -68,6 +71,10 @@ impl Linter<'_> {
 
     pub(super) fn truth_of_plan(&mut self, plan: &Plan) {
         plan.proceed.iter().for_each(|proceed| self.judge(proceed, Role::Proceed));
+    }
+
+    pub(super) fn truth_of_check(&mut self, condition: &Condition) {
+        self.judge(condition, Role::Pass);
     }
 
     fn judge(&mut self, condition: &Condition, role: Role) {

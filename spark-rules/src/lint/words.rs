@@ -30,6 +30,10 @@ impl Linter<'_> {
         self.words(tree.span);
     }
 
+    pub(super) fn words_of_block(&mut self, block: Span) {
+        self.words(block);
+    }
+
     fn words(&mut self, block: Span) {
         let text = self.written(block);
         // most blocks have none of them

@@ -202,6 +202,7 @@ impl Parser<'_> {
             "at" => self.word_ahead(1, "stage"),
             "is" => self.ahead(1).kind == Kind::Word,
             "unknown" => self.word_ahead(1, "hold"),
+            "pass" => matches!(self.text_of(self.ahead(1)), "when" | "if" | ":"),
             // a signal may be called so
             "warmup" | "watch" => matches!(self.ahead(1).kind, Kind::Number),
             _ => true,
@@ -331,6 +332,7 @@ fn shown<'w>(words: &[&'w str]) -> Vec<&'w str> {
             "rollback" => "rollback when",
             "clear" => "clear when",
             "proceed" => "proceed when",
+            "pass" => "pass when",
             "stale" => "stale after",
             "at" => "at stage",
             other => other,

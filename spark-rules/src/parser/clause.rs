@@ -15,48 +15,7 @@ impl Parser<'_> {
         self.bump();
         self.after_key(word);
         match word {
-            "is" => {
-                if matches!(self.peek_text(), "a" | "an") && self.ahead(1).kind == Kind::Word {
-                    let (span, end) = (self.peek_span(), self.ahead(1).start);
-                    self.tell(
-                        Diagnostic::error(
-                            codes::E0105,
-                            span,
-                            format!("`is` stands before the type alone, found {}", self.found()),
-                        )
-                        .help("take it away")
-                        .machine(vec![Edit {
-                            start: span.start,
-                            end,
-                            text: String::new(),
-                        }]),
-                    );
-                    self.bump();
-                }
-                let token = self.peek();
-                let inner = self.peek_text().trim_matches('"');
-                if token.kind == Kind::Quoted && crate::check::TYPES.contains(&inner) {
-                    let span = self.span_of(token);
-                    self.bump();
-                    self.tell(
-                        Diagnostic::error(
-                            codes::E0105,
-                            span,
-                            format!("the type {} stands in quotes", self.text_of(token)),
-                        )
-                        .help("write it without quotes")
-                        .machine(vec![Edit::replace(span, inner)]),
-                    );
-                    return Ok(SignalClause::Is(crate::ast::Name { text: inner.to_owned(), span }));
-                }
-                if token.kind != Kind::Word {
-                    let problem = self.unexpected("a type, such as `duration`");
-                    return self.refuse(problem.help(crate::check::types_help()));
-                }
-                self.bump();
-                let text = self.text_of(token).to_owned();
-                Ok(SignalClause::Is(crate::ast::Name { text, span: self.span_of(token) }))
-            }
+            "is" => Ok(SignalClause::Is(self.type_name()?)),
             "from" => self.source(),
             "stale" => {
                 if self.at_symbol("-") && self.word_ahead(1, "after") {
@@ -73,6 +32,47 @@ impl Parser<'_> {
             }
             _ => self.expectation(start).map(SignalClause::Expect),
         }
+    }
+
+    /// A type behind `is`.
+    pub(super) fn type_name(&mut self) -> Parse<crate::ast::Name> {
+        if matches!(self.peek_text(), "a" | "an") && self.ahead(1).kind == Kind::Word {
+            let (span, end) = (self.peek_span(), self.ahead(1).start);
+            self.tell(
+                Diagnostic::error(
+                    codes::E0105,
+                    span,
+                    format!("`is` stands before the type alone, found {}", self.found()),
+                )
+                .help("take it away")
+                .machine(vec![Edit { start: span.start, end, text: String::new() }]),
+            );
+            self.bump();
+        }
+        let token = self.peek();
+        let inner = self.peek_text().trim_matches('"');
+        let types = if self.in_check { crate::check::MEASURE_TYPES } else { crate::check::TYPES };
+        if token.kind == Kind::Quoted && types.contains(&inner) {
+            let span = self.span_of(token);
+            self.bump();
+            self.tell(
+                Diagnostic::error(
+                    codes::E0105,
+                    span,
+                    format!("the type {} stands in quotes", self.text_of(token)),
+                )
+                .help("write it without quotes")
+                .machine(vec![Edit::replace(span, inner)]),
+            );
+            return Ok(crate::ast::Name { text: inner.to_owned(), span });
+        }
+        if token.kind != Kind::Word {
+            let problem = self.unexpected("a type, such as `duration`");
+            return self.refuse(problem.help(crate::check::types_help(types)));
+        }
+        self.bump();
+        let text = self.text_of(token).to_owned();
+        Ok(crate::ast::Name { text, span: self.span_of(token) })
     }
 
     pub(super) fn source(&mut self) -> Parse<SignalClause> {

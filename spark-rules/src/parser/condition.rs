@@ -24,7 +24,7 @@ impl Parser<'_> {
     /// A whole condition.
     pub(super) fn condition(&mut self) -> Parse<Condition> {
         let condition = self.sequence()?;
-        if self.peek().kind == Kind::Word {
+        if self.peek().kind == Kind::Word && !self.at_check_clause() {
             let word = self.peek_text();
             let lower = word.to_ascii_lowercase();
             if lower != word && matches!(lower.as_str(), "and" | "or" | "for" | "then" | "between" | "within")

@@ -5,13 +5,13 @@ use spark_core::SourceSpan as Span;
 use super::block::Shape;
 use super::words::Kind;
 use super::{Parse, Parser, Skip};
-use crate::ast::{Clause, Item, Plan, Signal, Test, Trigger};
+use crate::ast::{Check, Clause, Item, Plan, Signal, Test, Trigger};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::suggest::nearest;
 
 pub(super) const TOP: &[&str] =
-    &["edition", "evaluate", "use", "signal", "trigger", "plan", "test", "warn", "hold", "rollback"];
+    &["edition", "evaluate", "use", "signal", "trigger", "plan", "check", "test", "warn", "hold", "rollback"];
 const SIGNAL: &[&str] = &["is", "from", "stale", "expect"];
 const TRIGGER: &[&str] =
     &["warn", "hold", "rollback", "clear", "given", "unless", "unknown", "runbook", "owner"];
@@ -20,7 +20,7 @@ const LINE: &[&str] = &["clear", "given", "unless", "unknown", "runbook", "owner
 /// Words that open a clause of some block, and nothing else.
 const CLAUSES: &[&str] = &[
     "is", "from", "stale", "expect", "clear", "given", "unless", "unknown", "runbook", "owner", "stage",
-    "proceed", "at", "warmup", "watch",
+    "proceed", "at", "warmup", "watch", "in", "probe", "measure", "pass", "else", "within", "evidence",
 ];
 const PLAN: &[&str] = &["stage", "warmup", "watch", "proceed"];
 pub(super) const TEST: &[&str] = &["given", "expect", "at"];
@@ -55,7 +55,7 @@ impl Parser<'_> {
                 self.blind |= path.is_err();
                 Ok(Item::Use { path: path? })
             }
-            "signal" | "trigger" | "plan" | "test" => self.block_called(word, start),
+            "signal" | "trigger" | "plan" | "check" | "test" => self.block_called(word, start),
             "warn" | "hold" | "rollback" => self.one_line(start).map(Item::Trigger),
             _ => self.no_item(word, start),
         }
@@ -67,6 +67,7 @@ impl Parser<'_> {
             "signal" => self.signal(start).map(Item::Signal),
             "trigger" => self.trigger(start).map(Item::Trigger),
             "plan" => self.plan(start).map(Item::Plan),
+            "check" => self.check(start).map(Item::Check),
             _ => self.test(start).map(Item::Test),
         }
     }
@@ -111,7 +112,7 @@ impl Parser<'_> {
             self.foreign_clause("a file");
             let next = self.ahead(1).kind;
             return match own {
-                Some(own @ ("signal" | "trigger" | "plan" | "test"))
+                Some(own @ ("signal" | "trigger" | "plan" | "check" | "test"))
                     if matches!(next, Kind::Word | Kind::Quoted) =>
                 {
                     self.block_called(own, start)
@@ -133,14 +134,14 @@ impl Parser<'_> {
                 problem.help(format!("did you mean `{best}`?")).machine(vec![Edit::replace(span, *best)])
             }
             None => problem.help(
-                "a file has `edition 2026`, `evaluate every …`, `use \"…\"`, and blocks: `signal`, `trigger`, `plan`, `test`, or \
+                "a file has `edition 2026`, `evaluate every …`, `use \"…\"`, and blocks: `signal`, `trigger`, `plan`, `check`, `test`, or \
                  `rollback when …` in one line",
             ),
         };
         self.tell(problem);
         let next = self.ahead(1).kind;
         match near.first().copied() {
-            Some(best @ ("signal" | "trigger" | "plan" | "test"))
+            Some(best @ ("signal" | "trigger" | "plan" | "check" | "test"))
                 if matches!(next, Kind::Word | Kind::Quoted) =>
             {
                 self.block_called(best, start)
@@ -222,6 +223,14 @@ impl Parser<'_> {
                 !inside && matches!(next, Kind::Word | Kind::Quoted)
             }
             "trigger" | "plan" => matches!(next, Kind::Word | Kind::Quoted),
+            // a trigger may be called so
+            "check" => {
+                let behind = self.ahead(2);
+                matches!(next, Kind::Word | Kind::Quoted)
+                    && !super::RESERVED.contains(&self.text_of(self.ahead(1)))
+                    && (self.text_of(behind) == "{"
+                        || matches!(behind.kind, Kind::Quoted | Kind::OddQuoted | Kind::OpenQuote))
+            }
             "test" | "use" => matches!(next, Kind::Quoted | Kind::OddQuoted | Kind::OpenQuote),
             "edition" => next == Kind::Number,
             "evaluate" => self.word_ahead(1, "every"),
@@ -297,6 +306,21 @@ impl Parser<'_> {
         let shape = Shape { what: "a plan", words: PLAN, clause: |p, at| p.plan_clause(at) };
         let (title, clauses, broken) = self.body(&shape);
         Ok(Plan { name, title, clauses, span: self.since(start), broken })
+    }
+
+    pub(super) fn check(&mut self, start: Span) -> Parse<Check> {
+        self.bump();
+        self.after_key("check");
+        let name = self.header(|parser| parser.name("a check's name"))?;
+        let shape = Shape {
+            what: super::check::WHAT,
+            words: super::check::WORDS,
+            clause: |p, at| p.check_clause(at),
+        };
+        self.in_check = true;
+        let (title, clauses, broken) = self.body(&shape);
+        self.in_check = false;
+        Ok(Check { name, title, clauses, span: self.since(start), broken })
     }
 
     pub(super) fn test(&mut self, start: Span) -> Parse<Test> {

@@ -395,6 +395,64 @@ const PLAN: &[Clause] = &[
     ("for", None, "how long a stage lasts stands behind it: `stage 5% for 15m`"),
 ];
 
+/// Words that others open a clause of a check with.
+const CHECK: &[Clause] = &[
+    ("phase", Some("in"), "when a check is made says `in preflight`"),
+    ("during", Some("in"), "when a check is made says `in preflight`"),
+    ("at", Some("in"), "when a check is made says `in preflight`"),
+    ("stage", Some("in"), "when a check is made says `in preflight`"),
+    ("from", Some("probe"), "who looks is `probe pgbouncer`: a probe of the configuration, by its name"),
+    ("source", Some("probe"), "who looks is `probe pgbouncer`: a probe of the configuration, by its name"),
+    ("run", Some("probe"), "who looks is `probe pgbouncer`: a probe of the configuration, by its name"),
+    ("command", Some("probe"), "who looks is `probe pgbouncer`: a probe of the configuration, by its name"),
+    ("measures", Some("measure"), "each measure is a clause of its own: `measure waiting is count`"),
+    ("value", Some("measure"), "what the probe brings is `measure waiting is count`"),
+    ("metric", Some("measure"), "what the probe brings is `measure waiting is count`"),
+    ("signal", Some("measure"), "what the probe brings is `measure waiting is count`"),
+    ("is", None, "what a measure is stands behind its name: `measure waiting is count`"),
+    ("passes", Some("pass"), "write `pass when waiting == 0`"),
+    ("expect", Some("pass"), "what must be so is `pass when waiting == 0`"),
+    ("assert", Some("pass"), "what must be so is `pass when waiting == 0`"),
+    ("require", Some("pass"), "what must be so is `pass when waiting == 0`"),
+    ("ok", Some("pass"), "what must be so is `pass when waiting == 0`"),
+    ("go", Some("pass"), "what must be so is `pass when waiting == 0`"),
+    ("condition", Some("pass"), "what must be so is `pass when waiting == 0`"),
+    ("proceed", Some("pass"), "what must be so is `pass when waiting == 0`"),
+    (
+        "fail",
+        None,
+        "a check says what must be so: turn it round, `pass when not (…)`, and write `else no-go`",
+    ),
+    (
+        "fails",
+        None,
+        "a check says what must be so: turn it round, `pass when not (…)`, and write `else no-go`",
+    ),
+    ("rollback", None, "a check comes before a release: `pass when …`, and `else no-go` or `else warn`"),
+    ("hold", None, "a check comes before a release: `pass when …`, and `else no-go` or `else warn`"),
+    ("warn", None, "what must be so is `pass when …`, and `else warn` says that it only warns"),
+    ("severity", Some("else"), "what it says where it does not pass is `else no-go` or `else warn`"),
+    ("otherwise", Some("else"), "what it says where it does not pass is `else no-go` or `else warn`"),
+    ("level", Some("else"), "what it says where it does not pass is `else no-go` or `else warn`"),
+    ("unknown", None, "what is not known never passes: there it says what `else` says"),
+    ("timeout", Some("within"), "how long the probe may take is `within 5s`"),
+    ("deadline", Some("within"), "how long the probe may take is `within 5s`"),
+    ("for", None, "a check looks once; how long its probe may take is `within 5s`"),
+    ("every", None, "a check looks once, when its phase is run"),
+    ("file", Some("evidence"), "what was found is kept as `evidence \"pools.json\"`"),
+    ("output", Some("evidence"), "what was found is kept as `evidence \"pools.json\"`"),
+    ("report", Some("evidence"), "what was found is kept as `evidence \"pools.json\"`"),
+    ("artifact", Some("evidence"), "what was found is kept as `evidence \"pools.json\"`"),
+    ("team", Some("owner"), "write `owner \"edge\"`"),
+    ("contact", Some("owner"), "write `owner \"edge\"`"),
+    ("link", Some("runbook"), "write `runbook \"https://…\"`"),
+    ("url", Some("runbook"), "write `runbook \"https://…\"`"),
+    ("docs", Some("runbook"), "write `runbook \"https://…\"`"),
+    ("title", None, "a title stands in quotes behind the check's name"),
+    ("name", None, "the name stands behind `check`, and a title in quotes behind it"),
+    ("description", None, "a title stands in quotes behind the check's name"),
+];
+
 /// Words that others open a clause of a test with.
 const TEST: &[Clause] = &[
     ("with", Some("given"), "what a signal does is `given p95 200ms for 10m`"),
@@ -430,7 +488,13 @@ const FILE: &[Clause] = &[
     ("metric", Some("signal"), "what is measured is a `signal`"),
     ("sli", Some("signal"), "what is measured is a `signal`"),
     ("indicator", Some("signal"), "what is measured is a `signal`"),
-    ("measure", Some("signal"), "what is measured is a `signal`"),
+    (
+        "measure",
+        Some("signal"),
+        "what is measured is a `signal`; what a check's probe brings is its `measure`",
+    ),
+    ("preflight", Some("check"), "what is looked at before a release is a `check`"),
+    ("probe", Some("check"), "what is looked at before a release is a `check`"),
     ("source", Some("signal"), "what is measured is a `signal`"),
     ("rollout", Some("plan"), "the stages of a rollout are a `plan`"),
     ("strategy", Some("plan"), "the stages of a rollout are a `plan`"),
@@ -466,6 +530,7 @@ pub(super) fn clause(what: &str, word: &str) -> Option<Clause> {
         "a signal" => SIGNAL,
         "a plan" => PLAN,
         "a test" => TEST,
+        super::check::WHAT => CHECK,
         "a file" => FILE,
         _ => TRIGGER,
     };
@@ -479,7 +544,7 @@ mod tests {
     /// Each foreign word stands once in its table, so that none hides another.
     #[test]
     fn once() {
-        for table in [SIGNAL, TRIGGER, PLAN, TEST, FILE] {
+        for table in [SIGNAL, TRIGGER, PLAN, CHECK, TEST, FILE] {
             for (place, (word, ..)) in table.iter().enumerate() {
                 assert!(table[..place].iter().all(|(other, ..)| other != word), "{word}");
             }

@@ -4,6 +4,7 @@
 mod approval;
 mod block;
 mod call;
+mod check;
 mod clause;
 mod condition;
 mod expression;
@@ -11,6 +12,7 @@ mod file;
 mod foreign;
 mod habits;
 mod joined;
+mod looked;
 mod metrics;
 mod number;
 mod piece;
@@ -31,6 +33,7 @@ use crate::limits::{DIAGNOSTICS_MAX, NESTING_MAX};
 use crate::suggest::nearest;
 #[cfg(test)]
 pub(crate) use call::WINDOW_FUNCTIONS;
+pub(crate) use check::WORDS as CHECK_WORDS;
 pub(crate) use expression::reference_near;
 pub(crate) use number::alias;
 pub(crate) use piece::{Piece, pieces};
@@ -74,6 +77,8 @@ struct Parser<'a> {
     /// The last word that was looked at.
     reach: std::cell::Cell<usize>,
     nesting: u16,
+    /// Whether what is read stands in a check.
+    in_check: bool,
     problems: Vec<Diagnostic>,
     /// Mistakes beyond those that are told.
     untold: usize,

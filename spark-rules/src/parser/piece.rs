@@ -170,6 +170,7 @@ impl<'a> Parser<'a> {
             at: 0,
             reach: Cell::new(0),
             nesting: 0,
+            in_check: false,
             problems: Vec::new(),
             untold: 0,
             doubtful: Vec::new(),

@@ -175,7 +175,7 @@ impl Parser<'_> {
             _ => false,
         };
         let joined = token.kind == Kind::Word && matches!(self.text_of(token), "AND" | "OR");
-        if !ends && !joined && !self.first_on_line() {
+        if !ends && !joined && !self.first_on_line() && !self.at_check_clause() {
             if let (ExpressionKind::Literal(_), Kind::Word) = (&left.kind, token.kind) {
                 let whole = Span { end: token.end, ..left.span };
                 let meant = format!("{} >= {}", self.text_of(token), text(left.span));

@@ -51,13 +51,16 @@ impl Parser<'_> {
                 Diagnostic::error(codes::E0133, self.peek_span(), "a test says what is so, not what is not");
             return self.refuse(problem.help("write `expect decision proceed at 15m`"));
         }
+        if let Some(check) = self.expect_check()? {
+            return Ok(check);
+        }
         let name = self.name("a trigger or a signal, or `decision`")?;
         let state = self.one_of(STATES, "a state")?;
         let at = self.moment()?;
         Ok(TestClause::ExpectState { name, state, at })
     }
 
-    fn moment_ahead(&self, by: usize) -> bool {
+    pub(super) fn moment_ahead(&self, by: usize) -> bool {
         self.word_ahead(by, "at") || self.word_ahead(by, "from")
     }
 
@@ -177,7 +180,14 @@ impl Parser<'_> {
     }
 
     fn given(&mut self) -> Parse<TestClause> {
+        if self.at_word("check") && self.ahead(1).kind == Kind::Word && self.symbol_ahead(2, ".") {
+            self.tell_needless_check();
+        }
         let signal = self.name("a signal's name")?;
+        if self.at_symbol(".") && self.peek().start == self.last_end() && self.ahead(1).kind == Kind::Word {
+            self.bump();
+            return self.given_measure(signal);
+        }
         self.before_value(&signal.text)?;
         let mut baseline = self.on_track()?;
         let mut steps = Vec::new();
@@ -250,7 +260,7 @@ impl Parser<'_> {
     }
 
     /// The word that opens a step, if one does.
-    fn step_word(&self) -> Option<&'static str> {
+    pub(super) fn step_word(&self) -> Option<&'static str> {
         let words = ["from", "rises", "falls", "nothing", "NaN", "Inf", "restart", "error"];
         words.into_iter().find(|word| self.at_word(word)).or_else(|| {
             let sign = self.at_symbol("+") || self.at_symbol("-");
@@ -259,13 +269,13 @@ impl Parser<'_> {
     }
 
     /// What is meant by a word that opens no step here.
-    fn foreign_step(&self) -> Option<&'static str> {
+    pub(super) fn foreign_step(&self) -> Option<&'static str> {
         let steps = super::foreign::STEPS.iter();
         steps.clone().find(|(word, _)| self.at_word(word)).map(|(_, own)| *own)
     }
 
     /// `given p95 = 200ms`, `given p95 is 200ms`: told and passed.
-    fn before_value(&mut self, signal: &str) -> Parse<()> {
+    pub(super) fn before_value(&mut self, signal: &str) -> Parse<()> {
         let word = ["=", ":", "is", "at", "of", "=="].into_iter().find(|word| self.words_ahead(0, &[word]));
         let Some(word) = word else { return Ok(()) };
         let (span, gap) = (self.peek_span(), self.last_end());
@@ -280,7 +290,7 @@ impl Parser<'_> {
     }
 
     /// `expect api_latency is rollback`: what stands before a state, told and passed.
-    fn before_state(&mut self) -> Parse<()> {
+    pub(super) fn pass_before_state(&mut self) {
         let passed: &[&[&str]] = &[
             &["should", "be"],
             &["to", "be"],
@@ -302,6 +312,10 @@ impl Parser<'_> {
                 Diagnostic::error(codes::E0105, span, message).help("take it away").machine(vec![edit]),
             );
         }
+    }
+
+    fn before_state(&mut self) -> Parse<()> {
+        self.pass_before_state();
         if self.at_word("not") || self.at_word("no") {
             let problem =
                 Diagnostic::error(codes::E0133, self.peek_span(), "a test says what is so, not what is not");

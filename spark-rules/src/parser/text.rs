@@ -2,12 +2,15 @@
 
 use spark_core::SourceSpan as Span;
 
-use super::words::Kind;
+use super::words::{Kind, Token};
 use super::{Parse, Parser, RESERVED, shortened};
 use crate::ast::{Name, Text};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::limits::NAME_BYTES_MAX;
+
+/// Words that stand before a name alone, so that what sticks to it belongs to it.
+const DECLARING: &[&str] = &["signal", "trigger", "plan", "check", "probe", "measure"];
 
 impl Parser<'_> {
     /// A name that is declared or used: `what` as in "a signal's name".
@@ -51,7 +54,7 @@ impl Parser<'_> {
             return Ok(Name { text: meant, span: whole.0 });
         }
         let opener = self.token_at(self.at.saturating_sub(2));
-        let declared = matches!(self.text_of(opener), "signal" | "trigger" | "plan");
+        let declared = self.declares(opener);
         if declared && self.peek().kind == Kind::Word && self.symbol_ahead(1, "{") && !self.first_on_line() {
             let span = Span { end: self.bump().end, ..span };
             let meant = self.text_in(span).split_whitespace().collect::<Vec<_>>().join("_");
@@ -71,11 +74,16 @@ impl Parser<'_> {
         Ok(Name { text: text.to_owned(), span })
     }
 
+    /// Whether the word before the one that was read last stands before a name that is declared; `expect check` does not.
+    fn declares(&self, opener: Token) -> bool {
+        let before = self.token_at(self.at.saturating_sub(3));
+        DECLARING.contains(&self.text_of(opener)) && !matches!(self.text_of(before), "given" | "expect")
+    }
+
     /// `api-latency` where a block is named: words joined by `-` or `.` without a space.
     pub(super) fn dashed(&mut self, first: Span) -> Option<(Span, String)> {
         let opener = self.token_at(self.at.saturating_sub(2));
-        let declared =
-            opener.kind == Kind::Word && matches!(self.text_of(opener), "signal" | "trigger" | "plan");
+        let declared = opener.kind == Kind::Word && self.declares(opener);
         if !declared {
             return None;
         }

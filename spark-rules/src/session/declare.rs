@@ -1,7 +1,7 @@
 //! What a part declares to the others, so that a change of it is noticed.
 
 use super::document::Part;
-use crate::ast::{File, Item, PlanClause};
+use crate::ast::{CheckClause, File, Item, PlanClause};
 
 /// Whether two parts declare the same.
 pub(super) fn alike(a: &Part, b: &Part) -> bool {
@@ -29,6 +29,19 @@ fn words(tree: &File) -> Vec<String> {
                 PlanClause::Warmup(_) | PlanClause::Watch(_) | PlanClause::Proceed(_) => String::new(),
             });
             format!("plan {} {} {}", plan.name.text, plan.broken, stages.collect::<Vec<_>>().join(" "))
+        }
+        // a test reads all that a check declares
+        Item::Check(check) => {
+            let clauses = check.clauses.iter().map(|clause| match &clause.kind {
+                CheckClause::Measure { name, kind, unit } => {
+                    let unit = unit.as_ref().map(|unit| (&unit.unit, &unit.per));
+                    format!("{} {} {unit:?}", name.text, kind.text)
+                }
+                CheckClause::Else(word) => word.text.clone(),
+                CheckClause::Evidence(name) => name.value.clone(),
+                _ => String::new(),
+            });
+            format!("check {} {} {}", check.name.text, check.broken, clauses.collect::<Vec<_>>().join(" "))
         }
         Item::Test(test) => format!("test {}", test.title.value),
     });

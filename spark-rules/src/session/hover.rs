@@ -8,6 +8,7 @@ use spark_core::{Quantity, SignalId, Source, TriggerId};
 
 use super::Session;
 use super::hints::base;
+use super::names::{Kin, Named};
 use super::offer::TYPES;
 use super::walk::{Met, walk};
 use crate::ast::Item;
@@ -117,11 +118,17 @@ impl Session {
             let document = self.documents.get(&path)?;
             document.parts.iter().find_map(|part| {
                 let item = part.tree.items.iter().find(|item| match item {
-                    Item::Signal(signal) => !named.plan && signal.name.text == named.name,
+                    Item::Signal(signal) => named.kin == Kin::Common && signal.name.text == named.name,
                     Item::Trigger(trigger) => {
-                        !named.plan && trigger.name.as_ref().is_some_and(|name| name.text == named.name)
+                        named.kin == Kin::Common
+                            && trigger.name.as_ref().is_some_and(|name| name.text == named.name)
                     }
-                    Item::Plan(plan) => named.plan && plan.name.text == named.name,
+                    Item::Plan(plan) => named.kin == Kin::Plan && plan.name.text == named.name,
+                    Item::Check(check) => match &named.kin {
+                        Kin::Check => check.name.text == named.name,
+                        Kin::Measure(of) => check.name.text == *of,
+                        Kin::Common | Kin::Plan => false,
+                    },
                     _ => false,
                 })?;
                 Some((document, part, item))
@@ -131,6 +138,7 @@ impl Session {
             Item::Signal(signal) => signal.span,
             Item::Trigger(trigger) => trigger.span,
             Item::Plan(plan) => plan.span,
+            Item::Check(check) => check.span,
             _ => return None,
         };
         let text = document.text.get(document.range(part, span)).unwrap_or("");
@@ -145,23 +153,36 @@ impl Session {
             // writing to a string cannot fail
             let _ = write!(markdown, "\n\n`{}` is {kind}.", named.name);
         }
-        markdown.push_str(&self.said(path, &named.name, named.plan));
+        markdown.push_str(&self.said(path, &named));
         Some(Hover { markdown, range: named.range })
     }
 
     /// What the last rules that could run say of a name: in English, and its query.
-    fn said(&self, path: &str, name: &str, plan: bool) -> String {
+    fn said(&self, path: &str, Named { kin, name, .. }: &Named) -> String {
         let Some(good) = self.last_good(path) else { return String::new() };
         let (policy, files) = (&good.policy, Some(&good.files));
-        if plan {
-            let known = policy.plans().iter().any(|plan| plan.name == name);
+        let check = match kin {
+            Kin::Check => Some(name),
+            Kin::Measure(of) => Some(of),
+            Kin::Common | Kin::Plan => None,
+        };
+        if let Some(name) = check {
+            let known = policy.check(name).is_some();
+            return if known {
+                format!("\n\n{}", explain::check(policy, files, name))
+            } else {
+                String::new()
+            };
+        }
+        if *kin == Kin::Plan {
+            let known = policy.plans().iter().any(|plan| plan.name == *name);
             return if known { format!("\n\n{}", explain::plan(policy, files, name)) } else { String::new() };
         }
         let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-        if let Some(place) = policy.triggers().iter().position(|trigger| trigger.name == name) {
+        if let Some(place) = policy.triggers().iter().position(|trigger| trigger.name == *name) {
             return format!("\n\n{}", explain::trigger(policy, files, TriggerId(number(place))));
         }
-        let Some(place) = policy.signals().iter().position(|signal| signal.name == name) else {
+        let Some(place) = policy.signals().iter().position(|signal| signal.name == *name) else {
             return String::new();
         };
         let mut said = format!("\n\n{}", explain::signal(policy, files, SignalId(number(place))));

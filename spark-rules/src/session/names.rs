@@ -10,7 +10,7 @@ use super::{Encoding, Place, Session};
 use crate::ast::Item;
 use crate::check::line_name;
 use crate::limits::NAME_BYTES_MAX;
-use crate::parser::{Kind, is_reserved, split};
+use crate::parser::{CHECK_WORDS, Kind, is_reserved, split};
 
 /// Why a name cannot be changed, in words for the reader.
 pub type Refusal = String;
@@ -18,11 +18,32 @@ pub type Refusal = String;
 /// A change to files: which bytes are replaced by what.
 pub type Changes = Vec<(Place, String)>;
 
+/// A kind of names: what is called alike within one is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kin {
+    /// Of signals and triggers, which never share one.
+    Common,
+    Plan,
+    Check,
+    /// Of the measures of the check with that name.
+    Measure(String),
+}
+
+impl Kin {
+    fn of(means: Means<'_>) -> Self {
+        match means {
+            Means::Signal | Means::Trigger | Means::Either => Self::Common,
+            Means::Plan => Self::Plan,
+            Means::Check => Self::Check,
+            Means::Measure(check) => Self::Measure(check.to_owned()),
+        }
+    }
+}
+
 /// A name at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
-    /// Plans have names of their own; a signal and a trigger never share one.
-    pub(super) plan: bool,
+    pub(super) kin: Kin,
     pub(super) name: String,
     pub(super) range: Range<usize>,
 }
@@ -63,7 +84,9 @@ impl Session {
     /// # Errors
     /// No name stands there, or one that is made from its place.
     pub fn renameable(&self, path: &str, byte: usize) -> Result<(Range<usize>, String), Refusal> {
-        let named = self.named_at(path, byte).ok_or("no name of a signal, trigger or plan stands here")?;
+        let named = self
+            .named_at(path, byte)
+            .ok_or("no name of a signal, trigger, plan, check or measure stands here")?;
         let declared = self.mentions(path, &named).iter().any(|mention| mention.declares);
         match (declared, self.one_line(path, &named.name)) {
             (true, _) => Ok((named.range, named.name)),
@@ -92,6 +115,9 @@ impl Session {
         if new.len() > NAME_BYTES_MAX {
             return Err(format!("a name has at most {NAME_BYTES_MAX} bytes"));
         }
+        if matches!(named.kin, Kin::Measure(_)) && CHECK_WORDS.contains(&new) {
+            return Err(format!("`{new}` opens a clause of a check"));
+        }
         if is_reserved(new) {
             return Err(format!("`{new}` is a reserved word"));
         }
@@ -99,7 +125,7 @@ impl Session {
             return Ok(Vec::new());
         }
         let taken = Named { name: new.to_owned(), ..named.clone() };
-        let by_line = !named.plan && self.one_line(path, new).is_some();
+        let by_line = named.kin == Kin::Common && self.one_line(path, new).is_some();
         if by_line || self.mentions(path, &taken).iter().any(|mention| mention.declares) {
             return Err(format!("`{new}` is taken"));
         }
@@ -114,7 +140,7 @@ impl Session {
         let mut found = None;
         each_name(document, part, &mut |means, name, range, _| {
             if found.is_none() && range.start <= byte && byte <= range.end {
-                found = Some(Named { plan: means == Means::Plan, name: name.to_owned(), range });
+                found = Some(Named { kin: Kin::of(means), name: name.to_owned(), range });
             }
         });
         found
@@ -130,7 +156,7 @@ impl Session {
                     continue;
                 }
                 each_name(document, part, &mut |means, name, range, declares| {
-                    if name == named.name && (means == Means::Plan) == named.plan {
+                    if name == named.name && Kin::of(means) == named.kin {
                         found.push(Mention { place: Place { path: path.clone(), range }, declares });
                     }
                 });
@@ -189,7 +215,7 @@ pub(super) fn one_liners(document: &Document) -> impl Iterator<Item = (u32, Rang
 }
 
 /// Is shown a name: what it stands for, where, and whether it is declared there.
-type SeeName<'a> = dyn FnMut(Means, &str, Range<usize>, bool) + 'a;
+type SeeName<'a> = dyn FnMut(Means<'_>, &str, Range<usize>, bool) + 'a;
 
 /// Shows every name of a part with its place. Where a clause could not be read, words that may be names are shown too.
 fn each_name(document: &Document, part: &Part, see: &mut SeeName<'_>) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::names::one_liners;
 use super::walk::{Met, walk};
 use super::{Encoding, Session};
-use crate::ast::{Item, PlanClause, SignalClause};
+use crate::ast::{CheckClause, Item, PlanClause, SignalClause};
 
 /// What a symbol is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +20,15 @@ pub enum SymbolKind {
     Stage,
     /// The warm-up or the watch of a plan.
     Length,
+    /// A check.
+    Check,
+    /// A measure of a check.
+    Measure,
     /// A test.
     Test,
 }
 
-/// A block of a file, or a stage or a length of time in one.
+/// A block of a file, or a stage, a length of time or a measure in one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symbol {
     /// Its name or title.
@@ -121,6 +125,29 @@ impl Session {
                         }
                         found.push(symbol);
                     }
+                    Item::Check(check) => {
+                        let name = &check.name;
+                        let mut symbol = leaf(
+                            name.text.clone(),
+                            title(&check.title),
+                            SymbolKind::Check,
+                            check.span,
+                            name.span,
+                        );
+                        for clause in &check.clauses {
+                            if let CheckClause::Measure { name, kind, .. } = &clause.kind {
+                                let (text, detail) = (name.text.clone(), kind.text.clone());
+                                symbol.children.push(leaf(
+                                    text,
+                                    detail,
+                                    SymbolKind::Measure,
+                                    clause.span,
+                                    name.span,
+                                ));
+                            }
+                        }
+                        found.push(symbol);
+                    }
                     Item::Test(test) => {
                         let name = test.title.value.clone();
                         found.push(leaf(name, String::new(), SymbolKind::Test, test.span, test.title.span));
@@ -149,6 +176,7 @@ impl Session {
                     Item::Signal(signal) => signal.span,
                     Item::Trigger(trigger) => trigger.span,
                     Item::Plan(plan) => plan.span,
+                    Item::Check(check) => check.span,
                     Item::Test(test) => test.span,
                     Item::Edition { .. } | Item::Evaluate { .. } | Item::Use { .. } => continue,
                 };

@@ -59,7 +59,9 @@ impl Session {
                 let of = |means| match means {
                     Means::Signal => Paint::Signal,
                     Means::Trigger | Means::Either => Paint::Trigger,
-                    Means::Plan => Paint::Plan,
+                    Means::Plan | Means::Check => Paint::Plan,
+                    // what a condition reads, as a signal is
+                    Means::Measure(_) => Paint::Signal,
                 };
                 let (span, paint, declares) = match met {
                     Met::Declared(means, name) => (name.span, of(means), true),

@@ -1,6 +1,7 @@
 //! `test` blocks, checked: names are handles, values are in base units.
 
 use rust_decimal::Decimal;
+use spark_core::check::{CheckVerdict, Finding, Judged};
 use spark_core::{SignalId, SourceSpan, State, TimeSpan, Track, TriggerId, Verdict};
 
 /// A test.
@@ -10,6 +11,8 @@ pub struct TestCase {
     pub title: String,
     /// The series that are given.
     pub given: Vec<Given>,
+    /// What the probes of checks find.
+    pub found: Vec<Found>,
     /// The stages that it is in; none without `at stage`.
     pub stages: Vec<TestStage>,
     /// What is expected.
@@ -29,6 +32,63 @@ pub struct Given {
     pub steps: Vec<TestStep>,
     /// Where it stands.
     pub span: SourceSpan,
+}
+
+/// What a check's probe finds for one of its measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The check's name.
+    pub check: String,
+    /// The measure's name.
+    pub measure: String,
+    /// What is found.
+    pub finding: Finding,
+    /// Where it stands.
+    pub span: SourceSpan,
+}
+
+/// How a check may stand in a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckState {
+    /// It passes.
+    Pass,
+    /// It is known not to pass, and says `warn`.
+    Warn,
+    /// It is known not to pass, and says `no-go`.
+    NoGo,
+    /// It is not known how it stands, which counts as not passing.
+    Unknown,
+}
+
+impl CheckState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Pass, Self::Warn, Self::NoGo, Self::Unknown];
+
+    /// The word in rules and in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::NoGo => "no-go",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// How a check that was judged stands.
+    pub fn of(judged: &Judged) -> Self {
+        match judged.verdict {
+            _ if judged.is_unknown() => Self::Unknown,
+            CheckVerdict::Pass => Self::Pass,
+            CheckVerdict::Warn => Self::Warn,
+            CheckVerdict::NoGo => Self::NoGo,
+        }
+    }
+}
+
+impl std::fmt::Display for CheckState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A piece of a series. It covers `[start, start + duration)`; without a duration it goes on to the test's end, but one
@@ -140,6 +200,15 @@ pub enum Expected {
         /// Where it stands.
         span: SourceSpan,
     },
+    /// How a check stands.
+    Check {
+        /// The check's name.
+        check: String,
+        /// How it stands.
+        state: CheckState,
+        /// Where it stands in the text.
+        span: SourceSpan,
+    },
     /// The decision.
     Decision {
         /// Which one.
@@ -154,17 +223,18 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// When.
+    /// When. A check is made at no time of a test: its moment is the start.
     pub const fn moment(&self) -> Moment {
         match self {
             Self::State { at, .. } | Self::Decision { at, .. } => *at,
+            Self::Check { .. } => Moment::At(TimeSpan::ZERO),
         }
     }
 
     /// Where it stands.
     pub const fn span(&self) -> SourceSpan {
         match self {
-            Self::State { span, .. } | Self::Decision { span, .. } => *span,
+            Self::State { span, .. } | Self::Decision { span, .. } | Self::Check { span, .. } => *span,
         }
     }
 
@@ -173,6 +243,7 @@ impl Expected {
         match self {
             Self::State { subject, .. } => std::slice::from_ref(subject),
             Self::Decision { because, .. } => because,
+            Self::Check { .. } => &[],
         }
     }
 }

@@ -53,6 +53,7 @@ impl Kept {
             signals,
             // a stage is entered by its place, and whether a plan is ready is nothing that a test expects
             plans: Vec::new(),
+            checks: Vec::new(),
         };
         Some(Self { policy: Arc::new(Policy::new(parts).ok()?), places, originals, expectations })
     }

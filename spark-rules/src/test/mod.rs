@@ -35,7 +35,7 @@ mod text;
 mod timeline;
 mod walk;
 
-pub use case::{Expected, Given, Moment, Series, Subject, TestCase, TestStage, TestStep};
+pub use case::{CheckState, Expected, Found, Given, Moment, Series, Subject, TestCase, TestStage, TestStep};
 pub use outcome::{Broken, Check, Outcome, Row, Shown, Timeline};
 pub use run::run;
 pub use series::{Event, Events};

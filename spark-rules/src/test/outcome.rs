@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
+use spark_core::check::Judged;
 use spark_core::{Quantity, State, TimeSpan, Verdict};
 
 use crate::limits::{TEST_EVALUATIONS_MAX, TEST_SAMPLES_MAX};
@@ -94,6 +95,8 @@ pub enum Shown {
     NoExpectation,
     /// A decision and its reasons.
     Decision(Verdict, Vec<String>),
+    /// What a check said.
+    Judged(Box<Judged>),
 }
 
 /// The instants around one at which something is not as expected.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use spark_core::check::Judged;
 use spark_core::{Policy, State, TimeSpan};
 
 use super::kept::Kept;
 use super::outcome::{Broken, Check, Outcome, Shown};
 use super::timeline;
 use super::walk::{Instant, Restarts, Taken, walk};
-use super::{Expected, Moment, Subject, TestCase};
+use super::{CheckState, Expected, Moment, Subject, TestCase};
 
 /// Runs a test of a policy. It is pure: the same policy and test give the same outcome, on every platform.
 pub fn run(policy: &Policy, case: &TestCase) -> Outcome {
@@ -117,6 +118,12 @@ impl<'a> Plan<'a> {
         let mut due: BTreeMap<TimeSpan, Vec<usize>> = BTreeMap::new();
         let mut slots = Vec::with_capacity(case.expected.len());
         for (place, expected) in case.expected.iter().enumerate() {
+            if let Expected::Check { check, .. } = expected {
+                // a check is made at no instant
+                let shown = judged(policy, case, check).map(|judged| Shown::Judged(Box::new(judged)));
+                slots.push(Slot { at: TimeSpan::ZERO, before: None, shown, shown_before: None });
+                continue;
+            }
             let moment = expected.moment();
             let at = instant_of(moment.time(), every);
             // at the first instant nothing stood before
@@ -172,6 +179,8 @@ impl<'a> Plan<'a> {
 /// What stands at an instant where something is expected.
 pub(super) fn shown(policy: &Policy, kept: &Kept, expected: &Expected, instant: &Instant<'_>) -> Shown {
     match expected {
+        // what it stands at is known before the first instant
+        Expected::Check { .. } => Shown::LeftOut,
         Expected::Decision { .. } => {
             Shown::Decision(instant.decision.verdict, instant.decision.because.clone())
         }
@@ -184,6 +193,13 @@ pub(super) fn shown(policy: &Policy, kept: &Kept, expected: &Expected, instant: 
             state(policy, kept, *subject, instant).map_or(Shown::LeftOut, Shown::State)
         }
     }
+}
+
+/// What a check says of what a test gives for it.
+pub(crate) fn judged(policy: &Policy, case: &TestCase, check: &str) -> Option<Judged> {
+    let own = case.found.iter().filter(|found| found.check == check);
+    let found = own.map(|found| (found.measure.clone(), found.finding.clone())).collect();
+    Some(policy.check(check)?.judge(&found))
 }
 
 /// The state of a trigger or an expectation; none where it is left out.
@@ -202,6 +218,7 @@ fn state(policy: &Policy, kept: &Kept, subject: Subject, instant: &Instant<'_>) 
 pub(super) fn is_as_expected(policy: &Policy, expected: &Expected, shown: &Shown) -> bool {
     match (expected, shown) {
         (Expected::State { state, .. }, Shown::State(shown)) => state == shown,
+        (Expected::Check { state, .. }, Shown::Judged(judged)) => *state == CheckState::of(judged),
         (Expected::Decision { verdict, because, .. }, Shown::Decision(shown, reasons)) => {
             let named = |subject: &Subject| {
                 name_of(policy, *subject).is_some_and(|name| reasons.iter().any(|reason| reason == name))

@@ -4,7 +4,7 @@ use spark_core::{Quantity, State, TimeSpan, Verdict};
 
 use super::outcome::{Check, Outcome, Row, Shown, Timeline};
 use super::run::{instant_of, name_of};
-use super::{Expected, Moment, Subject, TestCase};
+use super::{CheckState, Expected, Moment, Subject, TestCase};
 use crate::Loaded;
 
 /// Significant digits of a shown number: a computed value may have 28.
@@ -42,6 +42,13 @@ pub fn found_text(loaded: &Loaded, expected: &Expected, check: &Check) -> String
     let name = |subject: &Subject| name_of(policy, *subject).unwrap_or("?").to_owned();
     let at = check.at;
     let mut words = match (expected, &check.shown) {
+        (Expected::Check { check, .. }, Shown::Judged(judged)) => {
+            let words = judged.words.strip_prefix("unknown: ").unwrap_or(&judged.words);
+            return format!("`{check}` stands at {}: {words}", CheckState::of(judged));
+        }
+        (Expected::Check { check, .. }, shown) => {
+            return format!("`{check}` stands at {}", shown_words(shown));
+        }
         (Expected::State { subject, .. }, Shown::LeftOut) => {
             let name = name(subject);
             return format!("`{name}` takes no part in this test: it reads none of the given signals");
@@ -99,6 +106,7 @@ fn reached_words(expected: &Expected, check: &Check) -> String {
     let Some(timeline) = &check.timeline else { return String::new() };
     let what = match expected {
         Expected::State { state, .. } => state.as_str().to_owned(),
+        Expected::Check { state, .. } => state.as_str().to_owned(),
         Expected::Decision { verdict, because, .. } if because.is_empty() => verdict.as_str().to_owned(),
         Expected::Decision { .. } => "what was expected".to_owned(),
     };
@@ -122,6 +130,7 @@ fn shown_words(shown: &Shown) -> String {
         Shown::State(state) => state.as_str().to_owned(),
         Shown::LeftOut => "left out".to_owned(),
         Shown::NoExpectation => "nothing".to_owned(),
+        Shown::Judged(judged) => CheckState::of(judged).as_str().to_owned(),
         Shown::Decision(verdict, because) => decision_words(*verdict, because),
     }
 }

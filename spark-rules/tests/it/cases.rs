@@ -89,6 +89,12 @@ fn stages() {
     check("stages");
 }
 
+/// Checks that cannot be made are told.
+#[test]
+fn checks() {
+    check("checks");
+}
+
 /// Tests that cannot be run are told.
 #[test]
 fn tests() {
@@ -133,7 +139,9 @@ pub(crate) fn mended(text: &str, diagnostics: &[Diagnostic], wanted: Applicabili
 /// another mistake), and no fix grows the number of mistakes without end.
 #[test]
 fn machine_fixes_mend() {
-    for folder in ["syntax", "names", "units", "conditions", "sources", "stages", "tests", "warnings"] {
+    for folder in
+        ["syntax", "names", "units", "conditions", "sources", "stages", "checks", "tests", "warnings"]
+    {
         for path in case_files(folder) {
             let Ok(mut text) = String::from_utf8(std::fs::read(&path).unwrap()) else { continue };
             for _ in 0..5 {

@@ -70,7 +70,13 @@ fn policy(every: TimeSpan) -> Arc<Policy> {
         watch: minutes.times(24 * 60),
         span,
     };
-    let parts = PolicyParts { every, signals: signals.collect(), triggers: vec![trigger], plans: vec![plan] };
+    let parts = PolicyParts {
+        every,
+        signals: signals.collect(),
+        triggers: vec![trigger],
+        plans: vec![plan],
+        checks: vec![],
+    };
     Arc::new(Policy::new(parts).unwrap())
 }
 

@@ -189,7 +189,8 @@ fn policy(questions: &[Question]) -> Policy {
     };
     let signals = questions.iter().map(signal).collect();
     let every = TimeSpan::from_seconds(15);
-    Policy::new(PolicyParts { every, signals, triggers: Vec::new(), plans: Vec::new() }).unwrap()
+    Policy::new(PolicyParts { every, signals, triggers: Vec::new(), plans: Vec::new(), checks: vec![] })
+        .unwrap()
 }
 
 /// Small deterministic random numbers (an LCG of Knuth's).

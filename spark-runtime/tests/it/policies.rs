@@ -29,7 +29,7 @@ pub(crate) fn asked(name: &str, query: &str) -> Signal {
 /// A policy of these signals, evaluated every 15 s.
 pub(crate) fn policy(signals: Vec<Signal>) -> Policy {
     let every = TimeSpan::from_seconds(15);
-    Policy::new(PolicyParts { every, signals, triggers: vec![], plans: vec![] }).unwrap()
+    Policy::new(PolicyParts { every, signals, triggers: vec![], plans: vec![], checks: vec![] }).unwrap()
 }
 
 /// The same signals, where the one at `place` is expected not to exceed its baseline.

@@ -5,7 +5,7 @@ use spark_core::{Quantity, SourceSpan};
 use spark_rules::Files;
 use spark_rules::mutate::{Fate, Judged, hunk};
 use spark_rules::test::coverage::Coverage;
-use spark_rules::test::{Check, Expected, Outcome, Row, Shown, TestCase, found_text};
+use spark_rules::test::{Check, CheckState, Expected, Outcome, Row, Shown, TestCase, found_text};
 
 use super::{Suite, mutants, total};
 
@@ -55,6 +55,7 @@ fn expectation(suite: &Suite, expected: &Expected, check: &Check) -> Value {
     let (state, decision, because) = match &check.shown {
         Shown::State(state) => (Some(state.as_str()), None, None),
         Shown::Decision(verdict, because) => (None, Some(verdict.as_str()), Some(because)),
+        Shown::Judged(judged) => (Some(CheckState::of(judged).as_str()), None, None),
         Shown::LeftOut | Shown::NoExpectation => (None, None, None),
     };
     let found = (!check.holds).then(|| found_text(&suite.loaded, expected, check));

@@ -1,8 +1,8 @@
-//! Signals, triggers, plans and the setting.
+//! Signals, triggers, plans, checks and the setting.
 
 use super::{Read, Reader};
 use crate::explain::rule::{block, opening, stage, unknown};
-use crate::explain::words::{APPROVED, TYPES, WARMUP, WATCH};
+use crate::explain::words::{APPROVED, OTHERWISE, TYPES, WARMUP, WATCH};
 
 impl Reader<'_> {
     pub(super) fn sentence(&mut self) -> Read<String> {
@@ -22,6 +22,9 @@ impl Reader<'_> {
         }
         if self.eat(" sends ") {
             return Ok(block(&opening("plan"), &self.plan()?));
+        }
+        if self.eat(" asks the probe ") {
+            return Ok(block(&opening("check"), &self.check()?));
         }
         self.expect(" ")?;
         let mut clauses = Vec::new();
@@ -77,6 +80,54 @@ impl Reader<'_> {
             return Ok(Some(format!("owner {}", self.quoted()?)));
         }
         self.wrong("what the trigger does")
+    }
+
+    fn check(&mut self) -> Read<Vec<String>> {
+        let probe = format!("probe {}", self.name()?);
+        self.expect(" in ")?;
+        let phase = self.until("when the check is made", |c| c == ',')?;
+        let mut clauses = vec![format!("in {phase}"), probe];
+        self.expect(", within ")?;
+        let within = format!("within {}", self.length()?);
+        self.expect(", for ")?;
+        loop {
+            clauses.push(self.measure()?);
+            if !self.eat(", ") {
+                break;
+            }
+        }
+        self.expect("; passes when ")?;
+        clauses.push(format!("pass when {}", self.condition()?));
+        self.expect(OTHERWISE)?;
+        clauses.push(format!("else {}", self.until("what the check says", |c| c == ';' || c == '.')?));
+        clauses.push(within);
+        while self.eat("; ") {
+            let word = [
+                ("keeps its evidence in ", "evidence"),
+                ("has the runbook ", "runbook"),
+                ("is owned by ", "owner"),
+            ]
+            .into_iter()
+            .find(|(phrase, _)| self.eat(phrase));
+            let Some((_, word)) = word else { return self.wrong("what else is said of the check") };
+            clauses.push(format!("{word} {}", self.quoted()?));
+        }
+        self.expect(".")?;
+        Ok(clauses)
+    }
+
+    fn measure(&mut self) -> Read<String> {
+        let name = self.name()?;
+        self.expect(" (")?;
+        let Some((word, _)) = TYPES.iter().find(|(_, said)| self.eat(said)) else {
+            return self.wrong("what the measure is");
+        };
+        let unit = match self.eat(" in ") {
+            true => format!(" in {}", self.until("a unit", |c| c == ')')?),
+            false => String::new(),
+        };
+        self.expect(")")?;
+        Ok(format!("measure {name} is {word}{unit}"))
     }
 
     fn signal(&mut self) -> Read<Vec<String>> {

@@ -80,6 +80,12 @@ impl Reader<'_> {
             }
             Operand::Value(left) => left,
         };
+        if self.eat(" is not true") {
+            return Ok(Operand::Truth(Truth::not(Truth::flag(&left.text))));
+        }
+        if self.eat(" is true") {
+            return Ok(Operand::Truth(Truth::flag(&left.text)));
+        }
         if self.eat(" is not ") {
             let test = self.test()?;
             return Ok(Operand::Truth(Truth::not(Truth::compare(&left.text, &test))));

@@ -5,8 +5,12 @@ mod metrics;
 mod piece;
 mod value;
 
+use spark_core::check::Check;
 use spark_core::quantity::scale_of;
-use spark_core::{Condition, Dimension, PerTime, Plan, Policy, Severity, Signal, Source, Trigger, Unit};
+use spark_core::{
+    Condition, Dimension, Expression, PerTime, Plan, Policy, PolicyParts, Severity, Signal, SignalId, Source,
+    Trigger, Unit,
+};
 
 pub(super) use metrics::metrics;
 pub(super) use piece::{Truth, Value};
@@ -81,6 +85,46 @@ pub(super) fn plan(policy: &Policy, plan: &Plan) -> String {
     block(&opening("plan", &plan.name, plan.title.as_deref()), &clauses)
 }
 
+pub(super) fn check(check: &Check) -> String {
+    let parts = PolicyParts {
+        every: check.within,
+        signals: check.signals(),
+        triggers: Vec::new(),
+        plans: Vec::new(),
+        checks: Vec::new(),
+    };
+    // a check of a policy has one; else it is nothing that rules can write
+    let Ok(policy) = Policy::new(parts) else { return String::new() };
+    let mut clauses = vec![format!("in {}", check.phase), format!("probe {}", check.probe)];
+    for (measure, signal) in check.measures.iter().zip(policy.signals()) {
+        let kind = if measure.flag { "flag" } else { type_word(signal) };
+        let unit = match (measure.unit.per_time, measure.unit.dimension) {
+            (true, Dimension::Number | Dimension::Count) if measure.per == PerTime::Second => String::new(),
+            (true, _) => match source_unit(&per_time(signal)) {
+                Some(unit) => format!(" in {unit}"),
+                None => return String::new(),
+            },
+            (false, Dimension::Money(currency)) => format!(" in {}", currency.as_str()),
+            (false, _) => String::new(),
+        };
+        clauses.push(format!("measure {} is {kind}{unit}", measure.name));
+    }
+    let flag = |id: SignalId| check.measures.get(id.index()).is_some_and(|measure| measure.flag);
+    clauses.push(format!("pass when {}", truth_of(&policy, &check.condition, &flag).text));
+    clauses.push(format!("else {}", check.severity));
+    clauses.push(format!("within {}", check.within));
+    clauses.push(format!("evidence {}", quoted(&check.evidence)));
+    clauses.extend(check.runbook.iter().map(|text| format!("runbook {}", quoted(text))));
+    clauses.extend(check.owner.iter().map(|text| format!("owner {}", quoted(text))));
+    block(&opening("check", &check.name, check.title.as_deref()), &clauses)
+}
+
+/// The signal as if its source counted in what it is shown per.
+fn per_time(signal: &Signal) -> Signal {
+    let scale = rust_decimal::Decimal::ONE.checked_div(signal.per.seconds().into());
+    Signal { scale: scale.unwrap_or(rust_decimal::Decimal::ONE), ..signal.clone() }
+}
+
 pub(super) fn signal(policy: &Policy, signal: &Signal) -> String {
     let source = match &signal.source {
         Source::Metrics(expression) => {
@@ -147,12 +191,17 @@ fn source_unit(signal: &Signal) -> Option<String> {
 }
 
 fn condition(policy: &Policy, condition: &Condition) -> String {
-    truth(policy, condition).text
+    truth_of(policy, condition, &|_| false).text
 }
 
-fn truth(policy: &Policy, condition: &Condition) -> Truth {
+/// `flag`: whether a signal is true or false.
+fn truth_of(policy: &Policy, condition: &Condition, flag: &dyn Fn(SignalId) -> bool) -> Truth {
+    let truth = |policy: &Policy, part: &Condition| truth_of(policy, part, flag);
     let parts = |parts: &[Condition]| parts.iter().map(|part| truth(policy, part)).collect();
     match condition {
+        Condition::Compare(comparison) if matches!(comparison.left, Expression::Signal(id) if flag(id)) => {
+            Truth::flag(&Comparing::new(policy, comparison).left())
+        }
         Condition::Compare(comparison) => {
             let comparing = Comparing::new(policy, comparison);
             Truth::compare(&comparing.left(), &comparing.test())

@@ -29,6 +29,11 @@ impl Truth {
         Self::new(format!("{left} {test}"), Joint::Single)
     }
 
+    /// What is true or false by itself.
+    pub(in crate::explain) fn flag(name: &str) -> Self {
+        Self::new(name.to_owned(), Joint::Single)
+    }
+
     pub(in crate::explain) fn every_expectation() -> Self {
         Self::new("every signal meets its expectation".to_owned(), Joint::Single)
     }

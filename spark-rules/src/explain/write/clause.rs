@@ -3,7 +3,7 @@
 use spark_core::{Severity, Signal};
 
 use super::{Writer, listed, span_text, subject};
-use crate::ast::{self, Clause, PlanClause, SignalClause, Source, SourceUnit, TriggerClause};
+use crate::ast::{self, CheckClause, Clause, PlanClause, SignalClause, Source, SourceUnit, TriggerClause};
 use crate::explain::{rule, words};
 
 impl Writer<'_> {
@@ -79,6 +79,53 @@ impl Writer<'_> {
         format!("{subject} is {kind}, {from}; each sample is believed for {believed}{expected}.")
     }
 
+    pub(in crate::explain) fn check(&mut self, tree: &ast::Check) -> String {
+        let mut measures = Vec::new();
+        let [mut phase, mut probe, mut pass, mut says, mut within, mut rest] = [const { String::new() }; 6];
+        for clause in &tree.clauses {
+            match &clause.kind {
+                CheckClause::In(word) => phase.clone_from(&word.text),
+                CheckClause::Probe(name) => probe = subject(&name.text, None),
+                CheckClause::Measure { name, kind, unit } => {
+                    // a measure may be called as a signal is, which may have a title
+                    self.told.insert(name.text.clone());
+                    let unit =
+                        unit.as_ref().map_or_else(String::new, |unit| format!(" in {}", unit_text(unit)));
+                    measures.push(format!(
+                        "{} ({}{unit})",
+                        subject(&name.text, None),
+                        words::a_type(&kind.text)
+                    ));
+                }
+                CheckClause::Pass(_) => {}
+                CheckClause::Else(word) => says.clone_from(&word.text),
+                CheckClause::Within(length) => within = self.length(length),
+                CheckClause::Evidence(name) => {
+                    rest.push_str(&format!("; keeps its evidence in {}", rule::quoted(&name.value)));
+                }
+                CheckClause::Runbook(text) => {
+                    rest.push_str(&format!("; has the runbook {}", rule::quoted(&text.value)));
+                }
+                CheckClause::Owner(text) => {
+                    rest.push_str(&format!("; is owned by {}", rule::quoted(&text.value)))
+                }
+            }
+        }
+        // measures may stand behind the condition that reads them
+        for clause in &tree.clauses {
+            if let CheckClause::Pass(condition) = &clause.kind {
+                pass = self.condition(condition);
+            }
+        }
+        let title = tree.title.as_ref().map(|title| &title.value);
+        format!(
+            "{} asks the probe {probe} in {phase}, within {within}, for {}; passes when {pass}{}{says}{rest}.",
+            subject(&tree.name.text, title),
+            measures.join(", "),
+            words::OTHERWISE,
+        )
+    }
+
     fn from(&self, source: &Source, unit: Option<&SourceUnit>) -> String {
         let source = match source {
             Source::Metrics(metrics) => {
@@ -92,14 +139,7 @@ impl Writer<'_> {
             Source::Push => "handed in by push".to_owned(),
         };
         let Some(unit) = unit else { return source };
-        let unit = match (unit.unit.as_str(), unit.per.as_deref()) {
-            // as rules say it of what has none
-            ("", None) => "1".to_owned(),
-            (unit, None) => unit.to_owned(),
-            ("", Some(per)) => format!("1/{per}"),
-            (unit, Some(per)) => format!("{unit}/{per}"),
-        };
-        format!("{source} in {unit}")
+        format!("{source} in {}", unit_text(unit))
     }
 
     pub(in crate::explain) fn plan(&mut self, tree: &ast::Plan) -> String {
@@ -131,6 +171,17 @@ impl Writer<'_> {
             subject(&tree.name.text, title),
             stages.join(", ")
         )
+    }
+}
+
+/// The unit behind `in`, as rules write it.
+fn unit_text(unit: &SourceUnit) -> String {
+    match (unit.unit.as_str(), unit.per.as_deref()) {
+        // as rules say it of what has none
+        ("", None) => "1".to_owned(),
+        (unit, None) => unit.to_owned(),
+        ("", Some(per)) => format!("1/{per}"),
+        (unit, Some(per)) => format!("{unit}/{per}"),
     }
 }
 

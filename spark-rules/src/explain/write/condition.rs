@@ -41,6 +41,7 @@ impl Writer<'_> {
             ConditionKind::Any(parts) => self.chain(parts, "or"),
             ConditionKind::Not(inner) => match &bare(inner).kind {
                 ConditionKind::Compare(compare) => self.compare(compare, Verb::IsNot),
+                ConditionKind::Bare(flag) => format!("{} is not true", self.value(flag)),
                 _ => format!("it is not true that ({})", self.condition(inner)),
             },
             ConditionKind::Held(inner, length) => self.held(inner, length),
@@ -49,8 +50,10 @@ impl Writer<'_> {
                 format!("{first}, and then, within {}, {then}", self.length(within))
             }
             ConditionKind::EveryExpectation => "every signal meets its expectation".to_owned(),
-            // neither passes the checker, nor stands in it a group
-            ConditionKind::Group(_) | ConditionKind::Bare(_) => self.source(condition.span).to_owned(),
+            // only a flag passes the checker
+            ConditionKind::Bare(flag) => format!("{} is true", self.value(flag)),
+            // a group was taken away
+            ConditionKind::Group(_) => self.source(condition.span).to_owned(),
         }
     }
 

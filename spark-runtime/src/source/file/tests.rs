@@ -18,7 +18,8 @@ fn policy() -> Policy {
         span: SourceSpan::default(),
     };
     let every = TimeSpan::from_seconds(15);
-    Policy::new(PolicyParts { every, signals: vec![signal], triggers: vec![], plans: vec![] }).unwrap()
+    Policy::new(PolicyParts { every, signals: vec![signal], triggers: vec![], plans: vec![], checks: vec![] })
+        .unwrap()
 }
 
 /// A file or a line beyond its limit gives an error that names the limit, and nothing else.

@@ -18,7 +18,7 @@ fn question(stale_after: u32) -> Question {
         span: SourceSpan::default(),
     };
     let every = TimeSpan::from_seconds(15);
-    let parts = PolicyParts { every, signals: vec![signal], triggers: vec![], plans: vec![] };
+    let parts = PolicyParts { every, signals: vec![signal], triggers: vec![], plans: vec![], checks: vec![] };
     let policy = Policy::new(parts).unwrap();
     questions(&policy, &PrometheusConfig::new("http://localhost")).pop().unwrap()
 }

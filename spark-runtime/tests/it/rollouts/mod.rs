@@ -65,7 +65,13 @@ fn policy() -> Arc<Policy> {
         watch: TimeSpan::ZERO,
         span,
     };
-    let parts = PolicyParts { every: EVERY, signals: vec![p95], triggers: vec![trigger], plans: vec![plan] };
+    let parts = PolicyParts {
+        every: EVERY,
+        signals: vec![p95],
+        triggers: vec![trigger],
+        plans: vec![plan],
+        checks: vec![],
+    };
     Arc::new(Policy::new(parts).unwrap())
 }
 

@@ -17,7 +17,7 @@ fn with_threshold(threshold: &str) -> Arc<Policy> {
         duration: EVERY.times(3),
     };
     let (signals, plans) = (old.signals().to_vec(), old.plans().to_vec());
-    Arc::new(Policy::new(PolicyParts { every: EVERY, signals, triggers, plans }).unwrap())
+    Arc::new(Policy::new(PolicyParts { every: EVERY, signals, triggers, plans, checks: vec![] }).unwrap())
 }
 
 /// Stricter rules are taken by a running release, as if they had been there from the start; looser and bad ones are not,

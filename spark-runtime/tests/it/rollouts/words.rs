@@ -71,6 +71,7 @@ fn approvals() {
             signals: policy.signals().to_vec(),
             triggers: policy.triggers().to_vec(),
             plans,
+            checks: vec![],
         };
         Arc::new(Policy::new(parts).unwrap())
     };
