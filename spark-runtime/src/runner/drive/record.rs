@@ -12,8 +12,9 @@ use super::Drive;
 use crate::action::Actions;
 use crate::journal::{Journal, JournalError};
 
-/// Renewals in a row that come too late to count before the journal counts as lost: one may fall into a pause, three do not.
-const RENEWALS_MAX: u32 = 3;
+/// Renewals in a row that come too late to count before the journal counts as lost. A few may fall into pauses of a machine that is
+/// moved or overloaded; ten are a lease that is too short for its database.
+const RENEWALS_MAX: u32 = 10;
 
 impl<S, A, J, C, I, O> Drive<S, A, J, C, I, O>
 where
