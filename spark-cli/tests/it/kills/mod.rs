@@ -12,6 +12,7 @@ mod anywhere;
 mod back;
 mod oracle;
 mod races;
+mod raises;
 mod shared;
 mod site;
 

@@ -7,7 +7,8 @@ use std::process::Output;
 use serde_json::Value;
 use spark_core::Timestamp;
 
-use super::site::{SERVES_MILLIS, SHARES, Seen, Site};
+use super::raises;
+use super::site::{SHARES, Seen, Site};
 use crate::cases::{printed, run, text};
 
 /// How a release is refused that is over and sealed.
@@ -31,7 +32,7 @@ pub(super) fn check(site: &Site, output: &Output, journals: &[String], told: &st
     nothing_lost(&story.text, journals, told);
     story.fences(told);
     story.effects(site, told);
-    story.proceeds(told);
+    raises::check(&story.facts, told);
     story.end(site, completed, told);
     let folder = format!("evidence/{}", site.release);
     printed(site.dir.path(), &format!("spark evidence verify {folder}"), 0);
@@ -156,49 +157,6 @@ impl Story {
         assert_eq!(site.share(), last, "{told}");
     }
 
-    /// A share is raised from a decision to proceed alone, and only after the share before has served its time.
-    fn proceeds(&self, told: &str) {
-        let (mut verdict, mut served, mut before, mut steps) = (Value::Null, 0, None, BTreeSet::new());
-        let (mut entered, mut target): (Option<Timestamp>, Value) = (None, Value::Null);
-        for fact in &self.facts {
-            match fact["fact"].as_str().unwrap() {
-                "decided" => {
-                    verdict = fact["decision"]["verdict"].clone();
-                    let at = time(&fact["decision"]);
-                    if verdict == "proceed" {
-                        // an upper bound: what is not counted here cannot have served
-                        let from: Option<Timestamp> = before.max(entered);
-                        served += from.filter(|_| before.is_some()).map_or(0, |from| millis(from, at).max(0));
-                        before = Some(at);
-                    } else {
-                        before = None;
-                    }
-                }
-                "resumed" => before = None,
-                "intent"
-                    // the same share once more, after one that never came about, raises nothing
-                    if fact["step"]["share_bp"].as_u64().is_some()
-                        && fact["step"]["share_bp"] != target
-                        && steps.insert(fact["id"].to_string()) =>
-                {
-                    // the first share needs no decision: before it there is nothing to be measured
-                    if steps.len() > 1 {
-                        assert_eq!(verdict, "proceed", "{told}: {fact}");
-                        assert!(served >= SERVES_MILLIS, "{told}: {served} ms served before {fact}");
-                    }
-                    (served, entered, target) = (0, None, fact["step"]["share_bp"].clone());
-                }
-                "probed" if entered.is_none() && fact["share_bp"] == target => {
-                    (served, entered) = (0, Some(time(fact)))
-                }
-                "end" if fact["ending"]["ended"] == "completed" => {
-                    assert!(served >= SERVES_MILLIS, "{told}: {served} ms served before the end");
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// A release that ends well was good to its end, one that is rolled back has no traffic.
     fn end(&self, site: &Site, completed: bool, told: &str) {
         let ends: Vec<&Value> = self.of_kind("end").collect();
@@ -228,10 +186,10 @@ impl Story {
     }
 }
 
-fn time(fact: &Value) -> Timestamp {
+pub(super) fn time(fact: &Value) -> Timestamp {
     serde_json::from_value(fact["at"].clone()).unwrap()
 }
 
-fn millis(from: Timestamp, to: Timestamp) -> i64 {
+pub(super) fn millis(from: Timestamp, to: Timestamp) -> i64 {
     (to.nanos() - from.nanos()) / 1_000_000
 }
