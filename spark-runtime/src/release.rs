@@ -1,22 +1,24 @@
 //! A release's folder: its journal, opened to begin or to take up, and at the end the evidence that follows from it.
 
+mod left;
 mod place;
 #[cfg(feature = "postgres")]
 mod relay;
 #[cfg(feature = "postgres")]
 mod shared;
+#[cfg(feature = "postgres")]
+mod untold;
 
 use std::path::{Path, PathBuf};
 
 use spark_core::rollout::Ending;
 
 use crate::audit::{self, AuditError, Folded};
-use crate::evidence::{
-    self, Chronicle, Derived, EvidenceError, EvidenceFolder, ReleaseId, Sealed, SecretKey,
-};
-use crate::journal::{AnyJournal, FileJournal, Journal, JournalError, Leave, Opened, Record};
-use crate::runner::{Begin, Observer, Outcome, Release, RunEnd};
+use crate::evidence::{EvidenceError, EvidenceFolder, ReleaseId};
+use crate::journal::{AnyJournal, FileJournal, JournalError, Opened, Record};
+use crate::runner::{Begin, Observer, Release, RunEnd};
 
+pub use self::left::Left;
 pub use self::place::{JournalPlace, PlaceError};
 #[cfg(feature = "postgres")]
 pub use self::relay::Relay;
@@ -48,6 +50,18 @@ pub enum ReleaseError {
     /// Another runner has the rollout.
     #[error("another runner has the rollout, so this one does nothing any more: {0}")]
     Fenced(String),
+    /// The run came back, and its journal cannot be brought to the evidence's folder.
+    #[error("the evidence is not written, since the journal cannot be read: {why}; {told}")]
+    NoEvidence {
+        /// How it came back.
+        end: Box<RunEnd>,
+        /// Why the journal does not tell everything, where it does not.
+        unrecorded: Option<String>,
+        /// Why it cannot be read.
+        why: String,
+        /// Where this runner wrote down what it knows, or why it could not.
+        told: String,
+    },
     /// The rollout is over.
     #[error(
         "release `{release}` is over ({ending}): a release's evidence is written once, so give the next one another name"
@@ -153,97 +167,6 @@ fn look_at(
         // a runner that was killed between its last record and its seal left the evidence to be written
         Some(_) if !folder.is_sealed() => Ok(Some(Box::new(folded))),
         Some(ending) => Err(ReleaseError::Over { release: folded.start.release, ending }),
-    }
-}
-
-/// What is left of a run: its journal closed, and the evidence written from it.
-#[derive(Debug)]
-pub struct Left {
-    /// How it came back.
-    pub end: RunEnd,
-    /// Why the journal does not tell everything, where it does not.
-    pub unrecorded: Option<String>,
-    /// What happened.
-    pub chronicle: Chronicle,
-    /// The rollout as the journal has it.
-    pub folded: Folded,
-    /// The folder, not yet sealed: the caller may add to it.
-    pub folder: EvidenceFolder,
-    /// Why the files that follow from the journal could not be written.
-    unwritten: Option<String>,
-}
-
-impl Left {
-    /// Closes a run's journal and writes the evidence that follows from it.
-    ///
-    /// # Errors
-    /// The journal cannot be read again, or a file not be written. What the run did stays done. [`ReleaseError::Fenced`] where
-    /// another runner has the rollout: nothing was written, for the evidence is that runner's.
-    pub async fn of(outcome: Outcome<AnyJournal>, folder: EvidenceFolder) -> Result<Self, ReleaseError> {
-        let Outcome { end, unrecorded, journal, .. } = outcome;
-        let leave = match &end {
-            RunEnd::Fenced(reason) => return Err(ReleaseError::Fenced(reason.clone())),
-            RunEnd::Ended(Ending::Unverified { .. }) | RunEnd::Stopped | RunEnd::Halted(_) => {
-                Leave::Unfinished
-            }
-            RunEnd::Ended(_) => Leave::Finished,
-        };
-        Self::write(end, unrecorded, journal, leave, folder).await
-    }
-
-    /// Writes the evidence of a rollout that is over, and whose runner did not come to that.
-    ///
-    /// # Errors
-    /// As [`Left::of`]; the rollout is not over.
-    pub async fn of_over(open: OpenRelease) -> Result<Self, ReleaseError> {
-        let OpenRelease { folder, journal, folded, .. } = open;
-        let ending = folded.and_then(|folded| folded.ending).ok_or(AuditError::Empty)?;
-        Self::write(RunEnd::Ended(ending), None, journal, Leave::Finished, folder).await
-    }
-
-    async fn write(
-        end: RunEnd,
-        unrecorded: Option<String>,
-        journal: AnyJournal,
-        leave: Leave,
-        folder: EvidenceFolder,
-    ) -> Result<Self, ReleaseError> {
-        #[cfg(feature = "postgres")]
-        let journal = {
-            let mut journal = journal;
-            if let AnyJournal::Postgres(journal) = &mut journal {
-                // before it is let go of: until then nobody else has the rollout
-                shared::export(journal, &folder).await?;
-            }
-            journal
-        };
-        // a lock that cannot be let go of ends with this process
-        let _ = journal.close(leave).await;
-        let (chronicle, folded, unwritten) = match evidence::write_derived(folder.path(), unrecorded.clone())
-        {
-            Ok(Derived { chronicle, folded, .. }) => (chronicle, folded, None),
-            // the journal is whole, and what the run did stays done: the rest is written when there is room
-            Err(ReleaseError::Evidence(error)) => {
-                let folded = audit::fold(&read(folder.path())?, &mut |_: &_, _: &_| {})?;
-                (Chronicle::default(), folded, Some(with_causes(&error)))
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Self { end, unrecorded, chronicle, folded, folder, unwritten })
-    }
-
-    /// Seals the evidence, and writes the key's public half beside it, where `verify` looks for it.
-    ///
-    /// # Errors
-    /// The folder or the key cannot be written, or what follows from the journal could not.
-    pub fn seal(&self, key: &SecretKey) -> Result<Sealed, EvidenceError> {
-        if let Some(why) = &self.unwritten {
-            let (folder, why) = (self.folder.path().to_owned(), why.clone());
-            return Err(EvidenceError::Unwritten { folder, why });
-        }
-        // before the seal: with that the release is over, and nobody writes anything any more
-        evidence::write_public_key(&evidence::key_beside(self.folder.path()), &key.verifying_key())?;
-        evidence::seal(self.folder.path(), &self.folded.start.release, key)
     }
 }
 

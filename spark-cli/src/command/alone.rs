@@ -9,8 +9,9 @@ use spark_runtime::control::{self, Keeper};
 use spark_runtime::release::{JOURNAL_NAME, JournalPlace, Left, OpenRelease};
 use spark_runtime::runner::{self, Begin, Ports, SampleSource, SystemClock};
 
+use super::closing::close;
 use super::interrupt::interrupted;
-use super::run::{Teller, close, open, serve, signing_key};
+use super::run::{Teller, open, serve, signing_key};
 use super::running::Found;
 use super::words;
 use crate::console::{Console, ConsoleArgs};
@@ -66,9 +67,9 @@ pub(crate) fn roll_back(
         let outcome = outcome.map_err(|error| Failure::of(&error))?;
         keeper.set_running(false);
         drop(screen);
-        Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
+        Ok::<_, Failure>(Left::of(outcome, folder).await)
     })??;
-    close(console, &left, &key, config.evidence.anchors.as_deref())
+    close(console, left, &key, config.evidence.anchors.as_deref())
 }
 
 /// A source that measures nothing: what is unknown never advances.

@@ -2,6 +2,7 @@
 
 pub(crate) mod alone;
 pub(crate) mod check;
+mod closing;
 pub(crate) mod config;
 pub(crate) mod decide;
 pub(crate) mod evidence;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use spark_core::rollout::{Controller, Ended, Ending, Fact, RolloutState};
-use spark_core::{Policy, Timestamp, Verdict};
+use spark_core::rollout::{Controller, Ended, Fact, RolloutState};
+use spark_core::{Policy, Timestamp};
 use spark_runtime::action::{ConfiguredActions, percent};
 use spark_runtime::config::{self, Config, ExposeSecret, KeyConfig};
 #[cfg(unix)]
@@ -15,16 +15,17 @@ use spark_runtime::control::{self, Keeper, Speaker};
 use spark_runtime::evidence::{self, EvidenceFolder, ReleaseId};
 use spark_runtime::journal::{AnyJournal, Journal as _, JournalError, Leave};
 use spark_runtime::live::LiveSource;
-use spark_runtime::notify::{Delivery, Herald, Notifier};
+use spark_runtime::notify::{Herald, Notifier};
 use spark_runtime::release::{JournalPlace, Left, OpenRelease, Relay, ReleaseError};
 use spark_runtime::replay::{Event, Events};
-use spark_runtime::runner::{self, Ports, Release, RunEnd, SystemClock};
+use spark_runtime::runner::{self, Ports, Release, SystemClock};
 
 use crate::ceilings;
+use crate::command::closing::{self, close};
 use crate::command::facts::fact_line;
 use crate::command::interrupt::interrupted;
 use crate::command::replay::line;
-use crate::console::{Console, ConsoleArgs, say, verdict};
+use crate::console::{Console, ConsoleArgs, say};
 use crate::exit::{Exit, Failure};
 use crate::rules::{Rules, RulesWatch};
 use crate::samples::block_on;
@@ -113,8 +114,8 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     if open.is_over() {
         console
             .note("the rollout was over when its runner was killed; its evidence is written and sealed now");
-        let left = block_on(Left::of_over(open))?.map_err(|error| Failure::of(&error))?;
-        return close(console, &left, &key, config.evidence.anchors.as_deref());
+        let left = block_on(Left::of_over(open))?;
+        return close(console, left, &key, config.evidence.anchors.as_deref());
     }
     let OpenRelease { folder, journal, folded, .. } = open;
     let desk = Relay::desk(&journal);
@@ -165,65 +166,11 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         keeper.set_running(false);
         drop(screen);
         if let Some(notifier) = Arc::into_inner(notifier) {
-            tell_of_lost(&notifier.finish(NOTIFY_WITHIN).await);
+            closing::tell_of_lost(&notifier.finish(NOTIFY_WITHIN).await);
         }
-        Left::of(outcome, folder).await.map_err(|error| Failure::of(&error))
+        Ok::<_, Failure>(Left::of(outcome, folder).await)
     })??;
-    close(console, &left, &key, config.evidence.anchors.as_deref())
-}
-
-/// Seals the evidence, and says how it ended.
-pub(super) fn close(
-    console: &mut Console,
-    left: &Left,
-    key: &evidence::SecretKey,
-    anchors: Option<&Path>,
-) -> Result<Exit, Failure> {
-    let sealed = left.seal(key).map_err(|error| Failure::of(&error));
-    console.line(told(left));
-    let folder = left.folder.path().display();
-    match &sealed {
-        Ok(sealed) => {
-            console.line(format!("evidence: {folder} ({} files, sealed)", sealed.files));
-            console.line(format!(
-                "code: {}   keep it elsewhere: it tells this seal from an older one",
-                sealed.code
-            ));
-            if let Some(log) = anchors {
-                anchor(console, log, sealed, left.folder.path());
-            }
-        }
-        Err(failure) => say(&format!("warning: the evidence in {folder} is not sealed: {failure}")),
-    }
-    match (ended(left)?, sealed) {
-        // the traffic is back, and the exit code must say so
-        (exit, Ok(_)) | (exit @ Exit::Rollback, Err(_)) => Ok(exit),
-        (_, Err(failure)) => Err(failure),
-    }
-}
-
-/// Writes the seal down elsewhere. The run did what it did: what is missing can be made up for.
-fn anchor(console: &mut Console, log: &Path, sealed: &evidence::Sealed, folder: &Path) {
-    match evidence::append_anchor(log, sealed) {
-        Ok(head) => console.line(format!("anchored: line {} of {}", head.seq, log.display())),
-        Err(error) => say(&format!(
-            "warning: the seal is not anchored: {}; `spark evidence anchor {} --log {}` makes up for it",
-            Failure::of(&error),
-            folder.display(),
-            log.display()
-        )),
-    }
-}
-
-/// Tells of messages that did not arrive: whoever should have got them does not know.
-fn tell_of_lost(deliveries: &[Delivery]) {
-    for delivery in deliveries.iter().filter(|delivery| delivery.failed > 0) {
-        let why = delivery.last_failure.as_deref().unwrap_or("no answer");
-        say(&format!(
-            "warning: {} of the messages to {} did not arrive: {why}",
-            delivery.failed, delivery.recipient
-        ));
-    }
+    close(console, left, &key, config.evidence.anchors.as_deref())
 }
 
 /// Where the journal is, by the configuration.
@@ -328,55 +275,6 @@ fn plan(args: &RunArgs, policy: &Policy) -> Result<String, Failure> {
         }
         (None, names) => {
             Err(Failure::bad_arguments(format!("say with --plan which plan to walk: {}", names.join(", "))))
-        }
-    }
-}
-
-fn told(left: &Left) -> String {
-    let traffic = || {
-        let share = left.folded.controller.rollout().traffic();
-        share.map_or_else(|| "an unknown share".to_owned(), |share| format!("{}%", percent(share)))
-    };
-    match &left.end {
-        RunEnd::Ended(Ending::Completed) => {
-            format!("{} every stage was served", verdict(Verdict::Proceed))
-        }
-        RunEnd::Ended(Ending::RolledBack { stage, because }) => format!(
-            "{} in stage {} because {}",
-            verdict(Verdict::Rollback),
-            stage.saturating_add(1),
-            because.join(", ")
-        ),
-        RunEnd::Ended(Ending::Unverified { stage, because }) => format!(
-            "ROLLBACK UNVERIFIED in stage {} because {}: no probe saw that the canary has no traffic, and it may still get some",
-            stage.saturating_add(1),
-            because.join(", ")
-        ),
-        RunEnd::Ended(Ending::Aborted { by, .. }) => format!(
-            "{} aborted by {by}: nothing was moved, the canary stays at {}",
-            verdict(Verdict::Hold),
-            traffic()
-        ),
-        RunEnd::Stopped => format!(
-            "{} stopped on request: nothing was moved, the canary stays at {}; the same command takes it up again",
-            verdict(Verdict::Hold),
-            traffic()
-        ),
-        RunEnd::Fenced(reason) => format!("stopped: another runner has the rollout ({reason})"),
-        RunEnd::Halted(reason) => format!("halted: the record contradicts itself ({reason})"),
-    }
-}
-
-fn ended(left: &Left) -> Result<Exit, Failure> {
-    if let Some(reason) = &left.unrecorded {
-        say(&format!("warning: the journal does not tell everything: {reason}"));
-    }
-    match &left.end {
-        RunEnd::Ended(Ending::Completed) => Ok(Exit::Done),
-        RunEnd::Ended(Ending::RolledBack { .. }) => Ok(Exit::Rollback),
-        RunEnd::Ended(Ending::Aborted { .. }) | RunEnd::Stopped => Ok(Exit::Hold),
-        RunEnd::Ended(Ending::Unverified { .. }) | RunEnd::Fenced(_) | RunEnd::Halted(_) => {
-            Err(Failure { exit: Exit::CouldNotRun, words: String::new() })
         }
     }
 }

@@ -19,10 +19,10 @@ use crate::exit::Exit;
 ///
 /// # Errors
 /// The evidence cannot be written, does not verify, or does not give the same decisions again.
-pub(super) fn tell(
+pub(super) async fn tell(
     shared: &Shared,
     traffic: &Traffic,
-    left: &Left,
+    mut left: Left,
     effect: Option<Result<Effect, Failure>>,
     healthy: bool,
 ) -> Result<Exit, Failure> {
@@ -38,7 +38,8 @@ pub(super) fn tell(
         return Err(Failure(format!("the journal does not tell everything: {reason}")));
     }
     let key = evidence::throw_away_key().map_err(failed)?;
-    let sealed = left.seal(&key).map_err(failed)?;
+    let sealed =
+        left.seal(&key).await.map_err(|error| Failure(format!("the evidence: {}", with_causes(&error))))?;
     let folder = left.folder.path();
     let public = evidence::key_beside(folder);
     let read_back = evidence::public_key(&public).map_err(failed)?;
@@ -48,7 +49,7 @@ pub(super) fn tell(
     let replayed = fold(&records, &mut |_: &_, _: &_| {}).map_err(|error| not_again(with_causes(&error)))?;
     let exit = exit_of(&left.end, &effect, healthy);
     let parts = [
-        what_happened(shared, left, effect.as_ref(), healthy),
+        what_happened(shared, &left, effect.as_ref(), healthy),
         about_traffic(traffic),
         about_evidence(folder, &public, &verified, replayed.counts),
         what_next(folder, healthy, exit),

@@ -268,7 +268,7 @@ impl Stage {
             _ => None,
         };
         self.traffic.stop();
-        ending::tell(&self.shared, &self.traffic, &left, effect, args.healthy)
+        ending::tell(&self.shared, &self.traffic, left, effect, args.healthy).await
     }
 
     /// Lets both versions end.

@@ -15,6 +15,7 @@ mod seal;
 mod statement;
 mod text;
 pub mod timestamp;
+mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub use anchor::{Anchor, Anchored, append_anchor, check_anchors};
 pub use chain::{BadLine, Head};
 pub use chronicle::Chronicle;
 pub use code::SealCode;
-pub use derived::{Checked, Derived, check_derived, write_derived};
+pub use derived::{Checked, Derived, Staged, check_derived, write_derived};
 pub use folder::{EvidenceFolder, ReleaseId, SignalSummary, StageSummary};
 pub(crate) use key::beside;
 pub use key::{
@@ -33,8 +34,9 @@ pub use key::{
     private_key_of_environment, public_key, public_pem, throw_away_key, write_public_key,
 };
 pub use scan::Progress;
-pub use seal::{SEAL_NAME, Sealed, seal, seal_again, seal_at, verify, verify_with};
+pub use seal::{PreparedSeal, SEAL_NAME, Sealed, seal, seal_again, seal_at, verify, verify_with};
 pub use statement::Difference;
+pub use writer::Writer;
 
 /// Why evidence cannot be written, read or trusted.
 #[derive(Debug, thiserror::Error)]

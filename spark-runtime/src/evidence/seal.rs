@@ -4,7 +4,7 @@
 //! itself included. Both formats are open: in-toto's statement and DSSE's envelope.
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::code::SealCode;
 use super::key::{SecretKey, key_id};
 use super::scan::{Content, Progress, hex, open, scan};
 use super::statement::{Claims, Statement};
-use super::{EvidenceError, envelope, io_error};
+use super::{EvidenceError, Writer, envelope, io_error};
 
 /// The seal's name in an evidence folder.
 pub const SEAL_NAME: &str = "seal.json";
@@ -134,20 +134,62 @@ fn write_seal(
     content: &Content,
     key: &SecretKey,
 ) -> Result<Sealed, EvidenceError> {
-    let statement = Statement::of(claims, content);
-    let text = envelope::sign(&statement.to_json()?, key)?;
-    // a seal is there whole or not at all: it is written beside the folder and moved in
-    let path = dir.join(SEAL_NAME);
-    let beside = super::key::beside(dir, ".seal.new");
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&beside)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, &path)?;
-        sync_folder(dir)
-    };
-    write().map_err(io_error("write", &path))?;
-    Ok(sealed(&statement, &text, &key.verifying_key()))
+    PreparedSeal::write(dir, claims, content, key, Writer::Alone)?.put()
+}
+
+/// A seal that is whole and on the disk, beside the folder that it seals.
+#[derive(Debug)]
+pub struct PreparedSeal {
+    dir: PathBuf,
+    beside: PathBuf,
+    sealed: Sealed,
+}
+
+impl PreparedSeal {
+    /// Makes the seal over what stands in a folder now.
+    ///
+    /// # Errors
+    /// As [`seal_at`].
+    pub fn of(dir: &Path, release: &str, key: &SecretKey, writer: Writer) -> Result<Self, EvidenceError> {
+        use crate::runner::Clock as _;
+        if dir.join(SEAL_NAME).symlink_metadata().is_ok() {
+            return Err(EvidenceError::SealedAlready(dir.to_owned()));
+        }
+        let claims = claims(release, crate::runner::SystemClock::start().now(), 1, None);
+        Self::write(dir, &claims, &scan(dir, SEAL_NAME, None, &mut |_| {})?, key, writer)
+    }
+
+    fn write(
+        dir: &Path,
+        claims: &Claims,
+        content: &Content,
+        key: &SecretKey,
+        writer: Writer,
+    ) -> Result<Self, EvidenceError> {
+        let statement = Statement::of(claims, content);
+        let text = envelope::sign(&statement.to_json()?, key)?;
+        // a seal is there whole or not at all: it is written beside the folder and moved in
+        let beside = writer.beside(dir, ".seal");
+        let write = || -> std::io::Result<()> {
+            let mut file = std::fs::File::create(&beside)?;
+            file.write_all(&text)?;
+            file.sync_all()
+        };
+        write().map_err(io_error("write", &beside))?;
+        let sealed = sealed(&statement, &text, &key.verifying_key());
+        Ok(Self { dir: dir.to_owned(), beside, sealed })
+    }
+
+    /// Moves it into the folder: from now on nothing in there may change.
+    ///
+    /// # Errors
+    /// It cannot be moved there.
+    pub fn put(self) -> Result<Sealed, EvidenceError> {
+        let path = self.dir.join(SEAL_NAME);
+        let put = std::fs::rename(&self.beside, &path).and_then(|()| sync_folder(&self.dir));
+        put.map_err(io_error("write", &path))?;
+        Ok(self.sealed)
+    }
 }
 
 /// Brings a folder's names to the disk.

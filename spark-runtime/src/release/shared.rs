@@ -2,12 +2,18 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use super::{JOURNAL_NAME, OpenRelease, ReleaseError, look_at, read};
-use crate::evidence::{EvidenceFolder, ReleaseId, beside};
+use crate::evidence::{
+    self, Derived, EvidenceFolder, PreparedSeal, ReleaseId, Sealed, SecretKey, Staged, Writer,
+};
 use crate::journal::postgres::{PostgresConfig, PostgresJournal, PostgresStore};
 use crate::journal::{AnyJournal, Head, Journal as _, JournalError, Leave, Opened, Record};
 use crate::runner::Observer;
+
+/// How often the lease is renewed while evidence is written, where the journal does not say.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
 
 /// Opens a release's journal in the database, and its folder here.
 pub(super) async fn open(
@@ -38,7 +44,8 @@ pub(super) async fn open(
             Ok(OpenRelease { folder, journal: AnyJournal::Postgres(Box::new(journal)), folded, cut: None })
         }
         Err(error) => {
-            let leave = if finished { Leave::Finished } else { Leave::Unfinished };
+            let over = finished || matches!(error, ReleaseError::Over { .. });
+            let leave = if over { Leave::Finished } else { Leave::Unfinished };
             // what is not let go of is free when the lease ends
             let _ = journal.close(leave).await;
             Err(error)
@@ -70,33 +77,111 @@ fn goes_on_from(folder: &Path, records: &[Record]) -> Result<(), ReleaseError> {
     }
 }
 
-/// Brings the journal to the folder, each byte as it is stored: whole, or not at all.
-pub(super) async fn export(
-    journal: &mut PostgresJournal,
-    folder: &EvidenceFolder,
-) -> Result<(), ReleaseError> {
-    // a process that stood still may have lost it meanwhile, and then the evidence is another's to write
-    let lines = match journal.renew().await {
-        Err(error) if error.is_fenced() => Err(error),
-        // what a broken journal holds is looked at
-        Ok(()) | Err(_) => journal.lines().await,
-    };
-    let lines = lines.map_err(|error| match error.is_fenced() {
+/// A rollout that is this runner's until its evidence is sealed.
+#[derive(Debug)]
+pub(super) struct Held {
+    journal: Box<PostgresJournal>,
+    leave: Leave,
+}
+
+impl Held {
+    /// Brings the journal to the folder, each byte as it is stored: whole, or not at all.
+    pub(super) async fn take(
+        mut journal: Box<PostgresJournal>,
+        leave: Leave,
+        folder: &EvidenceFolder,
+    ) -> Result<Self, ReleaseError> {
+        // a process that stood still may have lost it meanwhile, and then the evidence is another's to write
+        confirm(&mut journal).await?;
+        let lines = journal.lines().await.map_err(fenced)?;
+        let failed = |error: std::io::Error| {
+            let doing = "bring to the evidence's folder";
+            JournalError::Unreadable { doing, why: error.to_string() }
+        };
+        let writer = Writer::Fenced(journal.fence());
+        writer.clear_older(folder.path())?;
+        let new = writer.beside(folder.path(), ".journal");
+        write_lines(&new, &lines).map_err(failed)?;
+        confirm(&mut journal).await?;
+        // a runner that lost the rollout in the very moment of its seal may have left one
+        folder.unseal()?;
+        std::fs::rename(&new, folder.path().join(JOURNAL_NAME)).map_err(failed)?;
+        Ok(Self { journal, leave })
+    }
+
+    /// Writes the files that follow from the journal, and keeps the rollout meanwhile: they may take longer than its lease.
+    pub(super) async fn write_derived(
+        &mut self,
+        folder: &EvidenceFolder,
+        unrecorded: Option<String>,
+    ) -> Result<Derived, ReleaseError> {
+        let (path, writer) = (folder.path().to_owned(), Writer::Fenced(self.journal.fence()));
+        let mut staged = tokio::task::spawn_blocking(move || Staged::of(&path, unrecorded, writer));
+        let every = self.journal.lease().and_then(|lease| lease.checked_div(3)).unwrap_or(RENEW_EVERY);
+        let staged = loop {
+            match tokio::time::timeout(every, &mut staged).await {
+                Ok(done) => break done,
+                Err(_) => confirm(&mut self.journal).await?,
+            }
+        };
+        let staged = staged.map_err(|error| JournalError::Unreadable {
+            doing: "derive the evidence from",
+            why: error.to_string(),
+        });
+        // also of one that failed: whoever has taken it over takes half-written files away
+        confirm(&mut self.journal).await?;
+        staged??.put()
+    }
+
+    /// Seals the folder, if the rollout is still this runner's when the seal is ready.
+    pub(super) async fn seal(
+        &mut self,
+        folder: &EvidenceFolder,
+        release: &str,
+        key: &SecretKey,
+    ) -> Result<Sealed, ReleaseError> {
+        let writer = Writer::Fenced(self.journal.fence());
+        confirm(&mut self.journal).await?;
+        evidence::write_public_key(&evidence::key_beside(folder.path()), &key.verifying_key())?;
+        let prepared = PreparedSeal::of(folder.path(), release, key, writer);
+        confirm(&mut self.journal).await?;
+        Ok(prepared?.put()?)
+    }
+
+    /// As what the rollout was to be left.
+    pub(super) const fn leave(&self) -> Leave {
+        self.leave
+    }
+
+    /// Without a connection: the next runtime makes its own.
+    pub(super) fn at_rest(mut self) -> Self {
+        self.journal.disconnect();
+        self
+    }
+
+    /// Lets go of the rollout.
+    pub(super) async fn let_go(self, leave: Leave) {
+        // what is not let go of is free when the lease ends
+        let _ = self.journal.close(leave).await;
+    }
+}
+
+async fn confirm(journal: &mut PostgresJournal) -> Result<(), ReleaseError> {
+    journal.confirm().await.map_err(fenced)
+}
+
+fn fenced(error: JournalError) -> ReleaseError {
+    match error.is_fenced() {
         true => ReleaseError::Fenced(error.to_string()),
         false => error.into(),
-    })?;
-    let (new, path) = (beside(folder.path(), ".new"), folder.path().join(JOURNAL_NAME));
-    let write = || {
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&new)?);
-        for (line, _) in &lines {
-            file.write_all(line.as_bytes())?;
-            file.write_all(b"\n")?;
-        }
-        file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&new, &path)?;
-        std::fs::File::open(folder.path())?.sync_all()
-    };
-    write().map_err(|error| {
-        JournalError::Unreadable { doing: "bring to the evidence's folder", why: error.to_string() }.into()
-    })
+    }
+}
+
+fn write_lines(new: &Path, lines: &[(String, Record)]) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(new)?);
+    for (line, _) in lines {
+        file.write_all(line.as_bytes())?;
+        file.write_all(b"\n")?;
+    }
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
 }

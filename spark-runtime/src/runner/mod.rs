@@ -13,6 +13,7 @@
 
 mod clock;
 mod drive;
+mod lost;
 mod port;
 
 use std::future::Future;
@@ -24,6 +25,7 @@ use spark_core::{Policy, Reading, Sample, SignalId, TimeSpan, Timestamp, Track};
 
 pub use self::clock::SystemClock;
 use self::drive::Drive;
+pub use self::lost::Lost;
 pub use self::port::{Clock, Inbox, NoWords, Observer, SampleSource, Spoken};
 use crate::action::Actions;
 use crate::audit::Folded;
@@ -117,6 +119,8 @@ pub struct Outcome<J> {
     pub controller: Controller,
     /// Why the journal does not tell everything, where it does not.
     pub unrecorded: Option<String>,
+    /// What happened since then.
+    pub lost: Lost,
     /// The journal, to be closed.
     pub journal: J,
 }

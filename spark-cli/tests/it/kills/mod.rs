@@ -10,6 +10,7 @@
 
 mod anywhere;
 mod back;
+mod ends;
 mod oracle;
 mod races;
 mod raises;

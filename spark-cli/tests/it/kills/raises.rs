@@ -76,7 +76,8 @@ impl Way {
         assert!(!self.back, "{told}: raised after a rollback had begun: {fact}");
         let place = SHARES.iter().position(|known| known.parse::<u64>().unwrap() * 100 == share);
         let place = place.unwrap_or_else(|| panic!("{told}: no share of the plan: {fact}"));
-        let decided = self.decided.as_ref().unwrap_or_else(|| panic!("{told}: this runner decided nothing: {fact}"));
+        let decided =
+            self.decided.as_ref().unwrap_or_else(|| panic!("{told}: this runner decided nothing: {fact}"));
         match place {
             // before the first share there is nothing to be measured, so it needs no decision to proceed
             0 => assert_ne!(decided.0, "rollback", "{told}: {fact}"),
@@ -92,7 +93,11 @@ impl Way {
                 assert_eq!(*looked, share_bp(earlier), "{told}: set again from elsewhere: {fact}");
             }
         } else {
-            assert_eq!(place, self.place.map_or(0, |before| before + 1), "{told}: a stage is left out: {fact}");
+            assert_eq!(
+                place,
+                self.place.map_or(0, |before| before + 1),
+                "{told}: a stage is left out: {fact}"
+            );
             if place > 0 {
                 self.may_leave(fact, told);
             }

@@ -49,10 +49,11 @@ cat share
 "#;
 
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Shared {
-    site: Site,
+pub(super) struct Shared {
+    pub(super) site: Site,
+    server: &'static PostgresServer,
     store: PostgresStore,
     runtime: tokio::runtime::Runtime,
     schema: String,
@@ -60,49 +61,53 @@ struct Shared {
 
 impl Shared {
     fn new(release: &str, schema: &str) -> Self {
+        Self::at(PostgresServer::shared(), release, schema)
+    }
+
+    pub(super) fn at(server: &'static PostgresServer, release: &str, schema: &str) -> Self {
         let site = Site::with(release, RULES, EFFECT);
-        let (dir, url) = (site.dir.path(), PostgresServer::shared().url());
+        let (dir, url) = (site.dir.path(), server.url());
         script(dir, "probe", PROBE);
         fs::write(dir.join("fence"), "0\n").unwrap();
         fs::write(dir.join("database.url"), &url).unwrap();
         fs::set_permissions(dir.join("database.url"), fs::Permissions::from_mode(0o600)).unwrap();
         let config = fs::read_to_string(dir.join("spark.yaml")).unwrap();
         let journal = format!(
-            "journal: {{ postgres: {{ url: {{ file: database.url }}, lease: 3s, schema: {schema} }} }}\n"
+            "journal: {{ postgres: {{ url: {{ file: database.url }}, lease: 5s, schema: {schema} }} }}\n"
         );
         fs::write(dir.join("spark.yaml"), config + &journal).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut config = PostgresConfig::new(url, "oracle");
         config.schema = schema.to_owned();
         let store = runtime.block_on(PostgresStore::connect(config)).unwrap();
-        Self { site, store, runtime, schema: schema.to_owned() }
+        Self { site, server, store, runtime, schema: schema.to_owned() }
     }
 
-    fn start(&self) -> Child {
+    pub(super) fn start(&self) -> Child {
         self.site.spawn(Command::new(env!("CARGO_BIN_EXE_spark")).args(self.site.words()).arg("--stand-by"))
     }
 
-    fn standing(&mut self) -> Option<Standing> {
+    pub(super) fn standing(&mut self) -> Option<Standing> {
         self.runtime.block_on(self.store.standing(&self.site.release)).unwrap()
     }
 
     /// The journal as it is stored.
-    fn journal(&self) -> String {
+    pub(super) fn journal(&self) -> String {
         let (schema, release) = (&self.schema, &self.site.release);
         let sql = format!("SELECT line FROM {schema}.spark_journal WHERE release = '{release}' ORDER BY seq");
-        PostgresServer::shared().ask(&sql) + "\n"
+        self.server.ask(&sql) + "\n"
     }
 
-    fn spark(&self, words: &str) -> Output {
+    pub(super) fn spark(&self, words: &str) -> Output {
         run(self.site.dir.path(), &format!("spark {words}"))
     }
 }
 
-fn signal(child: &Child, name: &str) {
+pub(super) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
-fn ended(child: &mut Child, told: &str) -> i32 {
+pub(super) fn ended(child: &mut Child, told: &str) -> i32 {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -225,7 +230,7 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
 }
 
 /// How often a runner said that it lost the rollout.
-fn fenced(site: &Site) -> usize {
+pub(super) fn fenced(site: &Site) -> usize {
     site.said().matches("the rollout is no longer this runner's").count()
 }
 

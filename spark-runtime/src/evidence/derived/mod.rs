@@ -29,7 +29,7 @@ use super::files::{Note, ReleaseTag, SpokenWord};
 use super::layout::{self, JOURNAL_NAME, RULES_FOLDER};
 use super::scan::{hex, open};
 use super::statement::Difference;
-use super::{Chronicle, EvidenceError};
+use super::{Chronicle, EvidenceError, Writer};
 use crate::audit::{Folded, Folding};
 use crate::journal::{Cut, read_only};
 use crate::release::ReleaseError;
@@ -74,12 +74,37 @@ pub struct Checked {
 /// # Errors
 /// The journal cannot be read or followed, or a file not be written; the folder is as it was then.
 pub fn write_derived(folder: &Path, unrecorded: Option<String>) -> Result<Derived, ReleaseError> {
-    let before = Kept::of(folder);
-    let kept = Kept { unrecorded: unrecorded.or(before.unrecorded), ..Kept::default() };
-    let mut shelf = Writing::new(folder)?;
-    let derived = derive(folder, kept, &mut shelf, &mut |_: &_, _: &_| {})?;
-    shelf.finish()?;
-    Ok(derived)
+    Staged::of(folder, unrecorded, Writer::Alone)?.put()
+}
+
+/// Files that follow from a journal, whole and on the disk, beside their folder; gone again where they are not put in.
+pub struct Staged {
+    derived: Derived,
+    shelf: Writing,
+}
+
+impl Staged {
+    /// Reads a folder's journal and writes beside it what follows from it, as [`write_derived`] does.
+    ///
+    /// # Errors
+    /// As [`write_derived`].
+    pub fn of(folder: &Path, unrecorded: Option<String>, writer: Writer) -> Result<Self, ReleaseError> {
+        let before = Kept::of(folder);
+        let kept = Kept { unrecorded: unrecorded.or(before.unrecorded), ..Kept::default() };
+        let mut shelf = Writing::new(folder, writer)?;
+        let derived = derive(folder, kept, &mut shelf, &mut |_: &_, _: &_| {})?;
+        shelf.close_all()?;
+        Ok(Self { derived, shelf })
+    }
+
+    /// Puts the files into their folder.
+    ///
+    /// # Errors
+    /// One cannot be moved there.
+    pub fn put(self) -> Result<Derived, ReleaseError> {
+        self.shelf.finish()?;
+        Ok(self.derived)
+    }
 }
 
 /// Reads a folder's journal, derives every decision and every file again, and compares; nothing is written.

@@ -12,13 +12,14 @@ use super::super::scan::open;
 use super::super::seal::{SEAL_NAME, sync_folder};
 use super::super::statement::Difference;
 use super::super::text::harmless_json;
-use super::super::{EvidenceError, beside, io_error};
+use super::super::writer::{Writer, remove};
+use super::super::{EvidenceError, io_error};
 
 /// Files that are kept open at a time: a plan may have more stages than a process may have files.
 const OPEN_MAX: usize = 32;
 
-/// The ending of the folder in which files stand until all of them are whole.
-const STAGED: &str = ".files.new";
+/// What the folder is called in which files stand until all of them are whole.
+const STAGED: &str = ".files";
 
 /// Takes derived files piece by piece.
 pub(super) trait Shelf: Send {
@@ -62,14 +63,16 @@ pub(super) struct Writing {
 
 impl Writing {
     /// Will write the files of `folder`.
-    pub(super) fn new(folder: &Path) -> Result<Self, EvidenceError> {
-        let staged = beside(folder, STAGED);
+    pub(super) fn new(folder: &Path, writer: Writer) -> Result<Self, EvidenceError> {
+        writer.clear_older(folder)?;
+        let staged = writer.beside(folder, STAGED);
         remove(&staged)?;
         fs::create_dir(&staged).map_err(io_error("write", &staged))?;
         Ok(Self { folder: folder.to_owned(), staged, open: BTreeMap::new(), begun: BTreeSet::new() })
     }
 
-    fn close_all(&mut self) -> Result<(), EvidenceError> {
+    /// Brings all that was written to the disk.
+    pub(super) fn close_all(&mut self) -> Result<(), EvidenceError> {
         for (path, file) in std::mem::take(&mut self.open) {
             let close = || {
                 let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
@@ -281,15 +284,10 @@ fn real_folder(path: &Path, name: &str) -> Result<(), EvidenceError> {
             path: name.to_owned(),
             reason: "it stands where a folder is to be".to_owned(),
         }),
-        Err(_) => fs::create_dir(path).map_err(io_error("write", path)),
+        Err(_) => match fs::create_dir(path) {
+            // whoever had the rollout before may have got this far as well
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            made => made.map_err(io_error("write", path)),
+        },
     }
-}
-
-fn remove(path: &Path) -> Result<(), EvidenceError> {
-    let removed = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        _ => fs::remove_file(path),
-    };
-    removed.map_err(io_error("write", path))
 }

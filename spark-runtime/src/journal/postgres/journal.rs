@@ -93,6 +93,24 @@ impl PostgresJournal {
         read_lines(&mut self.session, &self.release, head).await
     }
 
+    /// Asks the database whether the rollout is still this runner's, also where the journal is broken, and renews the lease
+    /// where it is not.
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] where it is not; the database cannot be asked.
+    pub async fn confirm(&mut self) -> Result<(), JournalError> {
+        match &self.broken {
+            None => return self.renew().await,
+            Some(error) if error.is_fenced() => return Err(error.clone()),
+            Some(_) => {}
+        }
+        match self.look().await.map_err(|trouble| trouble.unreadable("ask for"))? {
+            Some(row) if row.fence == self.fence => Ok(()),
+            Some(row) => Err(row.fenced(self.fence)),
+            None => Err(JournalError::Missing(self.release.clone())),
+        }
+    }
+
     /// Moves the head to `next` with the lines that lead there, in one transaction.
     async fn attempt(&mut self, next: Head, lines: &[String], word: Option<i64>) -> Result<Came, Trouble> {
         let deadline = self.session.deadline();
@@ -293,10 +311,12 @@ impl Journal for PostgresJournal {
     }
 
     async fn close(mut self, leave: Leave) -> Result<(), JournalError> {
+        // one that is broken is let go of as well: another runner need not wait, and only a row of this fence is touched
+        let released = self.release_row(leave).await;
         if let Some(error) = self.broken {
             return Err(error);
         }
-        self.release_row(leave).await.map_err(|trouble| trouble.broken("let go of the rollout"))
+        released.map_err(|trouble| trouble.broken("let go of the rollout"))
     }
 }
 

@@ -13,6 +13,7 @@ use spark_core::{Sample, TimeSpan, Timestamp};
 
 use self::around::{ahead, measured};
 use self::record::{leased, written};
+use super::lost::Lost;
 use super::port::{Clock, Inbox, Observer, SampleSource, Spoken};
 use super::{Outcome, Ports, RunEnd};
 use crate::action::Actions;
@@ -35,6 +36,7 @@ pub(super) struct Drive<S, A, J, C, I, O> {
     /// How far the wall clock is ahead, in milliseconds.
     ahead: i64,
     unrecorded: Option<String>,
+    lost: Lost,
 }
 
 impl<S, A, J, C, I, O> Drive<S, A, J, C, I, O>
@@ -56,6 +58,7 @@ where
             freeze: None,
             ahead,
             unrecorded: None,
+            lost: Lost::default(),
             ports,
         }
     }
@@ -153,7 +156,8 @@ where
 
     /// What is left of it.
     pub(super) fn leave(self, end: RunEnd) -> Outcome<J> {
-        Outcome { end, controller: self.controller, unrecorded: self.unrecorded, journal: self.ports.journal }
+        let Self { controller, unrecorded, lost, ports, .. } = self;
+        Outcome { end, controller, unrecorded, lost, journal: ports.journal }
     }
 
     async fn already_said(&mut self) -> Option<Spoken> {

@@ -32,7 +32,12 @@ where
         }
         for fact in &facts {
             match self.controller.apply(fact) {
-                Ok(()) => self.ports.observer.on(fact, &self.controller),
+                Ok(()) => {
+                    if self.unrecorded.is_some() {
+                        self.lost.take(fact);
+                    }
+                    self.ports.observer.on(fact, &self.controller);
+                }
                 // what was due when it happened is no longer: the journal was lost in between
                 Err(_) if self.unrecorded.is_some() => {}
                 Err(error) => return Err(RunEnd::Halted(error.to_string())),

@@ -5,6 +5,8 @@ use std::path::Path;
 use spark_core::rollout::{Fact, Word};
 use spark_runtime::evidence::{self, Checked, EvidenceError, files::ReleaseResult};
 
+use spark_runtime::release::ReleaseError;
+
 use super::Walk;
 
 fn checked(folder: &Path) -> Checked {
@@ -128,11 +130,12 @@ fn written_later() {
     let before = std::fs::read(folder.join("result.json")).unwrap();
     std::fs::remove_dir_all(folder.join("stages")).unwrap();
     std::os::unix::fs::symlink(dir.path(), folder.join("stages")).unwrap();
-    let again = Walk { dir, switch, ..Walk::of(|_| Some(120)) }.walk();
+    let mut again = Walk { dir, switch, ..Walk::of(|_| Some(120)) }.walk();
     assert_eq!(*again.ending(), spark_core::rollout::Ending::Completed);
     let key = evidence::throw_away_key().unwrap();
-    let refused = again.left.seal(&key).unwrap_err();
-    assert!(matches!(refused, EvidenceError::Unwritten { .. }), "{refused}");
+    let refused = again.seal(&key).unwrap_err();
+    let unwritten = matches!(refused, ReleaseError::Evidence(EvidenceError::Unwritten { .. }));
+    assert!(unwritten, "{refused}");
     assert!(refused.to_string().contains("`spark evidence seal` writes the rest"), "{refused}");
     assert_eq!(std::fs::read(folder.join("result.json")).unwrap(), before, "nothing was moved in");
     let beside: Vec<_> =

@@ -11,8 +11,8 @@ use spark_core::{
     Track, Trigger, Unit,
 };
 use spark_runtime::action::{ActionOutcome, Actions, Measured, Order};
-use spark_runtime::evidence::ReleaseId;
-use spark_runtime::release::{Left, OpenRelease};
+use spark_runtime::evidence::{ReleaseId, Sealed, SecretKey};
+use spark_runtime::release::{Left, OpenRelease, ReleaseError};
 use spark_runtime::runner::{self, Clock, Inbox, NewRules, Ports, Release, RunEnd, SampleSource, Spoken};
 
 use crate::policies;
@@ -203,6 +203,11 @@ struct Walked {
 }
 
 impl Walked {
+    fn seal(&mut self, key: &SecretKey) -> Result<Sealed, ReleaseError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(self.left.seal(key))
+    }
+
     fn folder(&self) -> &Path {
         self.left.folder.path()
     }

@@ -39,9 +39,9 @@ fn changed_facts() {
 /// Sealed evidence verifies; whatever is changed, lost, added or linked in it is found, and so is any other key.
 #[test]
 fn tampered_evidence() {
-    let walked = Walk::of(|_| Some(120)).walk();
+    let mut walked = Walk::of(|_| Some(120)).walk();
     let key = evidence::throw_away_key().unwrap();
-    let sealed = walked.left.seal(&key).unwrap();
+    let sealed = walked.seal(&key).unwrap();
     let folder = walked.folder();
     let public = evidence::public_key(&evidence::key_beside(folder)).unwrap();
     assert_eq!(evidence::verify(folder, &public).unwrap(), sealed);
@@ -83,9 +83,9 @@ fn tampered_evidence() {
 /// No byte of the seal can change, go or come unnoticed.
 #[test]
 fn every_byte_of_the_seal() {
-    let walked = Walk::of(|_| Some(120)).walk();
+    let mut walked = Walk::of(|_| Some(120)).walk();
     let key = evidence::throw_away_key().unwrap();
-    walked.left.seal(&key).unwrap();
+    walked.seal(&key).unwrap();
     let path = walked.folder().join(evidence::SEAL_NAME);
     let good = std::fs::read(&path).unwrap();
     let check = |bytes: &[u8], what: String| {
