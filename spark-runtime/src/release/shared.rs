@@ -93,7 +93,16 @@ impl Held {
     ) -> Result<Self, ReleaseError> {
         // a process that stood still may have lost it meanwhile, and then the evidence is another's to write
         confirm(&mut journal).await?;
-        let lines = journal.lines().await.map_err(fenced)?;
+        let lines = match journal.lines().await {
+            // as the server cuts a connection that stood still in a transaction: it is asked on a new one
+            Err(error) if !error.is_fenced() => {
+                journal.disconnect();
+                confirm(&mut journal).await?;
+                journal.lines().await
+            }
+            read => read,
+        };
+        let lines = lines.map_err(fenced)?;
         let failed = |error: std::io::Error| {
             let doing = "bring to the evidence's folder";
             JournalError::Unreadable { doing, why: error.to_string() }

@@ -61,7 +61,7 @@ fn stopped_while_it_writes_its_evidence() {
 #[test]
 fn taken_back_without_a_database() {
     let server: &PostgresServer = Box::leak(Box::new(PostgresServer::start()));
-    let mut shared = Shared::at(server, "alone", "alone");
+    let shared = Shared::at(server, "alone", "alone");
     let mut runner = shared.start();
     let begun = Instant::now();
     while shared.site.share() != "5" {
@@ -86,7 +86,8 @@ fn taken_back_without_a_database() {
     server.control(&["start"]);
     let mut again = shared.start();
     assert_eq!(ended(&mut again, "again"), 11, "{}", shared.site.said());
-    assert!(shared.standing().unwrap().finished);
+    let finished = "SELECT finished_at IS NOT NULL FROM alone.spark_rollouts";
+    assert_eq!(server.ask(finished), "t", "{}", shared.site.said());
     let verified = shared.spark("evidence verify evidence/alone --config spark.yaml");
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stderr));
 }
