@@ -118,3 +118,77 @@ impl Way {
 fn share_bp(place: usize) -> Value {
     Value::from(SHARES[place].parse::<u64>().unwrap() * 100)
 }
+
+/// What is asked of a raise is missed where it is missing, also where a share is set once more under another name; each line of the
+/// record is `who does what`.
+#[test]
+fn found() {
+    let good = [
+        "start",
+        "proceed 0",
+        "set 1.1 500",
+        "look 500 0",
+        "proceed 250",
+        "proceed 1250",
+        "set 1.2 2500",
+        "resumed",
+        "look 500 8900",
+        "proceed 9000",
+        "set 2.3 2500",
+        "look 2500 9000",
+        "proceed 9250",
+        "proceed 10500",
+        "set 2.4 10000",
+        "look 10000 10500",
+        "proceed 10750",
+        "proceed 12000",
+        "completed",
+    ];
+    let without =
+        |place: usize| good.iter().enumerate().filter(move |(at, _)| *at != place).map(|(_, line)| *line);
+    check(&good.map(fact), "good");
+    // every line of it but these is asked for: two decisions span what one more divides, and of two orders one is enough
+    let free =
+        ["start", "proceed 250", "set 1.2 2500", "resumed", "set 2.3 2500", "proceed 9250", "proceed 10750"];
+    let mut missed = Vec::new();
+    for (place, line) in good.iter().enumerate().take(good.len() - 1) {
+        let facts: Vec<Value> = without(place).map(fact).collect();
+        if std::panic::catch_unwind(|| check(&facts, line)).is_ok() {
+            missed.push(*line);
+        }
+    }
+    assert_eq!(missed, free);
+    for (from, to) in [
+        ("proceed 1250", "proceed 900"),
+        ("proceed 9000", "hold 9000"),
+        ("look 500 0", "look 500 500"),
+        ("look 500 8900", "look 0 8900"),
+        // once it was seen it is not set again
+        ("look 500 8900", "look 2500 8900"),
+        ("set 2.3 2500", "set 2.3 10000"),
+        ("set 2.4 10000", "back"),
+    ] {
+        let facts = good.map(|line| fact(if line == from { to } else { line }));
+        assert!(std::panic::catch_unwind(|| check(&facts, from)).is_err(), "{from}: {to}");
+    }
+}
+
+fn fact(line: &str) -> Value {
+    let words: Vec<&str> = line.split(' ').collect();
+    let at = |millis: &str| Timestamp::from_millis(millis.parse().unwrap());
+    let share = |text: &str| text.parse::<u64>().unwrap();
+    match words.as_slice() {
+        ["look", share_bp, millis] => {
+            serde_json::json!({ "fact": "probed", "at": at(millis), "share_bp": share(share_bp) })
+        }
+        ["set", id, share_bp] => {
+            serde_json::json!({ "fact": "intent", "id": id, "step": { "share_bp": share(share_bp) } })
+        }
+        ["back"] => serde_json::json!({ "fact": "intent", "id": "back", "step": {} }),
+        ["completed"] => serde_json::json!({ "fact": "end", "ending": { "ended": "completed" } }),
+        [verdict, millis] => serde_json::json!({
+            "fact": "decided", "decision": { "at": at(millis), "verdict": verdict, "ready": (*verdict == "proceed").to_string() }
+        }),
+        _ => serde_json::json!({ "fact": line }),
+    }
+}
