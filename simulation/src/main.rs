@@ -11,6 +11,7 @@ mod journal;
 mod oracle;
 mod people;
 mod policies;
+mod process;
 mod rng;
 mod rollout;
 mod source;
