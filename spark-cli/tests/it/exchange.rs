@@ -84,7 +84,7 @@ fn the_pack_passes_in_promtool() {
         }
     }
     let whole = std::env::var("SPARK_EXPORT_PACK").is_ok();
-    for (name, tested) in [("signals", true), ("triggers", whole), ("canary", whole)] {
+    for (name, tested) in [("signals", true), ("triggers", whole), ("enhanced", whole)] {
         printed(dir.path(), &format!("spark export prometheus {name}.rules --output out/ --tests"), 0);
         let out = dir.path().join("out");
         let tests = fs::read_to_string(out.join(format!("{name}_test.yml"))).unwrap();
@@ -94,6 +94,14 @@ fn the_pack_passes_in_promtool() {
             promtool(&out, &["test", "rules", &format!("{name}_test.yml")]);
         }
     }
+    // PromQL knows no correlation and no stages
+    printed(dir.path(), "spark export prometheus canary.rules --output out/", 1);
+    printed(dir.path(), "spark export prometheus canary.rules --output out/ --partial", 0);
+    let out = dir.path().join("out");
+    let rules = fs::read_to_string(out.join("canary.yml")).unwrap();
+    assert!(rules.contains("DecimalPrecisionRollback"), "{rules}");
+    assert!(!rules.contains("ErrorRiskCorrelationRollback") && !rules.contains("ConnectionCreepRollback"));
+    promtool(&out, &["check", "rules", "canary.yml"]);
 }
 
 /// What cannot be said is told by its name and line, and nothing is written unless that was asked for.
