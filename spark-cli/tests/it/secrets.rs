@@ -277,7 +277,8 @@ fn actions_that_echo() {
     printed(dir.path(), "spark evidence keygen release.key", 0);
     let token = vault.secret("bearer");
     fs::write(dir.path().join("token"), &token).unwrap();
-    let url = confidant(vault.secret("shared"));
+    // the address is all that this server could repeat: there is no key that it shares with Spark
+    let url = confidant("nothing".to_owned());
     let chat = format!(
         "{url}/services/{}/{}?key={}",
         vault.secret("team"),
