@@ -173,7 +173,10 @@ mod tests {
         ];
         let all = RESERVED.iter().copied().chain(functions).chain(types).chain(placed);
         for word in all {
-            assert!(words.contains(&word) || manual.contains(&format!("`{word}`")), "the manual does not have `{word}`");
+            assert!(
+                words.contains(&word) || manual.contains(&format!("`{word}`")),
+                "the manual does not have `{word}`"
+            );
         }
     }
 }
