@@ -173,8 +173,12 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
             if finished {
                 break over;
             }
-            // on a busy machine a runner may lose its lease, or its connection, by itself
             let code = runners[over].wait().unwrap().code();
+            // it may have ended between the two looks
+            if shared.standing().is_some_and(|standing| standing.finished) {
+                break over;
+            }
+            // on a busy machine a runner may lose its lease, or its connection, by itself
             assert_eq!(code, Some(1), "{told}\n{}", shared.site.said());
             lost += 1;
             runners[over] = shared.start();
@@ -195,7 +199,9 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
             continue;
         };
         std::thread::sleep(Duration::from_millis(dice.roll(1_500)));
-        if races >= most || runners[holder].try_wait().unwrap().is_some() {
+        // of one that is over there is nothing left to take over but to write its evidence: another test does that
+        let over = || shared.journal().contains("\"fact\":\"end\"");
+        if races >= most || runners[holder].try_wait().unwrap().is_some() || over() {
             continue;
         }
         signal(&runners[holder], "-STOP");
@@ -210,13 +216,19 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
                 break false;
             }
             assert!(stopped.elapsed() < PATIENCE, "{told}: nobody takes over\n{}", shared.site.said());
+            // it may have been on its way out, its own lease being lost
+            let other = 1 - holder;
+            if runners[other].try_wait().unwrap().is_some_and(|status| status.code() == Some(1)) {
+                lost += 1;
+                runners[other] = shared.start();
+            }
             std::thread::sleep(Duration::from_millis(20));
         };
         journals.push(shared.journal());
         std::thread::sleep(Duration::from_millis(dice.roll(600)));
         let said = fenced(&shared.site);
         signal(&runners[holder], "-CONT");
-        // of one that was over there is nothing left to take over but to write its evidence, which both may do
+        // it came to its end before it was stopped, or in that moment
         if !taken || journals.last().is_some_and(|journal| journal.contains("\"fact\":\"end\"")) {
             continue;
         }
