@@ -152,7 +152,8 @@ impl PreparedSeal {
     /// As [`seal_at`].
     pub fn of(dir: &Path, release: &str, key: &SecretKey, writer: Writer) -> Result<Self, EvidenceError> {
         use crate::runner::Clock as _;
-        if dir.join(SEAL_NAME).symlink_metadata().is_ok() {
+        // a runner that lost the rollout in the very moment of its seal may have left one, and the newer one replaces it
+        if writer == Writer::Alone && dir.join(SEAL_NAME).symlink_metadata().is_ok() {
             return Err(EvidenceError::SealedAlready(dir.to_owned()));
         }
         let claims = claims(release, crate::runner::SystemClock::start().now(), 1, None);

@@ -112,9 +112,10 @@ impl Held {
         let new = writer.beside(folder.path(), ".journal");
         write_lines(&new, &lines).map_err(failed)?;
         confirm(&mut journal).await?;
-        // a runner that lost the rollout in the very moment of its seal may have left one
-        folder.unseal()?;
-        std::fs::rename(&new, folder.path().join(JOURNAL_NAME)).map_err(failed)?;
+        // the next runner takes this file away: then it is not moved in, however late this one goes on
+        let put =
+            std::fs::rename(&new, folder.path().join(JOURNAL_NAME)).map_err(|error| failed(error).into());
+        explained(&mut journal, put).await?;
         Ok(Self { journal, leave })
     }
 
@@ -139,7 +140,8 @@ impl Held {
         });
         // also of one that failed: whoever has taken it over takes half-written files away
         confirm(&mut self.journal).await?;
-        staged??.put()
+        let put = staged.map_err(ReleaseError::from).and_then(|staged| staged?.put());
+        explained(&mut self.journal, put).await
     }
 
     /// Seals the folder, if the rollout is still this runner's when the seal is ready.
@@ -154,7 +156,8 @@ impl Held {
         evidence::write_public_key(&evidence::key_beside(folder.path()), &key.verifying_key())?;
         let prepared = PreparedSeal::of(folder.path(), release, key, writer);
         confirm(&mut self.journal).await?;
-        Ok(prepared?.put()?)
+        let put = prepared.and_then(PreparedSeal::put).map_err(ReleaseError::from);
+        explained(&mut self.journal, put).await
     }
 
     /// As what the rollout was to be left.
@@ -177,6 +180,18 @@ impl Held {
 
 async fn confirm(journal: &mut PostgresJournal) -> Result<(), ReleaseError> {
     journal.confirm().await.map_err(fenced)
+}
+
+/// What failed because another runner took this one's files away says so.
+async fn explained<T>(
+    journal: &mut PostgresJournal,
+    done: Result<T, ReleaseError>,
+) -> Result<T, ReleaseError> {
+    if let Err(error) = done {
+        confirm(journal).await?;
+        return Err(error);
+    }
+    done
 }
 
 fn fenced(error: JournalError) -> ReleaseError {

@@ -93,6 +93,8 @@ impl Writing {
             real_folder(&below, folder)?;
             folders.insert(below);
         }
+        // whoever has the rollout by now has taken them away
+        fs::read_dir(&self.staged).map_err(io_error("read", &self.staged))?;
         for stale in unexpected(&self.folder, &self.begun)? {
             let path = self.folder.join(&stale);
             fs::remove_file(&path).map_err(io_error("write", &path))?;
