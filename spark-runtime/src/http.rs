@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+pub use reqwest::Method;
 use reqwest::dns::Resolve;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
 };
-use reqwest::{Certificate, Client, ClientBuilder, Method, Request, Response, Url, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Request, Response, Url, redirect};
 
 pub use self::allow::AllowedHost;
 use self::allow::Lookup;
@@ -130,6 +131,26 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// A whole answer with any status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The status.
+    pub status: u16,
+    /// The headers in their order, names in small letters; one that came twice stands twice.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long it took from the request to the last byte.
+    pub took: Duration,
+}
+
+impl Exchange {
+    /// The values of a header, in their order.
+    pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
 impl Answer {
     /// The content type without its parameters, in small letters: `application/json`.
     pub fn media_type(&self) -> String {
@@ -211,6 +232,39 @@ impl HttpClient {
         accept: &str,
         sent: Option<(HeaderMap, Vec<u8>)>,
     ) -> Result<Answer, HttpError> {
+        self.answered(method, url, accept, sent, async |response, token, begun| {
+            self.whole_answer(response, token, begun).await
+        })
+        .await
+    }
+
+    /// The answer to a request, whatever its status is, with its headers; a redirect is an answer, and is not followed.
+    ///
+    /// # Errors
+    /// Anything but a whole answer, from this address, within the limits.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Exchange, HttpError> {
+        let begun = Instant::now();
+        let answer =
+            self.answered(method, url, "*/*", Some((headers, body)), async |response, token, begun| {
+                self.any_answer(response, token, begun).await
+            });
+        answer.await.map(|exchange| Exchange { took: begun.elapsed(), ..exchange })
+    }
+
+    async fn answered<T>(
+        &self,
+        method: Method,
+        url: &str,
+        accept: &str,
+        sent: Option<(HeaderMap, Vec<u8>)>,
+        finish: impl AsyncFnOnce(Response, Option<&Token>, Instant) -> Result<T, HttpFailure>,
+    ) -> Result<T, HttpError> {
         let begun = Instant::now();
         // an address with a password in it must not be repeated, not even in an error
         let parsed = address(url).map_err(|failure| HttpError { asked: method.to_string(), failure })?;
@@ -237,7 +291,7 @@ impl HttpClient {
         let answered = async {
             let response =
                 client.execute(request).await.map_err(|error| self.failure_of(&error, begun.elapsed()))?;
-            self.whole_answer(response, token.as_ref(), begun).await
+            finish(response, token.as_ref(), begun).await
         };
         // reqwest's own limit starts anew in some phases; this one holds over all
         match tokio::time::timeout(self.config.total_timeout, answered).await {
@@ -289,6 +343,21 @@ impl HttpClient {
             return Err(HttpFailure::RepeatsToken);
         }
         Ok(Answer { content_type, body })
+    }
+
+    async fn any_answer(
+        &self,
+        response: Response,
+        token: Option<&Token>,
+        begun: Instant,
+    ) -> Result<Exchange, HttpFailure> {
+        let status = response.status().as_u16();
+        let hidden = |text: &[u8]| token.map_or_else(|| text.to_vec(), |token| token.hidden_in(text));
+        let shown = |value: &HeaderValue| String::from_utf8_lossy(&hidden(value.as_bytes())).into_owned();
+        let headers =
+            response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), shown(value))).collect();
+        let body = hidden(&self.whole_body(response, begun).await?);
+        Ok(Exchange { status, headers, body, took: begun.elapsed() })
     }
 
     async fn whole_body(&self, mut response: Response, begun: Instant) -> Result<Vec<u8>, HttpFailure> {

@@ -15,6 +15,8 @@ pub mod journal;
 pub mod live;
 #[cfg(feature = "http")]
 pub mod notify;
+#[cfg(all(feature = "http", feature = "postgres"))]
+pub mod probe;
 #[cfg(feature = "http")]
 pub mod release;
 #[cfg(feature = "http")]

@@ -26,9 +26,14 @@ mod keeping;
 mod need;
 mod old;
 mod plain;
+#[cfg(feature = "postgres")]
+mod probes;
 mod read;
 mod secret;
 mod shape;
+#[cfg(feature = "postgres")]
+mod shape_probes;
+mod sign_off;
 mod sources;
 
 use std::fmt;
@@ -49,9 +54,12 @@ pub use self::keeping::{
     EvidenceConfig, JournalConfig, KeyConfig, NOTIFY_MAX, NotifyAddress, NotifyConfig, PostgresConfig,
 };
 use self::need::Need;
+#[cfg(feature = "postgres")]
+pub use self::probes::PROBES_MAX;
 use self::read::Reader;
 pub use self::read::SPAN_MAX;
 pub use self::secret::{SECRET_BYTES_MAX, SecretError, SecretSource};
+pub use self::sign_off::ROLES_MAX;
 pub use self::sources::SourceConfig;
 use crate::http::AllowedHost;
 
@@ -85,6 +93,11 @@ pub struct Config {
     pub journal: JournalConfig,
     /// What is kept.
     pub evidence: EvidenceConfig,
+    /// What is measured before a release, by the names that checks use.
+    #[cfg(feature = "postgres")]
+    pub probes: std::collections::BTreeMap<String, crate::probe::ProbeKind>,
+    /// The roles that have to sign a release by name.
+    pub sign_off: Vec<String>,
     needs: Vec<Need>,
 }
 
@@ -226,6 +239,8 @@ impl Config {
             secrets.push(postgres.url.clone());
         }
         secrets.extend(self.evidence.key.clone());
+        #[cfg(feature = "postgres")]
+        secrets.extend(self.probes.values().flat_map(probes::secrets));
         secrets
     }
 
@@ -246,7 +261,10 @@ pub fn keys() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
         let name = shape.name;
         shape.keys.iter().map(move |key| (name, key.name, key.needed.is_some()))
     };
-    shape::SHAPES.iter().flat_map(of)
+    let shapes = shape::SHAPES.iter();
+    #[cfg(feature = "postgres")]
+    let shapes = shapes.chain(shape_probes::PROBE_SHAPES);
+    shapes.flat_map(of)
 }
 
 fn read_all(base: &Path, bytes: &[u8], lookup: Lookup<'_>) -> Result<Config, Vec<Problem>> {
@@ -275,7 +293,17 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
     let notify = fields.get("notify").map(|node| keeping::notify(reader, node));
     let journal = fields.get("journal").map(|node| keeping::journal(reader, node));
     let evidence = fields.get("evidence").map(|node| keeping::evidence(reader, node));
-    let (source, allow) = source?;
+    let sign_off = fields.get("sign-off").map(|node| sign_off::read(reader, node)).unwrap_or_default();
+    #[cfg(feature = "postgres")]
+    let probes = match fields.get("probes") {
+        Some(node) => {
+            let listed =
+                source.as_ref().filter(|(_, _, listed)| *listed).map(|(_, allow, _)| allow.as_slice());
+            probes::read(reader, node, listed)
+        }
+        None => std::collections::BTreeMap::new(),
+    };
+    let (source, allow, _) = source?;
     let mut config = Config {
         folder: reader.base.to_owned(),
         source,
@@ -286,6 +314,9 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         notify: notify.unwrap_or_default(),
         journal: journal.unwrap_or(Some(JournalConfig::File))?,
         evidence: evidence.unwrap_or_else(|| Some(EvidenceConfig::default()))?,
+        #[cfg(feature = "postgres")]
+        probes,
+        sign_off,
         needs: std::mem::take(&mut reader.needs),
     };
     hide(&mut config);

@@ -203,6 +203,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A scalar as it is written.
+    #[cfg(feature = "postgres")]
+    pub(super) fn scalar(&mut self, node: &Node) -> Option<String> {
+        match &node.kind {
+            Kind::Scalar { text, .. } => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// A whole number from 1 to `most`.
+    #[cfg(feature = "postgres")]
+    pub(super) fn whole(&mut self, node: &Node, most: u32) -> Option<u32> {
+        let found = match &node.kind {
+            Kind::Scalar { text, quoted: false } => match Plain::of(text) {
+                Plain::Whole(number) => u32::try_from(number).ok(),
+                _ => None,
+            },
+            _ => None,
+        };
+        let found = found.filter(|number| (1..=most).contains(number));
+        if found.is_none() {
+            self.unexpected(node, &format!("a whole number from 1 to {most}"));
+        }
+        found
+    }
+
     /// A text in which `${NAME}` is replaced; whether it was.
     fn filled(&mut self, node: &Node, expected: &str) -> Option<(String, bool)> {
         let text = self.raw(node, expected)?;

@@ -18,11 +18,11 @@ pub(super) struct Shape {
     pub(super) keys: &'static [Key],
 }
 
-const fn may(name: &'static str) -> Key {
+pub(super) const fn may(name: &'static str) -> Key {
     Key { name, needed: None }
 }
 
-const fn must(name: &'static str, why: &'static str) -> Key {
+pub(super) const fn must(name: &'static str, why: &'static str) -> Key {
     Key { name, needed: Some(why) }
 }
 
@@ -38,6 +38,8 @@ pub(super) const CONFIG: Shape = Shape {
         may("notify"),
         may("journal"),
         may("evidence"),
+        may("probes"),
+        may("sign-off"),
     ],
 };
 

@@ -35,7 +35,8 @@ struct Asked {
     server: AllowedHost,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<(SourceConfig, Vec<AllowedHost>)> {
+/// Where samples come from, the servers that may be asked, and whether the file lists them.
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<(SourceConfig, Vec<AllowedHost>, bool)> {
     let fields = reader.fields(node, &SOURCES)?;
     let mut asked = Vec::new();
     let source = match reader.one_of(&fields, &["prometheus", "scrape"], "a signal comes from one source") {
@@ -57,7 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<(SourceConfig
         SourceConfig::Prometheus(config) => config.allow = Some(allow.clone()),
         SourceConfig::Scrape { http, .. } => http.allow = Some(allow.clone()),
     }
-    Some((source, allow))
+    Some((source, allow, fields.get("allow").is_some()))
 }
 
 /// The servers that are allowed; each that is asked has to be among them.
@@ -149,7 +150,7 @@ fn address(reader: &mut Reader<'_>, node: &Node, queries: bool, asked: &mut Vec<
 }
 
 /// The server that an address asks.
-fn server_of(url: &str) -> Result<AllowedHost, String> {
+pub(super) fn server_of(url: &str) -> Result<AllowedHost, String> {
     let parsed = Url::parse(url).map_err(|error| error.to_string())?;
     let host = parsed.host_str().unwrap_or_default();
     let port = parsed.port_or_known_default().unwrap_or_default();

@@ -64,7 +64,7 @@ impl SecretKey {
         self.key.verifying_key()
     }
 
-    pub(super) fn sign(&self, bytes: &[u8]) -> Signature {
+    pub(crate) fn sign(&self, bytes: &[u8]) -> Signature {
         self.key.sign(bytes)
     }
 

@@ -1,0 +1,120 @@
+//! Programs: those that a probe needs, and one that measures by itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::Value as Json;
+use spark_core::quantity::Quantity;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Command;
+
+use super::{Measured, Probe, ProbeError, Value};
+
+/// Most bytes that a program's output may have.
+const OUTPUT_BYTES_MAX: u64 = 4 << 20;
+
+/// A program that measures: it prints `{"values":{"NAME":"450ms",…},"details":…}`, values as rules write them.
+///
+/// A value `{"unknown":"why"}` is unknown; a program that fails, or prints anything else, measured nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Its words.
+    pub words: Vec<String>,
+    /// What of the environment it gets besides `PATH`.
+    pub env: Vec<String>,
+    /// The folder that it runs in.
+    pub folder: PathBuf,
+}
+
+/// How a program ended.
+pub(super) struct Ran {
+    pub(super) good: bool,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Program {
+    /// A program with nothing of the environment.
+    pub(super) fn plain(words: Vec<String>) -> Self {
+        Self { words, env: Vec::new(), folder: PathBuf::from(".") }
+    }
+
+    /// Runs it to its end. It is killed where nobody waits for it any more.
+    pub(super) async fn run(&self) -> Result<Ran, ProbeError> {
+        let (program, rest) =
+            self.words.split_first().ok_or_else(|| ProbeError::Setting("no program is named".to_owned()))?;
+        let kept = self.env.iter().map(String::as_str).chain(["PATH"]);
+        let kept = kept.filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let mut child = Command::new(program)
+            .args(rest)
+            .env_clear()
+            .envs(kept)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| ProbeError::Unanswered(format!("`{program}` does not start: {error}")))?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (status, out, err) = tokio::join!(child.wait(), text(out), text(err));
+        let status = status.map_err(|error| ProbeError::Unanswered(format!("`{program}`: {error}")))?;
+        Ok(Ran { good: status.success(), out: out?, err: err? })
+    }
+
+    /// Runs it, and fails where it does.
+    pub(super) async fn good(&self) -> Result<String, ProbeError> {
+        let ran = self.run().await?;
+        match ran.good {
+            true => Ok(ran.out),
+            false => Err(ProbeError::Unanswered(format!(
+                "`{}` failed: {}",
+                self.words.first().map(String::as_str).unwrap_or_default(),
+                crate::http::excerpt(ran.err.trim().as_bytes())
+            ))),
+        }
+    }
+}
+
+/// What comes of an output, up to the limit; what comes behind it is an error, since half an answer is none.
+async fn text(output: Option<impl AsyncRead + Unpin>) -> Result<String, ProbeError> {
+    let Some(output) = output else { return Ok(String::new()) };
+    let mut bytes = Vec::new();
+    let read = output.take(OUTPUT_BYTES_MAX.saturating_add(1)).read_to_end(&mut bytes).await;
+    read.map_err(|error| ProbeError::Unanswered(error.to_string()))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > OUTPUT_BYTES_MAX {
+        return Err(ProbeError::Answer(format!(
+            "a program's output is longer than {OUTPUT_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Probe for Program {
+    async fn measure(&self) -> Result<Measured, ProbeError> {
+        let out = self.good().await?;
+        let wrong =
+            |why: String| ProbeError::Answer(format!("{why}: `{}`", crate::http::excerpt(out.as_bytes())));
+        let json: Json =
+            serde_json::from_str(&out).map_err(|_| wrong("the program printed no JSON".to_owned()))?;
+        let values = json.get("values").and_then(Json::as_object);
+        let values = values.ok_or_else(|| wrong("the program's answer has no `values`".to_owned()))?;
+        let mut found = BTreeMap::new();
+        for (name, value) in values {
+            let value = match (value.as_str(), value.get("unknown").and_then(Json::as_str), value.as_u64()) {
+                (Some(text), ..) => match Quantity::parse(text) {
+                    Ok(quantity) => Value::Known(quantity),
+                    Err(error) => Value::unknown(error.to_string()),
+                },
+                (_, Some(why), _) => Value::unknown(why),
+                (.., Some(count)) => Value::count(count),
+                _ => Value::unknown(
+                    "the program gave no value: expected a text such as \"450ms\", or a whole number",
+                ),
+            };
+            found.insert(name.clone(), value);
+        }
+        Ok(Measured { values: found, details: json.get("details").cloned().unwrap_or_default() })
+    }
+}
