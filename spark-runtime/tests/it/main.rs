@@ -18,6 +18,7 @@ mod journal;
 mod metrics_vs_prometheus;
 mod policies;
 mod postgres_server;
+mod probes;
 mod prometheus_real;
 mod rollouts;
 mod sample_files;

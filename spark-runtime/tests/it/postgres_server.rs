@@ -20,6 +20,10 @@ pub(crate) struct PostgresServer {
     folder: PathBuf,
     port: u16,
     pooler_port: u16,
+    /// Words before `pg_ctl`.
+    before: Vec<String>,
+    /// Settings of the server's own.
+    settings: String,
     watcher: Mutex<Child>,
 }
 
@@ -32,6 +36,11 @@ impl PostgresServer {
 
     /// One more, for whoever wants to stop it in between.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[], |_| Vec::new())
+    }
+
+    /// One more with words before what starts it, and settings of its own, which may name its folder.
+    pub(crate) fn start_with(before: &[&str], settings: impl Fn(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::Builder::new().prefix("spark-postgres-").tempdir().unwrap().keep();
         if is_root() {
             run(Command::new("chown").arg("postgres:").arg(&folder));
@@ -60,7 +69,9 @@ impl PostgresServer {
             .process_group(0)
             .spawn()
             .unwrap();
-        let server = Self { folder, port, pooler_port, watcher: Mutex::new(watcher) };
+        let settings = settings(&folder).iter().map(|one| format!(" -c \"{one}\"")).collect();
+        let before = before.iter().map(|word| (*word).to_owned()).collect();
+        let server = Self { folder, port, pooler_port, before, settings, watcher: Mutex::new(watcher) };
         run(as_postgres(&format!("{BIN}/initdb"))
             .args(["-A", "trust", "-U", "postgres", "--no-sync", "--no-locale", "-E", "UTF8", "-D"])
             .arg(server.data()));
@@ -80,9 +91,14 @@ impl PostgresServer {
 
     /// `pg_ctl` with these words, which waits until it is done.
     pub(crate) fn control(&self, words: &[&str]) {
-        let options =
-            format!("-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories=", self.port);
-        run(as_postgres(&format!("{BIN}/pg_ctl"))
+        let options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={}",
+            self.port, self.settings
+        );
+        let mut all = self.before.clone();
+        all.push(format!("{BIN}/pg_ctl"));
+        run(as_postgres(&all[0])
+            .args(&all[1..])
             .arg("-D")
             .arg(self.data())
             .arg("-l")
@@ -90,6 +106,18 @@ impl PostgresServer {
             .arg("-w")
             .args(["-o", &options])
             .args(words));
+    }
+
+    /// The folder of both servers.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A client of the pooler that runs what is written to it, until it is dropped.
+    pub(crate) fn client_of_pooler(&self) -> Client {
+        let mut command = Command::new(format!("{BIN}/psql"));
+        command.args(["-XAtq", &self.pooler_url()]).stdin(Stdio::piped());
+        Client(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
     /// Where the server itself answers.
@@ -121,6 +149,24 @@ impl PostgresServer {
     }
 }
 
+/// A `psql` that waits for what it is told.
+pub(crate) struct Client(Child);
+
+impl Client {
+    pub(crate) fn say(&mut self, sql: &str) {
+        use std::io::Write as _;
+        let input = self.0.stdin.as_mut().unwrap();
+        input.write_all(sql.as_bytes()).and_then(|()| input.flush()).unwrap();
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         let mut watcher = self.watcher.lock().unwrap();
@@ -129,7 +175,7 @@ impl Drop for PostgresServer {
     }
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     Path::new("/proc/self").metadata().is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
@@ -165,6 +211,6 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
