@@ -14,7 +14,8 @@ use super::{Measured, Probe, ProbeError, Value};
 /// Most bytes that a program's output may have.
 const OUTPUT_BYTES_MAX: u64 = 4 << 20;
 
-/// A program that measures: it prints `{"values":{"NAME":"450ms",…},"details":…}`, values as rules write them.
+/// A program that measures: it prints `{"values":{"NAME":"450ms",…},"details":…}`, values as rules write them,
+/// whole numbers for counts, and `true` or `false`.
 ///
 /// A value `{"unknown":"why"}` is unknown; a program that fails, or prints anything else, measured nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,15 +103,17 @@ impl Probe for Program {
         let values = values.ok_or_else(|| wrong("the program's answer has no `values`".to_owned()))?;
         let mut found = BTreeMap::new();
         for (name, value) in values {
-            let value = match (value.as_str(), value.get("unknown").and_then(Json::as_str), value.as_u64()) {
+            let why = value.get("unknown").and_then(Json::as_str);
+            let value = match (value.as_str(), why, value.as_u64(), value.as_bool()) {
                 (Some(text), ..) => match Quantity::parse(text) {
                     Ok(quantity) => Value::Known(quantity),
                     Err(error) => Value::unknown(error.to_string()),
                 },
-                (_, Some(why), _) => Value::unknown(why),
-                (.., Some(count)) => Value::count(count),
+                (_, Some(why), ..) => Value::unknown(why),
+                (_, _, Some(count), _) => Value::count(count),
+                (.., Some(so)) => Value::whether(so),
                 _ => Value::unknown(
-                    "the program gave no value: expected a text such as \"450ms\", or a whole number",
+                    "the program gave no value: expected a text such as \"450ms\", a whole number, true or false",
                 ),
             };
             found.insert(name.clone(), value);

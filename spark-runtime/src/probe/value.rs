@@ -18,6 +18,8 @@ const SECOND_PLACES: u32 = 9;
 pub enum Value {
     /// An exact value in its unit.
     Known(Quantity),
+    /// True or false.
+    Flag(bool),
     /// Nobody knows, and why. It never passes a check.
     Unknown(String),
 }
@@ -33,9 +35,9 @@ impl Value {
         u64::try_from(number).map_or_else(|_| Self::unknown("more than can be counted"), Self::count)
     }
 
-    /// 1 where something is so, else 0.
-    pub fn whether(so: bool) -> Self {
-        Self::count(u64::from(so))
+    /// Whether something is so.
+    pub const fn whether(so: bool) -> Self {
+        Self::Flag(so)
     }
 
     /// `part` of `whole`; unknown where the whole is nothing.
@@ -79,7 +81,15 @@ impl Value {
     pub const fn known(&self) -> Option<&Quantity> {
         match self {
             Self::Known(quantity) => Some(quantity),
-            Self::Unknown(_) => None,
+            Self::Flag(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Why it is not known, where it is not.
+    pub fn why_unknown(&self) -> Option<&str> {
+        match self {
+            Self::Known(_) | Self::Flag(_) => None,
+            Self::Unknown(why) => Some(why),
         }
     }
 }
@@ -94,6 +104,7 @@ impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Known(quantity) => quantity.fmt(f),
+            Self::Flag(so) => so.fmt(f),
             Self::Unknown(why) => write!(f, "unknown: {why}"),
         }
     }
@@ -105,6 +116,7 @@ impl Serialize for Value {
         let mut map = serializer.serialize_map(Some(1))?;
         match self {
             Self::Known(quantity) => map.serialize_entry("value", &quantity.to_string())?,
+            Self::Flag(so) => map.serialize_entry("value", so)?,
             Self::Unknown(why) => map.serialize_entry("unknown", why)?,
         }
         map.end()
@@ -151,7 +163,7 @@ mod tests {
     fn values() {
         for (value, expected) in [
             (Value::count(3), "3"),
-            (Value::whether(true), "1"),
+            (Value::whether(true), "true"),
             (Value::ratio(Decimal::from(1), Decimal::from(4)), "25%"),
             (Value::span(Duration::from_micros(1500)), "1.5ms"),
             (Value::seconds(Decimal::new(-5, 1)), "-500ms"),

@@ -114,25 +114,25 @@ async fn provenance() {
     holds(
         &found,
         &[
-            ("provenance", "1"),
+            ("provenance", "true"),
             ("subjects", "1"),
             ("matched", "1"),
             ("unmatched", "0"),
-            ("signed", "1"),
-            ("builder", "1"),
+            ("signed", "true"),
+            ("builder", "true"),
         ],
     );
     let found = measured(probe(&envelope(&statement), &artifact, "other.pub")).await;
-    holds(&found, &[("signed", "0")]);
+    holds(&found, &[("signed", "false")]);
     let changed = statement.replace("ci.example", "evil.example");
     holds(
         &measured(probe(&envelope(&changed), &artifact, "own.pub")).await,
-        &[("signed", "0"), ("builder", "0")],
+        &[("signed", "false"), ("builder", "false")],
     );
     let other = write(folder.path(), "other", "another service");
     holds(
         &measured(probe(&statement, &other, "own.pub")).await,
-        &[("signed", "0"), ("matched", "0"), ("unmatched", "1")],
+        &[("signed", "false"), ("matched", "0"), ("unmatched", "1")],
     );
     assert!(measured(probe("{}", &other, "own.pub")).await.unwrap_err().contains("no statement"));
 }
@@ -161,12 +161,12 @@ async fn identity() {
     git(&["init", "-q"]);
     git(&["add", "file"]);
     git(&["commit", "-q", "-m", "one"]);
-    holds(&measured(probe(None)).await, &[("tagged", "0"), ("changed", "0")]);
+    holds(&measured(probe(None)).await, &[("tagged", "false"), ("changed", "0")]);
     git(&["tag", "-a", "v1", "-m", "x"]);
     let (_, public) = spark_runtime::evidence::keygen(&folder.path().join("release.key")).unwrap();
     assert!(public.exists());
     let found = measured(probe(Some(folder.path().join("release.key")))).await;
-    holds(&found, &[("tagged", "1"), ("changed", "0"), ("files", "1"), ("sealed", "1")]);
+    holds(&found, &[("tagged", "true"), ("changed", "0"), ("files", "1"), ("sealed", "true")]);
     assert!(
         found.unwrap().details["sealed"]
             .as_str()
@@ -175,10 +175,10 @@ async fn identity() {
     );
     write(folder.path(), "file", "two");
     let found = measured(probe(Some(folder.path().join("gone.key")))).await;
-    holds(&found, &[("tagged", "1"), ("changed", "1")]);
-    assert!(found.unwrap().value("sealed").known().is_none());
+    holds(&found, &[("tagged", "true"), ("changed", "1")]);
+    assert!(found.unwrap().value("sealed").why_unknown().is_some());
     git(&["commit", "-q", "-a", "-m", "two"]);
-    holds(&measured(probe(None)).await, &[("tagged", "0"), ("changed", "0")]);
+    holds(&measured(probe(None)).await, &[("tagged", "false"), ("changed", "0")]);
 }
 
 /// Flags of a file are what they have to be, or are told.

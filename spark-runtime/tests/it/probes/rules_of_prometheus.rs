@@ -137,12 +137,12 @@ async fn of_a_real_one() {
     holds(
         &found,
         &[
-            ("loaded", "1"),
-            ("healthy", "1"),
+            ("loaded", "true"),
+            ("healthy", "true"),
             ("active_before", "0"),
-            ("noticed", "1"),
-            ("fired", "1"),
-            ("notified", "1"),
+            ("noticed", "true"),
+            ("fired", "true"),
+            ("notified", "true"),
         ],
     );
     assert!(number(&found, "fired_after") > 0.into());
@@ -166,15 +166,15 @@ async fn of_a_real_one() {
     holds(
         &found,
         &[
-            ("loaded", "1"),
-            ("noticed", "0"),
-            ("fired", "0"),
+            ("loaded", "true"),
+            ("noticed", "false"),
+            ("fired", "false"),
             ("notified", "unknown: the probe's settings name no `alertmanager`"),
         ],
     );
-    holds(&measured(server.alert("Gone")).await, &[("loaded", "0"), ("fired", "0")]);
+    holds(&measured(server.alert("Gone")).await, &[("loaded", "false"), ("fired", "false")]);
     let found = measured(server.alert("Always")).await;
-    assert!(found.unwrap().value("fired").known().is_none());
+    assert!(found.unwrap().value("fired").why_unknown().is_some());
 
     let closed = Prometheus::start(&[]).await;
     let refused = measured(closed.alert("OrdersFail")).await.unwrap_err();

@@ -70,15 +70,15 @@ async fn headers() {
         &found,
         &[
             ("status", "200"),
-            ("csp", "1"),
+            ("csp", "true"),
             ("csp_weak", "0"),
-            ("csp_reports", "1"),
-            ("coep", "1"),
-            ("coop", "1"),
+            ("csp_reports", "true"),
+            ("coep", "true"),
+            ("coop", "true"),
             ("blocked_resources", "0"),
-            ("hsts", "1"),
+            ("hsts", "true"),
             ("hsts_max_age", "730d"),
-            ("hsts_preload", "0"),
+            ("hsts_preload", "false"),
             ("hsts_preload_trap", "0"),
         ],
     );
@@ -89,16 +89,16 @@ async fn headers() {
     holds(
         &found,
         &[
-            ("csp", "1"),
+            ("csp", "true"),
             ("csp_weak", "5"),
-            ("coep", "0"),
-            ("coop", "0"),
-            ("hsts_preload", "1"),
+            ("coep", "false"),
+            ("coop", "false"),
+            ("hsts_preload", "true"),
             ("hsts_preload_trap", "2"),
         ],
     );
     let found = measured(probe("/none", Vec::new(), Vec::new())).await;
-    holds(&found, &[("csp", "0"), ("hsts", "0"), ("hsts_max_age", "0s"), ("coep", "0")]);
+    holds(&found, &[("csp", "false"), ("hsts", "false"), ("hsts_max_age", "0s"), ("coep", "false")]);
     let other = Headers { web: web(&[]), ..probe("/good", Vec::new(), Vec::new()) };
     assert!(measured(other).await.unwrap_err().contains("not among the servers"));
 }
@@ -143,13 +143,13 @@ async fn bursts() {
             ("done", "21"),
             ("failed", "0"),
             ("different_answers", "1"),
-            ("replayed_late", "1"),
-            ("other_body_refused", "1"),
+            ("replayed_late", "true"),
+            ("other_body_refused", "true"),
         ],
     );
     assert_eq!(made.load(Ordering::SeqCst), 1);
     let found = measured(probe("/bad")).await;
-    holds(&found, &[("different_answers", "21"), ("other_body_refused", "0")]);
+    holds(&found, &[("different_answers", "21"), ("other_body_refused", "false")]);
     holds(&measured(probe("/gone")).await, &[("done", "0"), ("failed", "21"), ("different_answers", "0")]);
 }
 
