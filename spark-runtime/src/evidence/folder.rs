@@ -119,12 +119,27 @@ impl EvidenceFolder {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(io_error("write", &path)(error)),
         }
-        let journal = path.join(crate::release::JOURNAL_NAME);
-        let empty = fs::read_dir(&path).map_err(io_error("read", &path))?.next().is_none();
-        if !empty && fs::symlink_metadata(&journal).is_err() {
-            return Err(EvidenceError::Exists(path));
+        let folder = Self { path };
+        if !folder.has_begun() && !folder.holds_only_checks()? {
+            return Err(EvidenceError::Exists(folder.path));
         }
-        Ok(Self { path })
+        Ok(folder)
+    }
+
+    /// Whether its rollout began: it has a journal.
+    pub fn has_begun(&self) -> bool {
+        fs::symlink_metadata(self.path.join(crate::release::JOURNAL_NAME)).is_ok()
+    }
+
+    /// Whether there is nothing in it but what checks leave before a rollout.
+    fn holds_only_checks(&self) -> Result<bool, EvidenceError> {
+        for entry in fs::read_dir(&self.path).map_err(io_error("read", &self.path))? {
+            let name = entry.map_err(io_error("read", &self.path))?.file_name();
+            if name != super::layout::BEFORE_FOLDER && name != super::layout::SIGN_OFF_NAME {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes the seal away: what it sealed is about to go on. The other files are written anew when the run comes back.

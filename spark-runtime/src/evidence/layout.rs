@@ -11,6 +11,12 @@ pub const JOURNAL_NAME: &str = "journal.jsonl";
 /// The folder of the rules' text.
 pub const RULES_FOLDER: &str = "rules";
 
+/// The folder of what was found before the rollout.
+pub const BEFORE_FOLDER: &str = "before";
+
+/// The name of the list of those who signed.
+pub const SIGN_OFF_NAME: &str = "go-no-go.md";
+
 /// Who writes a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Producer {
@@ -20,7 +26,7 @@ pub enum Producer {
     End,
     /// The 24 hours after it, from the journal's facts; the folder is sealed again then.
     After,
-    /// Probes of the systems around the release, which are not there yet.
+    /// Probes of the systems around the release.
     Probes,
 }
 
@@ -53,7 +59,7 @@ pub const FILES: &[FileKind] = &[
         Producer::End,
         "of a rollback: what happened, when, why, what it cost, from the facts alone",
     ),
-    kind("go-no-go.md", Producer::Probes, "who or what signed each line before the release"),
+    kind(SIGN_OFF_NAME, Producer::Probes, "who or what signed each line before the release"),
     kind("rules/…", Producer::End, "the rules' text as it was, and after each reload"),
     kind(
         "decisions.jsonl",
@@ -106,7 +112,7 @@ pub const FILES: &[FileKind] = &[
     kind(
         "before/…",
         Producer::Probes,
-        "preflight, pools, migrations, headers, sequences, flags, targets, baseline, SBOM",
+        "each check's file: pools, migrations, headers, sequences, flags, targets, baseline, SBOM; each phase's; who signed",
     ),
     kind(
         "after/hour-NN.json",

@@ -33,14 +33,19 @@ impl Probed {
 /// Measures, and gives up at the deadline.
 pub async fn probe(probe: &(impl Probe + Sync), within: Duration) -> Probed {
     let within = within.min(WITHIN_MAX);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let at = Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+    let at = Timestamp::from_nanos(now());
     let begun = Instant::now();
     let result = match tokio::time::timeout(within, probe.measure()).await {
         Ok(result) => result,
         Err(_) => Err(ProbeError::TooSlow(within)),
     };
     Probed { at, took: begun.elapsed(), result }
+}
+
+/// Nanoseconds since 1970.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod files;
 mod kind;
 mod ntp;
 mod pgbouncer;
+mod phase;
 mod postgres;
 mod process;
 mod prometheus;
@@ -24,6 +25,7 @@ pub use self::files::{FlagsFile, Identity, Provenance, Sbom};
 pub use self::kind::ProbeKind;
 pub use self::ntp::Ntp;
 pub use self::pgbouncer::Pgbouncer;
+pub use self::phase::{CheckReport, PhaseReport, check};
 pub use self::postgres::{
     Amounts, Bloat, Clock, Connections, Decimals, FlagsTable, IdempotencyTable, Index, Migrations, Outbox,
     Sequences,
