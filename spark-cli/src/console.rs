@@ -173,6 +173,11 @@ pub(crate) fn state(state: State, width: usize) -> String {
     styled(colour.on_default(), &format!("{:width$}", state.as_str()))
 }
 
+/// `text` in a colour, bold.
+pub(crate) fn coloured(colour: AnsiColor, text: &str) -> String {
+    styled(colour.on_default().bold(), text)
+}
+
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

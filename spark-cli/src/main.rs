@@ -15,6 +15,7 @@ mod unread;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use spark_core::check::CheckPhase;
 use spark_core::rollout::Word;
 
 use crate::console::{Console, ConsoleArgs, say};
@@ -40,6 +41,12 @@ struct Cli {
     command: Command,
 }
 
+/// What the commands that make checks have in common.
+const PHASE_HELP: &str = "Exit codes: 0 GO; 14 NO-GO; 1 could not run; 12 the rules have errors. What is not known is NO-GO.
+
+Example:
+  spark preflight checks.rules --config spark.yaml --release 2026-01-05.1 --sign release-manager=\"Ayşe Kaya\"";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
@@ -57,6 +64,15 @@ enum Command {
     Replay(command::replay::ReplayArgs),
     /// Make one decision; the exit code says it
     Decide(command::decide::DecideArgs),
+    /// Check what a release stands on, in a minute: GO or NO-GO
+    #[command(after_help = PHASE_HELP)]
+    Preflight(command::phase::PhaseArgs),
+    /// Attack what a release stands on, in ten minutes: GO or NO-GO
+    #[command(after_help = PHASE_HELP)]
+    Redteam(command::phase::PhaseArgs),
+    /// Watch one instance for half a minute: GO or NO-GO
+    #[command(after_help = PHASE_HELP)]
+    Blast(command::phase::PhaseArgs),
     /// Walk a release through its plan, live
     Run(command::run::RunArgs),
     /// Say where a rollout is
@@ -115,6 +131,9 @@ fn main() -> ExitCode {
         Command::Lsp => command::lsp::run(&mut console),
         Command::Replay(args) => command::replay::run(&mut console, args),
         Command::Decide(args) => command::decide::run(&mut console, args),
+        Command::Preflight(args) => command::phase::run(&mut console, args, CheckPhase::Preflight),
+        Command::Redteam(args) => command::phase::run(&mut console, args, CheckPhase::RedTeam),
+        Command::Blast(args) => command::phase::run(&mut console, args, CheckPhase::Blast),
         Command::Run(args) => command::run::run(&mut console, args, cli.console),
         Command::Status(args) => command::status::run(&mut console, args),
         Command::Hold(args) => command::words::may(&mut console, args, Word::Hold),

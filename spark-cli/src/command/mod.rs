@@ -15,6 +15,7 @@ pub(crate) mod init;
 mod interrupt;
 pub(crate) mod lsp;
 pub(crate) mod markup;
+pub(crate) mod phase;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod running;

@@ -16,6 +16,7 @@ mod postgres;
 mod process;
 mod prometheus;
 mod restore;
+mod sign_off;
 mod value;
 mod web;
 
@@ -33,6 +34,7 @@ pub use self::postgres::{
 pub use self::process::Program;
 pub use self::prometheus::{Alert, Baseline, Targets};
 pub use self::restore::Restore;
+pub use self::sign_off::{SignOff, SignOffLine, keep, signed_before};
 pub use self::value::{Measured, Value};
 pub use self::web::{Burst, Flood, Headers, Health, HttpCase, HttpCases, Web};
 
