@@ -88,13 +88,12 @@ pub(crate) fn run(console: &mut Console, args: &PhaseArgs, phase: CheckPhase) ->
         None => BTreeMap::new(),
     };
     signed.extend(args.sign.iter().cloned());
-    let shows = args.format == Format::Text || !console.quiet();
     let json = args.format == Format::Json;
     let quiet = console.quiet();
     let report = block_on(async {
         let mut told = |check: &CheckReport| {
             // a line each as it comes: on standard error where the result is for programs
-            if shows && !quiet {
+            if !quiet {
                 say(&line(check));
             }
         };

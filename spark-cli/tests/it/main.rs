@@ -10,6 +10,8 @@
 
 mod backtest;
 mod cases;
+#[cfg(unix)]
+mod checks;
 mod demo;
 mod escapes;
 mod evidence;

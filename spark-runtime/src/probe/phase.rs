@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use spark_core::Timestamp;
+use serde::{Serialize, Serializer};
 use spark_core::check::{Check, CheckPhase, CheckVerdict, Finding, Judged};
+use spark_core::{Quantity, Timestamp, Truth};
 use tokio::task::JoinSet;
 
 use super::{Measured, ProbeError, ProbeKind, Probed, Value, probe};
@@ -24,6 +24,7 @@ pub struct CheckReport {
     /// How long it took, in words.
     pub took: String,
     /// What it says.
+    #[serde(flatten, serialize_with = "said")]
     pub judged: Judged,
     /// Its file among the evidence.
     pub evidence: String,
@@ -33,6 +34,25 @@ pub struct CheckReport {
     pub runbook: Option<String>,
     /// Everything that the probe measured; nothing where it did not answer.
     pub measured: Option<Measured>,
+}
+
+/// What a check says, its quantities as rules write them.
+#[derive(Serialize)]
+struct Said<'j> {
+    verdict: CheckVerdict,
+    truth: Truth,
+    words: &'j str,
+    causes: &'j [String],
+    value: Option<String>,
+    threshold: Option<String>,
+    margin: Option<String>,
+}
+
+fn said<S: Serializer>(judged: &Judged, serializer: S) -> Result<S::Ok, S::Error> {
+    let Judged { verdict, truth, causes, value, threshold, margin, words, .. } = judged;
+    let text = |quantity: &Option<Quantity>| quantity.map(|quantity| quantity.to_string());
+    let (value, threshold, margin) = (text(value), text(threshold), text(margin));
+    Said { verdict: *verdict, truth: *truth, words, causes, value, threshold, margin }.serialize(serializer)
 }
 
 /// A phase whose checks were made.
