@@ -59,6 +59,8 @@ impl Database {
         let options = PgConnectOptions::from_str(address.expose_secret())
             .map_err(|_| ProbeError::Setting("the database's address is none".to_owned()))?
             .application_name("spark-probe")
+            // a pooler refuses it, and no float is asked for
+            .extra_float_digits(None)
             .disable_statement_logging();
         Ok(Self { connection: options.connect().await.map_err(trouble)? })
     }

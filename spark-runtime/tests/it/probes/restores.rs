@@ -14,7 +14,7 @@ async fn to_a_moment() {
         let archive = folder.join("archive");
         vec![
             "archive_mode=on".to_owned(),
-            format!("archive_command='mkdir -p {0} && cp %p {0}/%f'", archive.display()),
+            format!("archive_command=mkdir -p {0} && cp %p {0}/%f", archive.display()),
             "wal_level=replica".to_owned(),
         ]
     });
