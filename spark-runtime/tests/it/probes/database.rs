@@ -47,7 +47,8 @@ async fn clocks() {
         let found = measured(Clock { url: secret(folder.path(), &url) }).await;
         assert!(number(&found, "drift") < "0.5".parse().unwrap(), "{found:?}");
     }
-    let words = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", "+90s"];
+    let words = super::ahead("+90s");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let wrong = PostgresServer::start_with(&words, |_| Vec::new());
     let found = measured(Clock { url: secret(folder.path(), &wrong.url()) }).await;
     let drift = number(&found, "signed_drift");

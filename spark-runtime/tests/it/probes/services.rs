@@ -190,18 +190,18 @@ async fn floods() {
     assert!(found.unwrap().value("health_p95").known().is_none());
 }
 
-/// The health of an instance that always answers, of one that every third time does not, and of one that is not there.
+/// The health of an instance that always answers, of one that every second time does not, and of one that is not there.
 #[tokio::test]
 async fn healths() {
     let flaky = get(|| async {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let third = COUNT.fetch_add(1, Ordering::SeqCst) % 3 == 2;
-        if third { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+        let second = COUNT.fetch_add(1, Ordering::SeqCst) % 2 == 1;
+        if second { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
     });
     let port = serve(Router::new().route("/healthz", get(|| async { "ok" })).route("/flaky", flaky)).await;
     let probe = |url: String| Health {
         url,
-        lasts: TimeSpan::from_nanos(500_000_000),
+        lasts: TimeSpan::from_nanos(1_500_000_000),
         every: TimeSpan::from_nanos(20_000_000),
         web: web(&[port, 1]),
     };

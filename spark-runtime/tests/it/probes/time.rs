@@ -48,8 +48,9 @@ impl Chrony {
         let user = Command::new("id").arg("-un").output().unwrap();
         let user = String::from_utf8(user.stdout).unwrap();
         // it sets no clock (-x), needs no rights (-U), and a filter of calls would forbid the faked time (-F 0)
-        let child = Command::new("env")
-            .args(["FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", ahead])
+        let words = super::ahead(ahead);
+        let child = Command::new(&words[0])
+            .args(&words[1..])
             .arg(program())
             .args(["-x", "-U", "-d", "-F", "0", "-u", user.trim(), "-f"])
             .arg(&path)
