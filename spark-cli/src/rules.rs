@@ -34,7 +34,8 @@ impl Rules {
                     console.note(format!("`{0}` {words}: see `spark check {0}`", path.display()));
                 }
                 let policy = loaded.policy;
-                if policy.triggers().is_empty() && policy.signals().iter().all(|s| s.expectation.is_none()) {
+                let decides = !policy.triggers().is_empty() || !policy.checks().is_empty();
+                if !decides && policy.signals().iter().all(|s| s.expectation.is_none()) {
                     let path = path.display();
                     console
                         .note(format!("`{path}` has no trigger and expects nothing: nothing in it can hold"));

@@ -72,6 +72,11 @@ pub struct PhaseReport {
     pub checks: Vec<CheckReport>,
 }
 
+/// A time that was taken, to the millisecond.
+fn in_words(took: Duration) -> String {
+    Value::span(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))).to_string()
+}
+
 /// Makes the checks of a phase, each probe once and all side by side; `told` is told of each check when it is done.
 pub async fn check(
     phase: CheckPhase,
@@ -122,7 +127,7 @@ pub async fn check(
     let place = |report: &CheckReport| of_phase.iter().position(|check| check.name == report.check);
     reports.sort_by_key(place);
     let verdict = reports.iter().map(|report| report.judged.verdict).max().unwrap_or(CheckVerdict::NoGo);
-    let took = Value::span(begun.elapsed()).to_string();
+    let took = in_words(begun.elapsed());
     PhaseReport { phase, release: release.map(str::to_owned), at, took, verdict, checks: reports }
 }
 
@@ -158,7 +163,7 @@ fn judged(check: &Check, probed: &Probed) -> CheckReport {
         title: check.title.clone(),
         probe: check.probe.clone(),
         at: probed.at,
-        took: Value::span(probed.took).to_string(),
+        took: in_words(probed.took),
         judged,
         evidence: check.evidence.clone(),
         owner: check.owner.clone(),

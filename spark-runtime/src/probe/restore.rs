@@ -91,6 +91,24 @@ impl Drop for Second<'_> {
     }
 }
 
+/// Settings that a server which replays a log refuses to have smaller than the one that wrote it. They may stand on that one's
+/// command line, where no backup has them.
+const AT_LEAST_AS_LARGE: [&str; 5] = [
+    "max_connections",
+    "max_worker_processes",
+    "max_wal_senders",
+    "max_prepared_transactions",
+    "max_locks_per_transaction",
+];
+
+/// The moment that is restored to, and what the first server had then.
+struct Marked {
+    moment: String,
+    segment: String,
+    rows: Vec<Rows>,
+    settings: Vec<(String, String)>,
+}
+
 /// Rows of a table up to a moment, and what they are when put together.
 #[derive(Debug, PartialEq, Eq)]
 struct Rows {
@@ -139,10 +157,10 @@ impl Probe for Restore {
         self.back_up(&second).await?;
         let backup_took = backed_up.elapsed();
         // rows of transactions that had not ended at the moment are in neither: those that came a second before are in both
-        let (moment, segment, before) = self.mark(&name).await?;
+        let Marked { moment, segment, rows: before, settings } = self.mark(&name).await?;
         self.archived(&segment).await?;
         let restoring = Instant::now();
-        self.start(&second, &name).await?;
+        self.start(&second, &name, &settings).await?;
         let after = self.count(&second, &moment).await;
         let restore_took = restoring.elapsed();
         second.remove().await?;
@@ -200,7 +218,7 @@ impl Restore {
     }
 
     /// A restore point, the segment of the log that it stands in, and the rows before it.
-    async fn mark(&self, name: &str) -> Result<(String, String, Vec<Rows>), ProbeError> {
+    async fn mark(&self, name: &str) -> Result<Marked, ProbeError> {
         let mut console = Database::console(&self.url).await?;
         let row = console
             .row(&format!(
@@ -214,8 +232,14 @@ impl Restore {
         let (moment, segment) = (row.word("moment").to_owned(), row.word("segment").to_owned());
         let mut database = Database::open(&self.url).await?;
         let rows = rows(&mut database, &self.tables, &moment).await?;
+        let names: Vec<String> = AT_LEAST_AS_LARGE.iter().map(|name| literal(name)).collect();
+        let sql =
+            format!("SELECT name, setting FROM pg_settings WHERE name IN ({}) ORDER BY 1", names.join(", "));
+        let settings = database.rows(&sql).await?;
+        let settings =
+            settings.iter().map(|row| (row.word("name").to_owned(), row.word("setting").to_owned()));
         database.close().await;
-        Ok((moment, segment, rows))
+        Ok(Marked { moment, segment, rows, settings: settings.collect() })
     }
 
     /// Waits until the archive has the segment; the probe's deadline ends it.
@@ -228,7 +252,12 @@ impl Restore {
         Ok(())
     }
 
-    async fn start(&self, second: &Second<'_>, name: &str) -> Result<(), ProbeError> {
+    async fn start(
+        &self,
+        second: &Second<'_>,
+        name: &str,
+        more: &[(String, String)],
+    ) -> Result<(), ProbeError> {
         let (data, folder) = (second.data(), second.folder.display().to_string());
         self.system(&["touch", &format!("{data}/recovery.signal")]).good().await?;
         let set = |text: &str| text.replace('\\', "\\\\").replace('\'', "''");
@@ -242,8 +271,12 @@ impl Restore {
             ("hot_standby", "on".to_owned()),
             ("fsync", "off".to_owned()),
         ];
-        let settings: Vec<String> =
-            settings.iter().map(|(key, value)| format!("{key} = '{}'", set(value))).collect();
+        let more = more.iter().map(|(key, value)| (key.as_str(), value.clone()));
+        let settings: Vec<String> = settings
+            .into_iter()
+            .chain(more)
+            .map(|(key, value)| format!("{key} = '{}'", set(&value)))
+            .collect();
         let write =
             "cat >> \"$1/postgresql.auto.conf\" <<'SPARK'\n".to_owned() + &settings.join("\n") + "\nSPARK\n";
         self.system(&["sh", "-c", &write, "sh", &data]).good().await?;
@@ -257,7 +290,7 @@ impl Restore {
         match started.good {
             true => Ok(()),
             false => {
-                let told = self.system(&["tail", "-n", "3", &log]).run().await?;
+                let told = self.system(&["grep", "-m", "3", "FATAL", &log]).run().await?;
                 let told = crate::http::excerpt(told.out.trim().as_bytes());
                 Err(ProbeError::Answer(format!("the second server did not come up: {told}")))
             }

@@ -16,6 +16,8 @@ async fn to_a_moment() {
             "archive_mode=on".to_owned(),
             format!("archive_command=mkdir -p {0} && cp %p {0}/%f", archive.display()),
             "wal_level=replica".to_owned(),
+            // on the command line alone: no backup has it
+            "max_connections=150".to_owned(),
         ]
     });
     let folder = tempfile::tempdir().unwrap();
