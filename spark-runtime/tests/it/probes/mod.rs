@@ -44,7 +44,9 @@ fn holds(measured: &Result<Measured, String>, expected: &[(&str, &str)]) {
 fn ahead(span: &str) -> Vec<String> {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let library = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists());
-    let library = library.expect("`libfaketime.so.1` is not there: install it: apt-get install faketime");
+    let Some(library) = library else {
+        panic!("`libfaketime.so.1` is not there: install it: apt-get install faketime");
+    };
     let library = format!("LD_PRELOAD={}", library.display());
     ["env", &library, "FAKETIME_DONT_FAKE_MONOTONIC=1", &format!("FAKETIME={span}")]
         .map(str::to_owned)
