@@ -23,13 +23,17 @@ module.exports = grammar({
 
   word: ($) => $._word,
 
+  // in a check, `(name)` may be a condition or a value: what follows says it
+  // and an `in` behind a measure begins its unit, or the phase on the same line
+  conflicts: ($) => [[$._expression, $.flag], [$.measure]],
+
   supertypes: ($) => [$._item, $._condition, $._expression, $._metrics_expression],
 
   rules: {
     source_file: ($) => repeat($._item),
 
     _item: ($) =>
-      choice($.edition, $.evaluate, $.use, $.signal, $.trigger, $.line_trigger, $.plan, $.test),
+      choice($.edition, $.evaluate, $.use, $.signal, $.trigger, $.line_trigger, $.plan, $.check, $.test),
 
     edition: ($) => seq("edition", field("year", $.number)),
     evaluate: ($) => seq("evaluate", "every", field("every", $.number)),
@@ -107,10 +111,38 @@ module.exports = grammar({
     watch: ($) => seq("watch", field("length", $.number)),
     proceed: ($) => seq("proceed", "when", field("condition", $._condition)),
 
+    // checks
+
+    check: ($) =>
+      seq("check", field("name", $.identifier), optional(field("title", $.string)), field("body", $.check_body)),
+    check_body: ($) =>
+      seq(
+        "{",
+        repeat(
+          choice($.phase, $.probe, $.measure, $.pass, $.otherwise, $.deadline, $.evidence, $.runbook, $.owner),
+        ),
+        "}",
+      ),
+    phase: ($) => prec.dynamic(1, seq("in", field("phase", alias(choice("preflight", "redteam", "blast"), $.state)))),
+    probe: ($) => seq("probe", field("name", $.identifier)),
+    measure: ($) =>
+      seq(
+        "measure",
+        field("name", $.identifier),
+        "is",
+        field("type", alias($._word, $.type)),
+        optional(seq("in", field("unit", $.unit))),
+      ),
+    pass: ($) => seq("pass", "when", field("condition", $._condition)),
+    otherwise: ($) => seq("else", field("verdict", alias(choice($._no_go, "warn"), $.state))),
+    _no_go: () => seq("no", token.immediate("-"), token.immediate("go")),
+    deadline: ($) => seq("within", field("within", $.number)),
+    evidence: ($) => seq("evidence", field("file", $.string)),
+
     // tests
 
     test: ($) => seq("test", field("title", $.string), field("body", $.test_body)),
-    test_body: ($) => seq("{", repeat(choice($.series, $.at_stage, $.expect_state, $.expect_decision)), "}"),
+    test_body: ($) => seq("{", repeat(choice($.series, $.finding, $.at_stage, $.expect_state, $.expect_check, $.expect_decision)), "}"),
     series: ($) =>
       seq(
         "given",
@@ -118,6 +150,15 @@ module.exports = grammar({
         optional($.track),
         separated(choice(seq(",", optional("then")), "then"), $.step),
         optional($.track),
+      ),
+    // what the probe of a check finds
+    finding: ($) =>
+      seq(
+        "given",
+        field("check", $.identifier),
+        token.immediate("."),
+        field("measure", $.identifier),
+        choice($._literal, alias(choice("true", "false"), $.state), "nothing", seq("error", optional($.string))),
       ),
     track: () => seq("on", choice("baseline", "canary")),
     step: ($) =>
@@ -146,9 +187,19 @@ module.exports = grammar({
       seq(
         "expect",
         // a trigger may be called so
-        field("name", choice($.identifier, alias("decision", $.identifier))),
+        field("name", choice($.identifier, alias(choice("decision", "check"), $.identifier))),
         field("state", alias(choice("ok", "pending", "warn", "hold", "rollback", "unknown"), $.state)),
         $.moment,
+      ),
+    expect_check: ($) =>
+      prec(
+        1,
+        seq(
+          "expect",
+          "check",
+          field("name", $.identifier),
+          field("state", alias(choice("pass", "warn", $._no_go, "unknown"), $.state)),
+        ),
       ),
     expect_decision: ($) =>
       prec(
@@ -175,6 +226,7 @@ module.exports = grammar({
         $.held,
         alias($.condition_group, $.group),
         $.every_expectation,
+        $.flag,
       ),
     sequence: ($) =>
       prec(PREC.then, seq($._condition, "then", $._condition, "within", field("within", $.number))),
@@ -183,6 +235,8 @@ module.exports = grammar({
     not: ($) => prec(PREC.not, seq("not", $._condition)),
     held: ($) => prec(PREC.held, seq($._condition, "for", field("for", $.number))),
     condition_group: ($) => seq("(", $._condition, ")"),
+    // a measure that is true or false
+    flag: ($) => $.identifier,
     every_expectation: () => seq("every", "signal", "meets", "its", "expectation"),
     comparison: ($) =>
       prec(PREC.compare, seq(field("left", $._expression), choice($._relation, $._range))),

@@ -2,5 +2,6 @@
   (signal_body)
   (trigger_body)
   (plan_body)
+  (check_body)
   (test_body)
 ] @fold

@@ -11,13 +11,14 @@
 
 [
   "edition" "evaluate" "use"
-  "signal" "trigger" "plan" "test"
+  "signal" "trigger" "plan" "check" "test"
 ] @keyword
 
 [
   "is" "from" "in" "stale" "after" "expect"
   "clear" "given" "unless" "unknown" "runbook" "owner" "when"
   "stage" "for" "proceed" "needs" "approval" "warmup" "watch"
+  "probe" "measure" "pass" "else" "evidence"
   "at" "of" "on" "decision" "because"
   "over" "within" "by" "metrics" "prometheus" "sql"
   "to" "with" "noise" "once" "rises" "falls" "nothing" "restart" "error"
@@ -31,6 +32,7 @@
 (times "x" @operator)
 ["{" "}" "(" ")"] @punctuation.bracket
 "," @punctuation.delimiter
+(finding "." @punctuation.delimiter)
 
 ; how grave it is
 ["warn" "hold" "rollback"] @keyword
@@ -49,6 +51,11 @@
 (signal name: (identifier) @variable.definition)
 (trigger name: (identifier) @function.definition)
 (plan name: (identifier) @module)
+(check name: (identifier) @function.definition)
+(probe name: (identifier) @module)
+(measure name: (identifier) @variable.definition)
+(finding check: (identifier) @function)
+(expect_check name: (identifier) @function)
 (unless (identifier) @function)
 (at_stage plan: (identifier) @module)
 (_ title: (string) @string.special)

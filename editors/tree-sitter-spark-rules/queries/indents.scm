@@ -2,6 +2,7 @@
   (signal_body)
   (trigger_body)
   (plan_body)
+  (check_body)
   (test_body)
   (group)
 ] @indent.begin

@@ -78,8 +78,7 @@ impl Check {
     /// Judges what a probe found, by the names of the measures. What is missing, or in another unit, is unknown; what is
     /// no measure of the check is not looked at. It is pure, and cannot fail.
     pub fn judge(&self, found: &BTreeMap<String, Finding>) -> Judged {
-        let worths: Vec<Worth> =
-            self.measures.iter().map(|measure| worth(measure, found.get(&measure.name))).collect();
+        let worths = self.worths(found);
         let engine = match self.engine(&worths) {
             Ok(engine) => engine,
             Err(error) => return self.unanswered(&error.to_string()),
@@ -118,6 +117,14 @@ impl Check {
         }
     }
 
+    /// Each comparison of its condition, by its place, and what it is worth on what a probe found; a flag alone is one.
+    pub fn comparisons(&self, found: &BTreeMap<String, Finding>) -> Vec<(SourceSpan, Truth)> {
+        let Ok(engine) = self.engine(&self.worths(found)) else { return Vec::new() };
+        let all: BTreeMap<SourceSpan, Truth> =
+            engine.comparisons().map(|(span, truth)| (span, truth.unwrap_or(Truth::Unknown))).collect();
+        all.into_iter().collect()
+    }
+
     /// What is said where the probe brought nothing: it failed, or took longer than it may. `why` is in words for people.
     pub fn unanswered(&self, why: &str) -> Judged {
         Judged {
@@ -135,6 +142,10 @@ impl Check {
     /// Its measures as signals, in their order, so that what is done with conditions of signals can be done with its own.
     pub fn signals(&self) -> Vec<Signal> {
         self.measures.iter().map(|measure| signal(measure, None)).collect()
+    }
+
+    fn worths(&self, found: &BTreeMap<String, Finding>) -> Vec<Worth> {
+        self.measures.iter().map(|measure| worth(measure, found.get(&measure.name))).collect()
     }
 
     /// The conditions that all have to be true.

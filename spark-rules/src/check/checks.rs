@@ -359,6 +359,12 @@ impl<'t> Checker<'t> {
             self.problems.tell(problem.help(format!("let its probe bring it: `measure {text} is …`")));
             return;
         }
+        if matches!(text, "true" | "false") {
+            let problem = Diagnostic::error(codes::E0301, span, format!("`{text}` is no value"));
+            let help = "a flag is written alone: `hsts`, or `not hsts`; all else is compared with a value";
+            self.problems.tell(problem.help(help));
+            return;
+        }
         let problem =
             Diagnostic::error(codes::E0201, span, format!("no measure of this check is called `{text}`"));
         let problem = self.problems.suggesting(problem, text, &declared, "measures");
@@ -454,8 +460,8 @@ fn over_time(condition: &Condition, see: &mut dyn FnMut(Span, OverTime, Vec<Edit
 fn truth_word(value: &Expression) -> Option<bool> {
     match &value.kind {
         ExpressionKind::Name(word) => match word.to_ascii_lowercase().as_str() {
-            "true" | "yes" => Some(true),
-            "false" | "no" => Some(false),
+            "true" | "yes" | "set" | "present" | "on" => Some(true),
+            "false" | "no" | "unset" | "absent" | "missing" | "off" => Some(false),
             _ => None,
         },
         ExpressionKind::Literal(value) if value.value == Decimal::ONE => Some(true),

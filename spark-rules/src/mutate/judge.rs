@@ -13,7 +13,7 @@ use crate::files::Files;
 use crate::test::coverage::Block;
 use crate::test::kept::takes_part;
 use crate::test::run::finds_fault;
-use crate::test::{Subject, TestCase};
+use crate::test::{Expected, Subject, TestCase};
 
 /// A mutant and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,13 +114,18 @@ fn mutated(files: &Files, mutant: &Mutant) -> Result<Policy, String> {
 /// The tests in which a changed block takes part, before the change or after it, those that name it first. No other can
 /// notice: the block is left out of them.
 fn relevant<'a>(loaded: &'a Loaded, policy: &Policy, block: &Block) -> Vec<&'a TestCase> {
+    if let Block::Check(name) = block {
+        let expects =
+            |expected: &Expected| matches!(expected, Expected::Check { check, .. } if check == name);
+        return loaded.tests.iter().filter(|case| case.expected.iter().any(expects)).collect();
+    }
     let subject = match block {
         Block::Signal(name) => loaded.policy.signal_id(name).map(Subject::Expectation),
         Block::Trigger(name) => {
             let place = loaded.policy.triggers().iter().position(|trigger| trigger.name == *name);
             place.and_then(|place| u32::try_from(place).ok()).map(TriggerId).map(Subject::Trigger)
         }
-        Block::Plan(_) => None,
+        Block::Plan(_) | Block::Check(_) => None,
     };
     let Some(subject) = subject else { return Vec::new() };
     let takes_part =

@@ -15,6 +15,8 @@ pub enum Kind {
     Connective,
     /// A `not` left out.
     DroppedNot,
+    /// A `not` put before a flag.
+    AddedNot,
     /// A `clear when` left out.
     DroppedClear,
     /// A `given` left out.
@@ -39,6 +41,7 @@ impl Kind {
             Self::Length => "length",
             Self::Connective => "connective",
             Self::DroppedNot => "dropped-not",
+            Self::AddedNot => "added-not",
             Self::DroppedClear => "dropped-clear",
             Self::DroppedGiven => "dropped-given",
             Self::DroppedUnless => "dropped-unless",

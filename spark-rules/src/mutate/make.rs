@@ -6,8 +6,8 @@ use super::number::{doubled, stepped};
 use super::{Kind, Mutant};
 use crate::Loaded;
 use crate::ast::{
-    Against, Clause, Compare, Condition, ConditionKind, Expression, ExpressionKind, Item, Length, Name,
-    SignalClause, TriggerClause,
+    Against, CheckClause, Clause, Compare, Condition, ConditionKind, Expression, ExpressionKind, Item,
+    Length, Name, SignalClause, TriggerClause,
 };
 use crate::diagnostic::{Edit, one_line};
 use crate::files::Files;
@@ -32,6 +32,13 @@ pub fn mutants(loaded: &Loaded) -> Vec<Mutant> {
                     }
                 }
                 Item::Trigger(trigger) => make.trigger(&trigger.clauses),
+                Item::Check(check) => {
+                    for clause in &check.clauses {
+                        if let CheckClause::Pass(condition) = &clause.kind {
+                            make.condition(condition);
+                        }
+                    }
+                }
                 _ => {}
             }
             found.append(&mut make.found);
@@ -46,6 +53,7 @@ fn block_of(loaded: &Loaded, item: &Item) -> Option<Block> {
     let policy = &loaded.policy;
     match item {
         Item::Signal(signal) => Some(Block::Signal(signal.name.text.clone())),
+        Item::Check(check) => Some(Block::Check(check.name.text.clone())),
         Item::Trigger(trigger) => {
             let found = policy.triggers().iter().find(|known| known.span == trigger.span)?;
             Some(Block::Trigger(found.name.clone()))
@@ -187,6 +195,12 @@ impl Make<'_> {
                 self.connective(condition, parts);
                 parts.iter().for_each(|part| self.condition(part));
             }
+            // `not hsts` is the flag's one mutant
+            ConditionKind::Not(inner) if matches!(inner.kind, ConditionKind::Bare(_)) => {
+                let edit = Edit { start: condition.span.start, end: inner.span.start, text: String::new() };
+                let notice = format!("no test depends on whether `{}` is true", self.text(inner.span));
+                self.add(Kind::DroppedNot, condition.span, vec![edit], "without `not`".to_owned(), notice);
+            }
             ConditionKind::Not(inner) => {
                 let edit = Edit { start: condition.span.start, end: inner.span.start, text: String::new() };
                 let notice = "no test depends on what follows `not`".to_owned();
@@ -206,7 +220,14 @@ impl Make<'_> {
                 self.condition(then);
             }
             ConditionKind::Group(inner) => self.condition(inner),
-            ConditionKind::EveryExpectation | ConditionKind::Bare(_) => {}
+            ConditionKind::Bare(_) => {
+                let written = self.text(condition.span);
+                let edit = Edit::insert(condition.span.start, "not ");
+                let notice = format!("no test depends on whether `{written}` is true");
+                let what = format!("`not {written}` for `{written}`");
+                self.add(Kind::AddedNot, condition.span, vec![edit], what, notice);
+            }
+            ConditionKind::EveryExpectation => {}
         }
     }
 

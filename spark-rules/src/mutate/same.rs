@@ -14,6 +14,15 @@ pub(super) fn same(loaded: &Loaded, after: &Policy) -> Option<String> {
     }
     let ranges = Ranges::of(before.signals(), before.triggers(), before.plans(), &loaded.tests);
     let conditions = pairs(&old, &new);
+    let tests: Vec<_> = loaded.tests.iter().collect();
+    // measures are numbered by the check that has them
+    let checks = old.checks.iter().zip(&new.checks).all(|(old, new)| {
+        let (a, b) = (&old.condition, &new.condition);
+        a == b || equivalent(a, b, &crate::lint::checks::ranges(old, &tests)) == Proof::Proven
+    });
+    if !checks {
+        return None;
+    }
     let proven = conditions.into_iter().map(|(a, b)| a == b || equivalent(a, b, &ranges) == Proof::Proven);
     if !proven.collect::<Vec<_>>().into_iter().all(|proven| proven) {
         return None;
@@ -50,6 +59,9 @@ fn take_conditions(old: &PolicyParts, new: &mut PolicyParts) {
         old.clear.iter().zip(&mut new.clear).for_each(|(old, new)| new.clone_from(old));
         old.given.iter().zip(&mut new.given).for_each(|(old, new)| new.clone_from(old));
     }
+    for (old, new) in old.checks.iter().zip(&mut new.checks) {
+        new.condition.clone_from(&old.condition);
+    }
 }
 
 /// What a policy says, wherever it stands in the text.
@@ -68,6 +80,10 @@ fn bare(policy: &Policy) -> PolicyParts {
             forget_places(&mut level.condition);
         }
         trigger.clear.iter_mut().chain(&mut trigger.given).for_each(forget_places);
+    }
+    for check in &mut parts.checks {
+        check.span = SourceSpan::default();
+        forget_places(&mut check.condition);
     }
     parts.plans.clear();
     parts

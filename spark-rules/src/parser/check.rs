@@ -16,6 +16,10 @@ pub(super) const WHAT: &str = "a check";
 pub(crate) const WORDS: &[&str] =
     &["in", "probe", "measure", "pass", "else", "within", "evidence", "owner", "runbook"];
 
+/// What people write of a flag behind `is`.
+pub(super) const TRUTHS: &[&str] =
+    &["true", "false", "yes", "no", "set", "unset", "present", "absent", "missing", "on", "off"];
+
 /// What others call the phases.
 const PHASES: &[(&str, CheckPhase)] = &[
     ("pre_flight", CheckPhase::Preflight),
@@ -186,6 +190,12 @@ impl Parser<'_> {
 
     /// `probe pgbouncer`
     fn probe(&mut self) -> Parse<CheckClause> {
+        // a configuration may call it by any word, `baseline` too
+        let reserved = self.peek().kind == Kind::Word && super::RESERVED.contains(&self.peek_text());
+        if reserved && !self.at_check_clause() {
+            let span = self.pass(1);
+            return Ok(CheckClause::Probe(Name { text: self.text_in(span).to_owned(), span }));
+        }
         let name = self.name("a probe's name, such as `pgbouncer`")?;
         if self.at_symbol(",") || self.at_word("and") {
             let problem = Diagnostic::error(codes::E0105, self.peek_span(), "a check asks one probe");

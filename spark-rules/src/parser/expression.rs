@@ -310,7 +310,8 @@ impl Parser<'_> {
                 "data that are missing are unknown by themselves: `unknown hold, then rollback after 10m`";
             return self.refuse(problem.help(help));
         }
-        if matches!(text, "true" | "false") {
+        // in a check it may be meant for a flag, and is told with it
+        if matches!(text, "true" | "false") && !self.in_check {
             let problem = Diagnostic::error(codes::E0301, start, format!("`{text}` is no condition"))
                 .help("a condition compares a signal: `p95 > 300ms`");
             return self.refuse(problem);

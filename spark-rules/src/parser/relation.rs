@@ -111,6 +111,15 @@ impl Parser<'_> {
             let written = |place: usize| self.text_of(self.ahead(is.saturating_add(place)));
             !window && words.iter().enumerate().all(|(place, word)| written(place) == *word)
         });
+        if is == 1 && self.in_check && super::check::TRUTHS.contains(&self.text_of(self.ahead(1))) {
+            // `hsts is set`: told with the flag that it is said of
+            self.bump();
+            return Some(Relation::Equal);
+        }
+        if is == 1 && self.in_check && self.word_ahead(1, "not") && self.ahead(2).kind == Kind::Word {
+            self.pass(2);
+            return Some(Relation::NotEqual);
+        }
         if is == 1 && self.ahead(1).kind == Kind::Number {
             self.bump();
             self.tell(

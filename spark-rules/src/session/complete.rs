@@ -65,7 +65,14 @@ impl Session {
         let before = document.text.get(part.start..byte).unwrap_or("");
         let typed = before.chars().rev().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '%'));
         let typed: usize = typed.map(char::len_utf8).sum();
-        let start = byte.saturating_sub(typed);
+        let mut start = byte.saturating_sub(typed);
+        // the dot of a number or a quantile belongs to it; that of `pool.waiting` stands between two names
+        let word = document.text.get(start..byte).unwrap_or("");
+        let quantile =
+            word.strip_prefix('p').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if let Some(dot) = word.rfind('.').filter(|_| word.starts_with(char::is_alphabetic) && !quantile) {
+            start = start.saturating_add(dot).saturating_add(1);
+        }
         let prefix = document.text.get(start..byte).unwrap_or("").to_lowercase();
         let at = context(document.text.get(part.start..start).unwrap_or(""));
         let mut list = List { items: Vec::new(), session: self, path };
@@ -153,6 +160,7 @@ impl List<'_> {
             Block::Signal => self.signal(at),
             Block::Trigger | Block::Line => self.trigger(at),
             Block::Plan => self.plan(at),
+            Block::Check => self.check(at),
             Block::Test => self.test(at),
         }
         if block == Block::Line && clause_may_end(at) {
@@ -175,7 +183,10 @@ impl List<'_> {
     fn clauses(&mut self, at: &Context<'_>) {
         let Some(block) = at.block.filter(|_| clause_may_end(at)) else { return };
         for word in clause_words(block) {
-            let again = matches!((block, *word), (Block::Plan, "stage") | (Block::Test, _));
+            let again = matches!(
+                (block, *word),
+                (Block::Plan, "stage") | (Block::Check, "measure") | (Block::Test, _)
+            );
             if again || !at.clauses.contains(word) {
                 let (label, detail, text) = clause(word);
                 let text = match (block, *word) {
@@ -271,10 +282,60 @@ impl List<'_> {
         self.clauses(at);
     }
 
+    fn check(&mut self, at: &Context<'_>) {
+        let (before, last) = at.last();
+        match (at.words.first().copied().unwrap_or(""), last) {
+            ("in", "in") => self.choices(&["preflight", "redteam", "blast"], "when it is made"),
+            ("measure", "measure") => {}
+            ("measure", "is") => {
+                for word in crate::check::MEASURE_TYPES {
+                    self.add(word, CompletionKind::Choice, "what it is");
+                }
+            }
+            ("measure", "in") => self.choices(units(before), "its unit"),
+            ("measure", _) if before == "measure" => self.words(&["is"]),
+            ("else", "else") => self.choices(&["no-go", "warn"], "what it says where it does not pass"),
+            ("within", "within") => ["5s", "10s", "30s", "1m", "5m"]
+                .iter()
+                .for_each(|length| self.add(length, CompletionKind::Value, "")),
+            ("pass", "pass") => self.words(&["when"]),
+            ("pass", "when" | "and" | "or" | "not" | "(" | "+" | "-" | "*" | "/") => {
+                self.measures(at.name);
+                if matches!(last, "when" | "and" | "or") {
+                    self.words(&["not"]);
+                }
+            }
+            ("pass", _) if compares(last) || last == "between" => self.measures(at.name),
+            ("pass", _) if compares(before) => self.words(&["and", "or"]),
+            ("pass", _) => self.words(&["<", "<=", ">", ">=", "==", "!=", "between", "and", "or"]),
+            _ => {}
+        }
+        self.clauses(at);
+    }
+
+    /// The measures of the check with a name.
+    fn measures(&mut self, check: &str) {
+        for path in self.session.policy_files(self.path) {
+            for symbol in self.session.symbols(&path) {
+                if symbol.kind != SymbolKind::Check || symbol.name != check {
+                    continue;
+                }
+                for measure in symbol.children {
+                    self.add(&measure.name, CompletionKind::Signal, &measure.detail);
+                }
+            }
+        }
+    }
+
     fn test(&mut self, at: &Context<'_>) {
         let (before, last) = at.last();
         match (at.words.first().copied().unwrap_or(""), last) {
-            ("given", "given") => self.named(SymbolKind::Signal, CompletionKind::Signal),
+            ("given", "given") => {
+                self.named(SymbolKind::Signal, CompletionKind::Signal);
+                self.named(SymbolKind::Check, CompletionKind::Plan);
+            }
+            ("given", ".") => self.measures(before),
+            ("given", _) if before == "." => self.words(&["true", "false", "nothing", "error"]),
             ("given", "for" | "every") => self.lengths(),
             ("given", _) => {
                 let signal = at.words.get(1).copied().unwrap_or("");
@@ -294,8 +355,18 @@ impl List<'_> {
                     "what is asked for",
                     "decision ${1:hold} at ${2:15m}",
                 );
+                self.add_as(
+                    "check",
+                    CompletionKind::Keyword,
+                    "how a check stands",
+                    "check ${1:name} ${2:no-go}",
+                );
                 self.named(SymbolKind::Trigger, CompletionKind::Trigger);
                 self.named(SymbolKind::Signal, CompletionKind::Signal);
+            }
+            ("expect", "check") => self.named(SymbolKind::Check, CompletionKind::Plan),
+            ("expect", _) if before == "check" => {
+                self.choices(&["pass", "warn", "no-go", "unknown"], "how the check stands");
             }
             ("expect", "decision") => self.choices(&["proceed", "hold", "rollback"], "a decision"),
             ("expect", "because" | ",") => {

@@ -12,6 +12,7 @@ pub(super) enum Block {
     /// `rollback when …` outside of a block.
     Line,
     Plan,
+    Check,
     Test,
 }
 
@@ -46,6 +47,7 @@ pub(super) fn clause_words(block: Block) -> &'static [&'static str] {
         }
         Block::Line => &["clear", "given", "unless", "unknown", "runbook", "owner"],
         Block::Plan => &["stage", "warmup", "watch", "proceed"],
+        Block::Check => &["in", "probe", "measure", "pass", "else", "within", "evidence", "owner", "runbook"],
         Block::Test => &["given", "expect", "at"],
     }
 }
@@ -118,6 +120,8 @@ impl<'a> Context<'a> {
             "trigger" => Block::Trigger,
             "plan" => Block::Plan,
             "test" => Block::Test,
+            // a trigger may be called so, behind `unless`
+            "check" if self.block.is_none() => Block::Check,
             "warn" | "hold" | "rollback" if !matches!(last, "unknown" | "then" | ",") => Block::Line,
             _ => {
                 if self.header && self.name.is_empty() {
@@ -147,6 +151,7 @@ impl<'a> Context<'a> {
             "stage" => last != "previous",
             // a signal may be called so, and stands where a value does
             "warmup" | "watch" => !operand_follows(last),
+            "in" => self.words.first() != Some(&"measure") || last != "money" && last != "rate",
             "at" => next == "stage" || self.words.first() != Some(&"expect"),
             "is" | "expect" => block != Block::Signal || last != "in",
             _ => true,

@@ -51,6 +51,11 @@ pub(super) const BLOCKS: &[(&str, &str, &str)] = &[
         "plan ${1:canary} {\n  stage ${2:5%}   for ${3:15m}\n  stage 100% for ${4:15m}\n  proceed when every signal meets its expectation for ${5:5m}\n}$0",
     ),
     (
+        "check",
+        "what must be so before a release",
+        "check ${1:name} {\n  in       ${2:preflight}\n  probe    ${3:probe}\n  measure  ${4:waiting} is ${5:count}\n  pass     when ${6:waiting == 0}\n  else     ${7:no-go}\n  within   ${8:5s}\n  evidence \"${9:name.json}\"\n}$0",
+    ),
+    (
         "test",
         "series that are given, and what is expected",
         "test \"${1:what it shows}\" {\n  given  ${2:signal} ${3:200ms} for ${4:10m}, then ${5:450ms} for 10m\n  expect ${6:trigger} ${7:rollback} from ${8:15m}\n}$0",
@@ -82,6 +87,13 @@ pub(super) fn clause(word: &str) -> (&'static str, &'static str, &'static str) {
         ),
         "runbook" => ("runbook", "a link for who is called", "runbook \"$1\""),
         "owner" => ("owner", "who answers for it", "owner \"$1\""),
+        "in" => ("in", "when the check is made", "in ${1:preflight}"),
+        "probe" => ("probe", "who looks", "probe ${1:name}"),
+        "measure" => ("measure", "what the probe must bring", "measure ${1:name} is ${2:count}"),
+        "pass" => ("pass when", "what must be so", "pass when $0"),
+        "else" => ("else", "what it says where it does not pass", "else ${1:no-go}"),
+        "within" => ("within", "how long the probe may take", "within ${1:5s}"),
+        "evidence" => ("evidence", "the file that keeps what was found", "evidence \"${1:name.json}\""),
         "stage" => ("stage", "a share of the traffic, for a time", "stage ${1:5%} for ${2:15m}"),
         "warmup" => ("warmup", "how long nothing counts after each step", "warmup ${1:2m}"),
         "watch" => ("watch", "how long the release is watched in the end", "watch ${1:24h}"),
@@ -160,6 +172,12 @@ pub(super) fn clause_may_end(at: &Context<'_>) -> bool {
                 | "edition"
                 | "use"
                 | "previous"
+                | "probe"
+                | "measure"
+                | "pass"
+                | "else"
+                | "evidence"
+                | "check"
         );
     // signals may be called as a plan's clauses are
     let signal = at.words.len() > 1

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use spark_core::check::Judged;
+use spark_core::check::{Finding, Judged};
 use spark_core::{Policy, State, TimeSpan};
 
 use super::kept::Kept;
@@ -197,9 +197,13 @@ pub(super) fn shown(policy: &Policy, kept: &Kept, expected: &Expected, instant: 
 
 /// What a check says of what a test gives for it.
 pub(crate) fn judged(policy: &Policy, case: &TestCase, check: &str) -> Option<Judged> {
+    Some(policy.check(check)?.judge(&findings(case, check)))
+}
+
+/// What a test gives for a check, by the names of its measures.
+pub(crate) fn findings(case: &TestCase, check: &str) -> BTreeMap<String, Finding> {
     let own = case.found.iter().filter(|found| found.check == check);
-    let found = own.map(|found| (found.measure.clone(), found.finding.clone())).collect();
-    Some(policy.check(check)?.judge(&found))
+    own.map(|found| (found.measure.clone(), found.finding.clone())).collect()
 }
 
 /// The state of a trigger or an expectation; none where it is left out.

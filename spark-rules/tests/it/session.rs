@@ -106,6 +106,17 @@ fn completion() {
     offers(&format!("{named}plan x {{ proceed when needs $0"), &[">", "<="], &["approval"]);
     offers(&format!("{named}plan x {{ proceed when needs > watch $0"), &["for", "warmup", "watch"], &["24h"]);
     offers("plan x {\n  proceed when $0", &["every signal meets its expectation", "p95"], &[]);
+    let check = "check pool {\n  in preflight\n  probe p\n  measure used is ratio\n  measure up is flag\n";
+    offers(&format!("{check}  $0\n}}"), &["pass when", "else", "within", "measure"], &["in", "is"]);
+    offers("check x { in $0", &["preflight", "redteam", "blast"], &["p95", "ms"]);
+    offers("check x {\n  measure a is $0", &["flag", "ratio"], &["counter", "p95"]);
+    offers("check x {\n  else $0", &["no-go", "warn"], &["hold"]);
+    offers(&format!("{check}  pass when $0"), &["used", "up", "not"], &["p95", "slow"]);
+    offers(&format!("{check}  pass when used < 5% and $0"), &["used", "up"], &["p95"]);
+    let check = format!("{check}  pass when up\n  else no-go\n  within 5s\n  evidence \"p.json\"\n}}\n");
+    offers(&format!("{check}test \"y\" {{\n  given pool.$0"), &["used", "up"], &["p95"]);
+    offers(&format!("{check}test \"y\" {{\n  expect check $0"), &["pool"], &["p95", "slow"]);
+    offers(&format!("{check}test \"y\" {{\n  expect check pool $0"), &["pass", "no-go", "unknown"], &["ok"]);
     offers("test \"x\" {\n  $0", &["given", "expect", "at stage"], &["is"]);
     offers("test \"x\" {\n  given $0", &["p95", "errors"], &["slow"]);
     offers("test \"x\" {\n  given p95 $0", &["300ms", "rises"], &["5%"]);

@@ -5,7 +5,8 @@
 //! - each `given` of several comparisons is true, is false, is unknown, as a whole;
 //! - each level is reached, and each trigger shows `ok` and shows `unknown`;
 //! - each `clear` lets its trigger leave a level, each name after `unless` keeps it quiet, each `then rollback after` comes true;
-//! - each stage of a plan is entered (`at stage`).
+//! - each stage of a plan is entered (`at stage`);
+//! - each comparison and each flag of a check is true, is false, is unknown, and each check passes, does not, and is unknown.
 //!
 //! A point that nothing can reach is **excluded**, with its reason, so that 100 % is reachable. A point says that a test
 //! was there, not that a test would notice a mistake: for that there are mutants.
@@ -28,6 +29,8 @@ pub enum Block {
     Trigger(String),
     /// A plan, by its name.
     Plan(String),
+    /// A check, by its name.
+    Check(String),
 }
 
 impl Block {
@@ -37,13 +40,14 @@ impl Block {
             Self::Signal(_) => "signal",
             Self::Trigger(_) => "trigger",
             Self::Plan(_) => "plan",
+            Self::Check(_) => "check",
         }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
-            Self::Signal(name) | Self::Trigger(name) | Self::Plan(name) => name,
+            Self::Signal(name) | Self::Trigger(name) | Self::Plan(name) | Self::Check(name) => name,
         }
     }
 }
@@ -68,7 +72,7 @@ pub struct Point {
 /// What tests have seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
-    /// Every point, by block, in the order of declaration: signals, triggers, plans.
+    /// Every point, by block, in the order of declaration: signals, triggers, plans, checks.
     pub points: Vec<Point>,
 }
 
@@ -140,9 +144,17 @@ pub(crate) enum Key {
     Level(u32, spark_core::Severity),
     Shows(u32, Value),
     Cleared(u32),
-    Quiet { trigger: u32, speaking: u32 },
+    Quiet {
+        trigger: u32,
+        speaking: u32,
+    },
     GivenUp(u32),
-    Stage { plan: usize, stage: usize },
+    Stage {
+        plan: usize,
+        stage: usize,
+    },
+    /// How a check stands: `True` is `pass`.
+    Stands(u32, Value),
 }
 
 /// A truth that can be sorted; of what a trigger shows, `True` is `ok`.

@@ -1,5 +1,6 @@
 //! The points of rules.
 
+use spark_core::check::Check;
 use spark_core::{Comparison, Condition, SourceSpan, Trigger};
 
 use super::unreachable::why_not;
@@ -34,6 +35,10 @@ pub(super) fn keyed(loaded: &Loaded) -> Vec<(Key, Point)> {
             points.add(&block, key, "entered", format!("stage `{}` entered", stage.share_text()), stage.span);
         }
     }
+    for (place, check) in (0u32..).zip(policy.checks()) {
+        points.ranges = crate::lint::checks::ranges(check, &loaded.tests.iter().collect::<Vec<_>>());
+        points.check(place, check);
+    }
     points.found
 }
 
@@ -63,6 +68,20 @@ impl Points<'_> {
             if let Some((_, point)) = self.found.last_mut() {
                 point.excluded = why_not(&self.loaded.policy, &self.ranges, comparison, value, given);
             }
+        }
+    }
+
+    fn check(&mut self, id: u32, check: &Check) {
+        let block = Block::Check(check.name.clone());
+        check.condition.comparisons(&mut |comparison| self.comparison(&block, comparison, None));
+        for value in Value::ALL {
+            let state = match value {
+                Value::True => "pass",
+                Value::False => check.severity.as_str(),
+                Value::Unknown => "unknown",
+            };
+            let what = format!("`{}` {state}", check.name);
+            self.add(&block, Key::Stands(id, value), "shown", what, check.span);
         }
     }
 

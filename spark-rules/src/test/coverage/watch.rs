@@ -8,11 +8,11 @@ use spark_core::{Policy, State, TriggerId, Truth, Verdict};
 use super::points::keyed;
 use super::{Coverage, Key, Value};
 use crate::Loaded;
-use crate::test::TestCase;
 use crate::test::kept::Kept;
 use crate::test::outcome::Outcome;
-use crate::test::run::run_with;
+use crate::test::run::{findings, run_with};
 use crate::test::walk::{Instant, Restarts};
+use crate::test::{Expected, TestCase};
 
 /// Watches tests run, and knows afterwards what they have seen.
 ///
@@ -44,6 +44,7 @@ impl Watch {
             sight.see(instant);
             ControlFlow::Continue(())
         });
+        sight.see_checks(case);
         for key in sight.all() {
             let count = self.seen.entry(key).or_default();
             *count = count.saturating_add(1);
@@ -93,6 +94,21 @@ impl Sight<'_> {
             self.keys.insert(Key::Stage { plan: stage.plan, stage: stage.stage });
         }
         self.before = instant.states.to_vec();
+    }
+
+    /// What a test expects of checks, it has seen of them.
+    fn see_checks(&mut self, case: &TestCase) {
+        for (place, check) in (0u32..).zip(self.policy.checks()) {
+            let expects = |expected: &Expected| matches!(expected, Expected::Check { check: name, .. } if *name == check.name);
+            if !case.expected.iter().any(expects) {
+                continue;
+            }
+            let found = findings(case, &check.name);
+            for (span, truth) in check.comparisons(&found) {
+                self.keys.insert(Key::Comparison(span, truth.into()));
+            }
+            self.keys.insert(Key::Stands(place, check.judge(&found).truth.into()));
+        }
     }
 
     fn see_trigger(&mut self, instant: &Instant<'_>, place: usize, original: TriggerId) {
