@@ -2,7 +2,7 @@
 //! the first one goes on.
 //!
 //! ```text
-//! SPARK_RACES=1000 SPARK_LANES=12 cargo test -p spark-cli --test it kills::shared::stopped -- --nocapture
+//! SPARK_RACES=1000 SPARK_LANES=8 cargo test -p spark-cli --test it kills::shared::stopped -- --nocapture
 //! ```
 
 use std::fs;
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Output};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use spark_runtime::journal::JournalError;
 use spark_runtime::journal::postgres::{PostgresConfig, PostgresStore, Standing};
 
 use super::oracle;
@@ -77,10 +78,20 @@ impl Shared {
         );
         fs::write(dir.join("spark.yaml"), config + &journal).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut config = PostgresConfig::new(url, "oracle");
-        config.schema = schema.to_owned();
-        let store = runtime.block_on(PostgresStore::connect(config)).unwrap();
+        let begun = Instant::now();
+        let store = loop {
+            match runtime.block_on(Self::connect(server, schema)) {
+                Ok(store) => break store,
+                Err(error) => pause(begun, &error),
+            }
+        };
         Self { site, server, store, runtime, schema: schema.to_owned() }
+    }
+
+    async fn connect(server: &PostgresServer, schema: &str) -> Result<PostgresStore, JournalError> {
+        let mut config = PostgresConfig::new(server.url(), "oracle");
+        config.schema = schema.to_owned();
+        PostgresStore::connect(config).await
     }
 
     pub(super) fn start(&self) -> Child {
@@ -88,7 +99,17 @@ impl Shared {
     }
 
     pub(super) fn standing(&mut self) -> Option<Standing> {
-        self.runtime.block_on(self.store.standing(&self.site.release)).unwrap()
+        let begun = Instant::now();
+        loop {
+            match self.runtime.block_on(self.store.standing(&self.site.release)) {
+                Ok(standing) => return standing,
+                // where the machine stands still, the database cuts the test's own connection too
+                Err(error) => pause(begun, &error),
+            }
+            if let Ok(store) = self.runtime.block_on(Self::connect(self.server, &self.schema)) {
+                self.store = store;
+            }
+        }
     }
 
     /// The journal as it is stored.
@@ -101,6 +122,11 @@ impl Shared {
     pub(super) fn spark(&self, words: &str) -> Output {
         run(self.site.dir.path(), &format!("spark {words}"))
     }
+}
+
+fn pause(begun: Instant, error: &JournalError) {
+    assert!(begun.elapsed() < PATIENCE, "{error}");
+    std::thread::sleep(Duration::from_millis(200));
 }
 
 pub(super) fn signal(child: &Child, name: &str) {
@@ -126,6 +152,8 @@ struct Tally {
     rolled_back: u64,
     /// Runners that lost their lease without being stopped.
     lost: u64,
+    /// Runners that were stopped before they wrote a line: they stand by again, and nothing was theirs to lose.
+    unbegun: u64,
     /// Effects of a stopped runner that came late and were refused by their fence.
     refused: usize,
     leftovers: u64,
@@ -162,7 +190,7 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
     let bad_after = (dice.roll(2) == 0).then(|| Duration::from_millis(dice.roll(30_000)));
     let (begun, told) = (Instant::now(), format!("seed {seed}, rollout {place}, bad after {bad_after:?}"));
     let mut runners = [shared.start(), shared.start()];
-    let (mut races, mut lost, mut journals) = (0, 0, Vec::new());
+    let (mut races, mut lost, mut journals, mut unbegun) = (0, 0, Vec::new(), Vec::new());
     let last = loop {
         if bad_after.is_some_and(|after| begun.elapsed() >= after) {
             shared.site.turn_bad();
@@ -232,13 +260,29 @@ fn one(seed: u64, place: u64, most: u64, tally: &Mutex<Tally>) {
         if !taken || journals.last().is_some_and(|journal| journal.contains("\"fact\":\"end\"")) {
             continue;
         }
+        // before its first line a runner has taken nothing up: it stands by again, or ends as any that lost its lease
+        if !journals.last().is_some_and(|journal| journal.contains(&lines_of(now.fence))) {
+            unbegun.push(lines_of(now.fence));
+            continue;
+        }
         assert_eq!(ended(&mut runners[holder], &told), 1, "{told}\n{}", shared.site.said());
         assert!(fenced(&shared.site) > said, "{told}: it does not say why\n{}", shared.site.said());
         races += 1;
         runners[holder] = shared.start();
     };
-    tally.lock().unwrap().lost += lost;
+    let journal = shared.journal();
+    assert!(!unbegun.iter().any(|lines| journal.contains(lines)), "{told}: {unbegun:?}\n{journal}");
+    {
+        let mut tally = tally.lock().unwrap();
+        tally.lost += lost;
+        tally.unbegun += unbegun.len() as u64;
+    }
     finish(&mut shared, runners, last, &journals, &told, races, tally);
+}
+
+/// What stands in each line of the journal that a runner of this fence wrote, and in no other.
+fn lines_of(fence: u64) -> String {
+    format!("\"fence\":{fence},\"ack\":")
 }
 
 /// How often a runner said that it lost the rollout.
