@@ -30,7 +30,9 @@ fn ack_of(line: &[u8]) -> usize {
 pub fn inflict(file: &mut Vec<u8>, kind: Fault, sector: usize, rng: &mut Rng) -> bool {
     let lines = lines(file);
     let Some((last, before)) = lines.split_last() else { return false };
-    if last.1 != file.len() || before.is_empty() {
+    // a torn end vouches for nothing
+    let whole = |(from, to): &(usize, usize)| is_whole(&file[*from..*to]);
+    if last.1 != file.len() || before.is_empty() || !lines.iter().all(whole) {
         return false;
     }
     // lines that the last one says were durable
@@ -64,6 +66,15 @@ pub fn inflict(file: &mut Vec<u8>, kind: Fault, sector: usize, rng: &mut Rng) ->
     }
 }
 
+fn is_whole(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line);
+    text.rsplit_once(",\"sum\":\"").is_some_and(|(covered, sum)| sum == format!("{}\"}}\n", sum_of(covered)))
+}
+
+fn sum_of(covered: &str) -> String {
+    Sha256::digest(covered.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The same line with other content and a sum that is right.
 fn retold(line: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(line).ok()?;
@@ -72,6 +83,6 @@ fn retold(line: &[u8]) -> Option<Vec<u8>> {
     let _ = record;
     let told =
         format!("{head}\"record\":{{\"fact\":\"noted\",\"at\":\"2026-01-01T00:00:00Z\",\"words\":\"x\"}}");
-    let sum: String = Sha256::digest(told.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = sum_of(&told);
     Some(format!("{told},\"sum\":\"{sum}\"}}\n").into_bytes())
 }

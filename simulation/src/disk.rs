@@ -195,7 +195,11 @@ impl Disk for SimDisk {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             if world.strikes(part, Fault::ShortWrite) {
-                count = world.rng.range(1, bytes.len() as i64 + 1) as usize;
+                // a page that a failed sync gives up takes all that was written to it, so that no piece is one byte long
+                count = match bytes.len() {
+                    0..4 => bytes.len(),
+                    length => world.rng.range(2, length as i64 - 1) as usize,
+                };
                 told = count;
             } else if world.strikes(part / 2, Fault::LyingWrite) {
                 count = world.rng.below(bytes.len() as u64) as usize;

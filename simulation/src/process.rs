@@ -77,7 +77,7 @@ pub async fn live(world: Shared, process: usize) -> Left {
     turn(&world, process).await;
     let stop = Stop { world: world.clone(), process };
     match runner::run(begin, ports(&world, process, journal), stop).await {
-        Ok(Outcome { end, controller, unrecorded, journal }) => {
+        Ok(Outcome { end, controller, unrecorded, journal, .. }) => {
             turn(&world, process).await;
             let finished =
                 matches!(&end, RunEnd::Ended(ending) if !matches!(ending, Ending::Unverified { .. }));

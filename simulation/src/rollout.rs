@@ -94,7 +94,7 @@ struct Show {
     resumed: u64,
     taken_up: u32,
     /// The rollout as its last runner left it.
-    left: Option<(Box<Rollout>, bool)>,
+    left: Option<Box<Rollout>>,
 }
 
 /// Runs the rollout of a seed.
@@ -411,7 +411,7 @@ impl Show {
                     self.taken_up += u32::from(again);
                     return None;
                 }
-                self.left = Some((rollout, recorded));
+                self.left = Some(rollout);
                 Some(End::of(&ending))
             }
             RunEnd::Stopped => None,
@@ -458,7 +458,9 @@ impl Show {
         };
         drop(journal);
         let Ok(Some(folded)) = fold(&self.world, process, &records) else { return End::Violated };
-        if let Some((rollout, true)) = &self.left
+        // one that ended, and then stood still, is not the last where another has taken it up since
+        if let Some(rollout) = &self.left
+            && records.last().is_some_and(|record| record.fence == rollout.fence())
             && folded.controller.rollout() != &**rollout
         {
             lock(&self.world)
