@@ -100,7 +100,7 @@ mod tests {
         let labels = [("b".to_owned(), "2".to_owned()), ("__name__".to_owned(), "m".to_owned())];
         let message = request(&labels, 1.0_f64.to_bits(), 300);
         let expected: Vec<u8> = [
-            &b"\x0a\x24\x0a\x0d\x0a\x08__name__\x12\x01m\x0a\x06\x0a\x01b\x12\x012\x12\x0b\x09"[..],
+            &b"\x0a\x24\x0a\x0d\x0a\x08__name__\x12\x01m\x0a\x06\x0a\x01b\x12\x012\x12\x0c\x09"[..],
             &1.0_f64.to_le_bytes(),
             b"\x10\xac\x02",
         ]

@@ -92,6 +92,19 @@ async fn met(port: u16, requests: usize) -> usize {
     canary
 }
 
+/// Waits until the probe sees a share: a reload of nginx goes on after its command, until the last old worker has gone.
+async fn seen(actions: &mut impl Actions, share_bp: u16) {
+    let begun = Instant::now();
+    loop {
+        let measured = actions.measure_share(&order(share_bp, LONG)).await;
+        if measured.share_bp == Some(share_bp) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{share_bp} is not seen: {measured:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// The nginx recipe moves real requests, its probe says what runs, and an order of a runner that lost its lease is refused.
 #[tokio::test]
 async fn nginx() {
@@ -136,12 +149,12 @@ async fn nginx() {
             (ActionEnd::Succeeded, "exit status 0"),
             "{outcome:?}"
         );
-        assert_eq!(actions.measure_share(&order(share_bp, LONG)).await.share_bp, Some(share_bp));
+        seen(&mut actions, share_bp).await;
         let met = met(nginx.port, 400).await;
         assert!((least..=most).contains(&met), "{met} of 400 at {share_bp}");
     }
     assert!(actions.roll_back(&order(0, LONG)).await.succeeded());
-    assert_eq!(actions.measure_share(&order(0, LONG)).await.share_bp, Some(0));
+    seen(&mut actions, 0).await;
     assert_eq!(met(nginx.port, 100).await, 0);
     let late = actions.set_share(&Order { fence: 2, ..order(5000, LONG) }).await;
     assert_eq!(
