@@ -27,7 +27,11 @@ pub(super) fn close(
         }
         left => left.map_err(|error| Failure::of(&error))?,
     };
-    let sealed = block_on(left.seal(key))?.map_err(|error| Failure::of(&error));
+    let sealed = match block_on(left.seal(key))? {
+        // as of one that lost it before its evidence was written: how it ended is the other one's to tell
+        Err(error @ ReleaseError::Fenced(_)) => return Err(Failure::of(&error)),
+        sealed => sealed.map_err(|error| Failure::of(&error)),
+    };
     console.line(told(&left.end, left.folded.controller.rollout().traffic()));
     let folder = left.folder.path().display();
     match &sealed {
