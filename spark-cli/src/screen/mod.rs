@@ -1,6 +1,6 @@
 //! The screen of a rollout on a terminal: a frame that is drawn again in place below all that is said; plain lines anywhere else.
 //!
-//! It is drawn from the [`Status`](spark_runtime::control::Status) that `spark status` tells as well, so an operator sees here what every program is told.
+//! It is drawn from the `Status` of the control socket that `spark status` tells as well, so an operator sees here what every program is told.
 
 #[cfg(unix)]
 mod ask;

@@ -35,7 +35,7 @@ impl Faults {
     }
 
     /// T15: computes for a while, on a thread where blocking is allowed, and keeps the request waiting. Every second request does,
-    /// [`BURNERS`] at once at most: the instance is to be busy, not the machine.
+    /// so many at once at most: the instance is to be busy, not the machine.
     pub async fn burn(&self) {
         if let Some(ms) = self.level(Fault::CpuBurn)
             && count().is_multiple_of(2)
