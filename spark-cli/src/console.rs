@@ -39,11 +39,18 @@ impl ConsoleArgs {
     /// Makes the choice of colour that of the whole program.
     pub(crate) fn choose_colour(self) {
         match self.color {
+            Colour::Auto if is_dumb() => anstream::ColorChoice::Never.write_global(),
             Colour::Auto => {}
             Colour::Always => anstream::ColorChoice::Always.write_global(),
             Colour::Never => anstream::ColorChoice::Never.write_global(),
         }
     }
+}
+
+/// Whether the terminal shows escape sequences as they are. Within CI the library takes any terminal to know colours.
+fn is_dumb() -> bool {
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|force| force != "0");
+    !forced && std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Where a command writes.

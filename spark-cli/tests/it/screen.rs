@@ -83,6 +83,8 @@ rollout: {{ probe-every: 500ms }}
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
             .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .env_remove("CI")
             .envs(env.iter().copied())
             .current_dir(dir.path())
             .stdin(Stdio::from(slave.try_clone().unwrap()))
@@ -316,12 +318,13 @@ fn end_softly(terminal: &Terminal) {
 #[test]
 fn colours_and_lines() {
     for (more, env, framed, coloured) in [
-        (&["--plain-title"][..], ("X", "1"), true, true),
-        (&["--plain-title"], ("NO_COLOR", "1"), true, false),
-        (&["--plain-title", "--color", "never"], ("X", "1"), true, false),
-        (&["--plain-title"], ("TERM", "dumb"), false, false),
+        (&["--plain-title"][..], &[][..], true, true),
+        (&["--plain-title"], &[("NO_COLOR", "1")], true, false),
+        (&["--plain-title", "--color", "never"], &[], true, false),
+        (&["--plain-title"], &[("TERM", "dumb")], false, false),
+        (&["--plain-title"], &[("TERM", "dumb"), ("CI", "true")], false, false),
     ] {
-        let terminal = Terminal::start(24, 90, more, &[env]);
+        let terminal = Terminal::start(24, 90, more, env);
         terminal.until(if framed { "of 1h served" } else { "stage 1: 25%" });
         let raw = text(&terminal.raw.lock().unwrap().clone());
         assert_eq!(raw.contains("\x1b[3"), coloured, "{more:?} {env:?}: {raw:?}");

@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, getsid, pidfd_open, pidfd_send_signal, set_child_subreaper,
-    waitpid,
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper, waitpid,
 };
 
 use crate::action::text::excerpt;
@@ -228,6 +227,7 @@ fn own_id() -> i32 {
     getpid().as_raw_nonzero().get()
 }
 
+/// The session of this process. In a container it is often 0: that of a process outside, which has no number here.
 fn own_session() -> i32 {
-    getsid(None).map_or(0, |session| session.as_raw_nonzero().get())
+    Process::read(own_id()).map_or(0, |process| process.session)
 }

@@ -158,7 +158,8 @@ async fn walk(family: Family) -> (usize, usize) {
         let family = family.clone();
         // with thousands of processes a look at all of them takes a while, which must not hold up the loop
         let looked = tokio::task::spawn_blocking(move || family.signal(Signal::KILL)).await;
-        left = looked.unwrap_or(0);
+        // a look that failed is no look at nobody
+        left = looked.unwrap_or(1);
         most = most.max(left);
         if left == 0 {
             break;

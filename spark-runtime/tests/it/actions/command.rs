@@ -221,6 +221,33 @@ async fn dropped() {
     }
 }
 
+/// What has left the session and the environment is known by whose child it became.
+#[tokio::test]
+async fn emptied_environment() {
+    let needle = format!("29.1828{}", std::process::id());
+    let script = format!("env -i setsid sleep {needle} & sleep 0.1; exit 0");
+    let outcome = sh(&script, &within(Containment::Walk), LONG).await;
+    assert_eq!(living(&needle), [""; 0], "{outcome:?}");
+    assert_eq!(
+        outcome.status,
+        "exit status 0; 1 process that it left was ended by a walk over all processes"
+    );
+}
+
+/// In a container Spark's own session is often one outside of it, whose number is 0 there; what a command left is found
+/// and ended all the same.
+#[test]
+fn session_outside() {
+    let outcome = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "actions::command::emptied_environment", "actions::command::dropped"])
+        .output()
+        .expect("`unshare`, which the tests use, is missing. Install it: apt-get install util-linux");
+    let said = String::from_utf8_lossy(&outcome.stdout);
+    assert!(outcome.status.success() && said.contains("2 passed"), "{outcome:?}");
+}
+
 /// Another program that this process started at the same time is nobody's orphan.
 #[tokio::test]
 async fn strangers_live() {
