@@ -156,10 +156,10 @@ impl Disk for RealDisk {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(LockError::Failed(error)),
                 Err(TryLockError::WouldBlock) => match holder(file) {
-                    Holder::Process(id) if is_dead(id) && begun.elapsed() < DEAD_HOLDS_MAX => {
-                        std::thread::sleep(DEAD_HOLDS_LOOK);
+                    holder if lives(&holder) || begun.elapsed() >= DEAD_HOLDS_MAX => {
+                        return Err(LockError::Held(holder));
                     }
-                    holder => return Err(LockError::Held(holder)),
+                    _ => std::thread::sleep(DEAD_HOLDS_LOOK),
                 },
             }
         }
@@ -261,6 +261,11 @@ fn same_file(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn same_file(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
+}
+
+/// Whether the holder is known to live. In a container the kernel does not name a dead one, nor one outside.
+fn lives(holder: &Holder) -> bool {
+    matches!(holder, Holder::Process(id) if !is_dead(*id))
 }
 
 /// Whether a process is gone, or is only waiting for its parent to look.

@@ -80,3 +80,16 @@ fn a_lock_of_the_dead() {
     FileJournal::in_folder(folder.path(), NAME).unwrap();
     assert!(begun.elapsed().as_millis() > 200, "{:?}", begun.elapsed());
 }
+
+/// In a container, too, where the kernel does not name the dead.
+#[test]
+fn a_lock_of_the_dead_in_a_container() {
+    let outcome = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "journal::real_file::a_lock_of_the_dead"])
+        .output()
+        .expect("`unshare`, which the tests use, is missing. Install it: apt-get install util-linux");
+    let said = String::from_utf8_lossy(&outcome.stdout);
+    assert!(outcome.status.success() && said.contains("1 passed"), "{outcome:?}");
+}
