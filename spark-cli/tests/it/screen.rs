@@ -305,12 +305,15 @@ fn signals_never_ask() {
     }
 }
 
-/// Sends the rollout SIGTERM: it is the only child of `setsid`.
+/// Sends the rollout SIGTERM: it is the child of `setsid` where that had to fork, else it took its place.
 fn end_softly(terminal: &Terminal) {
-    let children = format!("/proc/{0}/task/{0}/children", terminal.child.id());
-    let children = fs::read_to_string(children).unwrap();
-    let pid = children.split_whitespace().next().unwrap_or_default().to_owned();
-    let pid = if pid.is_empty() { terminal.child.id().to_string() } else { pid };
+    let id = terminal.child.id();
+    let forked = fs::read_to_string(format!("/proc/{id}/comm")).unwrap().trim() == "setsid";
+    let pid = match forked {
+        true => fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap().trim().to_owned(),
+        // its own children are commands that it runs
+        false => id.to_string(),
+    };
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
 }
 
