@@ -175,13 +175,14 @@ fn pack_holds_its_rows() {
         assert_eq!(path.extension().and_then(|e| e.to_str()), Some("rules"), "{}", shown(&path));
         text.push_str(&fs::read_to_string(&path).unwrap());
     }
-    let rows =
-        (1..=8).map(|n| format!("G{n}")).chain((1..=6).map(|n| format!("T{n}"))).chain(["S1".to_owned()]);
-    for row in rows {
+    let numbered = |letter, last| (1..=last).map(move |n| format!("{letter}{n}"));
+    let rows = [("G", 8), ("T", 20), ("S", 1), ("P", 10), ("R", 15)];
+    for row in rows.into_iter().flat_map(|(letter, last)| numbered(letter, last)) {
         let titled = |word: &str| {
             text.lines().any(|line| line.starts_with(word) && line.contains(&format!("\"{row} ")))
         };
-        assert!(titled("signal ") || titled("trigger ") || titled("plan "), "{row} is in no title");
+        let blocks = ["signal ", "trigger ", "plan ", "check "];
+        assert!(blocks.into_iter().any(&titled), "{row} is in no title");
         assert!(titled("test "), "{row} has no test");
     }
 }
