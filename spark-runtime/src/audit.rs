@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use spark_core::rollout::{Controller, Ending, Fact, RuleText, Start};
 
+use crate::harmless;
 use crate::journal::Record;
 use crate::runner::Observer;
 
@@ -112,12 +113,21 @@ impl Folding {
     }
 }
 
+/// A fact as a journal has it, in its one spelling. What operators and commands said stands in it, and a journal is shown on
+/// terminals: nothing in it does anything to one.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn written(fact: &Fact) -> serde_json::Result<String> {
+    serde_json::to_string(fact).map(harmless::json)
+}
+
 fn step(so_far: &mut Option<Folded>, record: &Record, observer: &mut dyn Observer) -> Result<(), AuditError> {
     let line = record.seq;
     let fact: Fact = serde_json::from_str(&record.json)
         .map_err(|error| AuditError::Malformed { line, reason: error.to_string() })?;
     let differs = |reason: String| AuditError::Differs { line, reason };
-    let written = serde_json::to_string(&fact).map_err(|error| differs(error.to_string()))?;
+    let written = written(&fact).map_err(|error| differs(error.to_string()))?;
     if written != record.json {
         return Err(differs(format!("it is written `{}` where Spark writes `{written}`", record.json)));
     }

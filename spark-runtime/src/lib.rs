@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 #[cfg(feature = "http")]
 pub mod evidence;
+pub mod harmless;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod journal;

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use spark_runtime::harmless::{self, write_out};
+
 /// The codes of colours and weights that are our own: none hides, blinks or turns anything around.
 const OWN_CODES: &[&str] =
     &["", "0", "1", "2", "4", "22", "31", "32", "33", "34", "35", "36", "91", "92", "93", "94", "95", "96"];
@@ -38,20 +40,12 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
 pub(crate) fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        match is_harmful(c) || matches!(c, '\n' | '\t') {
+        match harmless::is_harmful(c) {
             true => write_out(&mut out, c),
             false => out.push(c),
         }
     }
     out
-}
-
-/// A character as JSON writes it.
-fn write_out(out: &mut String, c: char) {
-    let mut units = [0; 2];
-    for unit in c.encode_utf16(&mut units) {
-        out.push_str(&format!("\\u{unit:04x}"));
-    }
 }
 
 /// How long the colour of ours is that the text begins with.
@@ -60,15 +54,9 @@ fn own_code(text: &str) -> Option<usize> {
     codes.split(';').all(|code| OWN_CODES.contains(&code)).then(|| codes.len().saturating_add(3))
 }
 
-/// Whether a character does something else than stand there.
+/// Whether a character does something else than stand there, the ends of our own lines aside.
 fn is_harmful(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        // the turns of direction, the marks that nobody sees, and the line ends that only some know
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}' => true,
-        '\u{2028}' | '\u{2029}' | '\u{feff}' => true,
-        c => c.is_control(),
-    }
+    harmless::is_harmful(c) && !matches!(c, '\n' | '\t')
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Foreign text, made safe to be kept and shown: bounded, valid, without secrets and without control characters.
 
 use super::Secret;
+use crate::harmless::is_harmful;
 
 /// What stands in an output instead of a secret.
 const HIDDEN: &str = "[secret]";
@@ -18,7 +19,7 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     let head = bytes.get(..EXCERPT_CHARS.saturating_mul(4)).unwrap_or(bytes);
     let text = String::from_utf8_lossy(head);
     let mut shown = String::new();
-    let mut chars = text.chars().map(|c| if hostile(c) || c == '\n' || c == '\t' { ' ' } else { c });
+    let mut chars = text.chars().map(|c| if is_harmful(c) { ' ' } else { c });
     for c in chars.by_ref().take(EXCERPT_CHARS) {
         if !(c == ' ' && (shown.is_empty() || shown.ends_with(' '))) {
             shown.push(c);
@@ -94,8 +95,7 @@ pub(crate) fn without(text: &str, secrets: &[Secret]) -> String {
 
 /// Whether a character moves the cursor, changes the colour or turns the direction of what is read.
 pub(crate) fn hostile(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    is_harmful(c) && c != '\n' && c != '\t'
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use spark_core::{Report, State, Timestamp};
 
 use super::seal::sync_folder;
 use super::{EvidenceError, io_error};
+use crate::harmless;
 
 /// Longest release id: it is a folder's name, and those end at 255 bytes.
 const RELEASE_BYTES_MAX: usize = 128;
 
-/// Endings of what stands beside the folders: keys, tokens, sockets, the log of anchors, and a dot that Windows drops.
-const TAKEN: [&str; 7] = [".pub", ".tsr", ".sock", ".json", ".jsonl", ".new", "."];
+/// Endings of what stands beside the folders: keys, tokens, sockets, reserves, the log of anchors, and a dot that Windows drops.
+const TAKEN: [&str; 8] = [".pub", ".tsr", ".sock", ".reserve", ".json", ".jsonl", ".new", "."];
 
 /// A release's name: it names a folder as well, so it cannot lead anywhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,10 +173,10 @@ impl EvidenceFolder {
     /// The file cannot be written.
     pub fn write_json(&self, folder: &str, name: &str, value: &impl Serialize) -> Result<(), EvidenceError> {
         let path = self.path.join(folder).join(name);
-        let mut text = serde_json::to_vec_pretty(value)
+        let mut text = serde_json::to_string_pretty(value)
             .map_err(|error| io_error("write", &path)(std::io::Error::other(error)))?;
-        text.push(b'\n');
-        self.write(folder, name, &text)
+        text.push('\n');
+        self.write(folder, name, harmless::json(text).as_bytes())
     }
 
     /// Writes bytes, `folder/name` below the evidence folder.

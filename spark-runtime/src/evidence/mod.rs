@@ -56,7 +56,7 @@ pub enum EvidenceError {
     /// A release's name cannot name a folder.
     #[error(
         "`{0}` is no release id: expected up to 128 letters, digits, `.`, `_` and `-`, \
-         the first a letter or digit, and no `.pub`, `.tsr`, `.sock`, `.json`, `.jsonl`, `.new` or dot at its end"
+         the first a letter or digit, and no `.pub`, `.tsr`, `.sock`, `.reserve`, `.json`, `.jsonl`, `.new` or dot at its end"
     )]
     BadRelease(String),
     /// The release has evidence already.

@@ -3,20 +3,7 @@
 
 use std::borrow::Cow;
 
-/// JSON in which every character stands that a terminal would act on is written as an escape: it says the same.
-pub(super) fn harmless_json(text: String) -> String {
-    if !text.chars().any(|c| c != '\n' && is_harmful(c)) {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c != '\n' && is_harmful(c) {
-            true => escape(&mut out, c),
-            false => out.push(c),
-        }
-    }
-    out
-}
+use crate::harmless::{is_harmful, write_out};
 
 /// Text as a part of a line of Markdown: no line's end, no escape codes, no links, no HTML.
 pub(super) fn markdown(text: &str) -> String {
@@ -30,7 +17,7 @@ pub(super) fn markdown(text: &str) -> String {
                 out.push(c);
             }
             '\n' | '\t' => out.push(' '),
-            c if is_harmful(c) => escape(&mut out, c),
+            c if is_harmful(c) => write_out(&mut out, c),
             c => out.push(c),
         }
     }
@@ -50,7 +37,7 @@ pub(super) fn cell(text: &str) -> Cow<'_, str> {
     }
     for c in text.chars() {
         match is_harmful(c) {
-            true => escape(&mut out, c),
+            true => write_out(&mut out, c),
             false => out.push(c),
         }
     }
@@ -82,23 +69,6 @@ pub(super) fn first_part(text: &str, bytes_max: usize) -> Cow<'_, str> {
 fn is_quantity(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '%' | '/' | ' '))
-}
-
-fn escape(out: &mut String, c: char) {
-    let mut units = [0; 2];
-    for unit in c.encode_utf16(&mut units) {
-        out.push_str(&format!("\\u{unit:04x}"));
-    }
-}
-
-/// Whether a character does something else than stand there.
-fn is_harmful(c: char) -> bool {
-    match c {
-        // the turns of direction, the marks that nobody sees, and the line ends that only some know
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}' => true,
-        '\u{2028}' | '\u{2029}' | '\u{feff}' => true,
-        c => c.is_control(),
-    }
 }
 
 #[cfg(test)]
@@ -133,15 +103,6 @@ mod tests {
             markdown(hostile),
             "a # b &lt;script> \\[x\\](http://y) \\`c\\` \\u001b\\]0;t\\u0007 \\u202ed \\u009b2J"
         );
-    }
-
-    /// In JSON, what a terminal would act on is an escape, and the same is said.
-    #[test]
-    fn json() {
-        let hostile = "\u{9b}2J\u{7f}\u{202e}\u{1b}ok";
-        let text = harmless_json(serde_json::to_string(hostile).unwrap());
-        assert!(text.is_ascii(), "{text}");
-        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
     }
 
     /// A long text is cut between two characters, and says so.

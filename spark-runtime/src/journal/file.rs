@@ -54,6 +54,26 @@ impl<D: Disk> FileJournal<D> {
         Ok(Opened { journal, records, cut })
     }
 
+    /// Ends the writing as [`Journal::close`] does, and gives the file back, which stays this process' for as long as that
+    /// is kept: what follows from the journal is written and sealed before another runner goes on with it.
+    pub fn into_disk(mut self, leave: Leave) -> D {
+        // a reserve that stays takes room and does no harm
+        let _ = self.give_back(leave);
+        self.disk
+    }
+
+    /// Gives the reserve back where nobody goes on: what an unfinished rollout goes on with will want the room again.
+    fn give_back(&mut self, leave: Leave) -> Result<(), JournalError> {
+        match leave {
+            Leave::Unfinished => Ok(()),
+            Leave::Finished => self
+                .disk
+                .free_reserve()
+                .map(drop)
+                .map_err(|error| JournalError::broken("give its reserve free", &error)),
+        }
+    }
+
     /// The commit itself; `Ok` when every line is durable.
     fn write(&mut self, records: &[String]) -> Result<Head, JournalError> {
         let mut text = std::mem::take(&mut self.buffer);
@@ -155,12 +175,7 @@ impl<D: Disk> Journal for FileJournal<D> {
     }
 
     async fn close(mut self, leave: Leave) -> Result<(), JournalError> {
-        // what an unfinished rollout goes on with will want the room again
-        if leave == Leave::Finished {
-            self.disk
-                .free_reserve()
-                .map_err(|error| JournalError::broken("give its reserve free", &error))?;
-        }
+        self.give_back(leave)?;
         self.broken.map_or(Ok(()), Err)
     }
 }

@@ -5,14 +5,14 @@ use super::{ReleaseError, read, with_causes};
 use super::{shared::Held, untold};
 use crate::audit::{self, AuditError, Folded};
 use crate::evidence::{self, Chronicle, Derived, EvidenceError, EvidenceFolder, Sealed, SecretKey};
-use crate::journal::{AnyJournal, Journal as _, Leave};
+use crate::journal::{AnyJournal, FileJournal, Journal as _, Leave, RealDisk};
 use crate::release::OpenRelease;
 use crate::runner::{Outcome, RunEnd};
 use spark_core::rollout::Ending;
 
 /// What is left of a run: the evidence written from its journal.
 ///
-/// A rollout whose journal is in a database stays this runner's until the seal is made.
+/// The rollout stays this runner's until the seal is made, or this is dropped.
 #[derive(Debug)]
 pub struct Left {
     /// How it came back.
@@ -27,7 +27,9 @@ pub struct Left {
     pub folder: EvidenceFolder,
     /// Why the files that follow from the journal could not be written.
     unwritten: Option<String>,
-    /// What keeps other runners from the evidence, where a lease does.
+    /// What keeps other runners from the evidence, where a lock does.
+    locked: Option<RealDisk>,
+    /// What does, where it is a lease.
     #[cfg(feature = "postgres")]
     held: Option<Held>,
 }
@@ -64,10 +66,12 @@ impl Left {
                     }
                 };
             }
-            journal => journal,
+            AnyJournal::File(journal) => journal,
         };
+        #[cfg(not(feature = "postgres"))]
+        let AnyJournal::File(journal) = journal;
         let _ = (controller, lost);
-        Self::of_file(end, unrecorded, journal, leave, folder).await
+        Self::of_file(end, unrecorded, *journal, leave, folder)
     }
 
     /// Writes the evidence of a rollout that is over, and whose runner did not come to that.
@@ -84,21 +88,22 @@ impl Left {
                 let held = Held::take(journal, Leave::Finished, &folder).await?;
                 Self::of_held(end, None, held, folder).await
             }
-            journal => Self::of_file(end, None, journal, Leave::Finished, folder).await,
+            AnyJournal::File(journal) => Self::of_file(end, None, *journal, Leave::Finished, folder),
         }
     }
 
-    async fn of_file(
+    fn of_file(
         end: RunEnd,
         unrecorded: Option<String>,
-        journal: AnyJournal,
+        journal: FileJournal,
         leave: Leave,
         folder: EvidenceFolder,
     ) -> Result<Self, ReleaseError> {
-        // a lock that cannot be let go of ends with this process
-        let _ = journal.close(leave).await;
+        let disk = journal.into_disk(leave);
+        // Windows lets nobody read what is locked, and it has to be read now
+        let locked = cfg!(unix).then_some(disk);
         let written = evidence::write_derived(folder.path(), unrecorded.clone());
-        Self::with(end, unrecorded, folder, written)
+        Ok(Self { locked, ..Self::with(end, unrecorded, folder, written)? })
     }
 
     #[cfg(feature = "postgres")]
@@ -141,6 +146,7 @@ impl Left {
             folded,
             folder,
             unwritten,
+            locked: None,
             #[cfg(feature = "postgres")]
             held: None,
         })
@@ -166,7 +172,9 @@ impl Left {
         self.written()?;
         // before the seal: with that the release is over, and nobody writes anything any more
         evidence::write_public_key(&evidence::key_beside(self.folder.path()), &key.verifying_key())?;
-        Ok(evidence::seal(self.folder.path(), &self.folded.start.release, key)?)
+        let sealed = evidence::seal(self.folder.path(), &self.folded.start.release, key)?;
+        self.locked = None;
+        Ok(sealed)
     }
 
     fn written(&self) -> Result<(), EvidenceError> {

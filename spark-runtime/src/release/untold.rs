@@ -8,6 +8,7 @@ use spark_core::Timestamp;
 use spark_core::rollout::{Controller, Ending, Fact};
 
 use crate::evidence::{EvidenceFolder, Writer, beside};
+use crate::harmless;
 use crate::runner::{Clock as _, Lost, RunEnd, SystemClock};
 
 /// What the file is called, after the release.
@@ -68,10 +69,10 @@ pub(super) fn write(
 }
 
 fn put(path: &Path, new: &Path, untold: &Untold<'_>) -> std::io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(untold)?;
-    text.push(b'\n');
+    let mut text = harmless::json(serde_json::to_string_pretty(untold)?);
+    text.push('\n');
     let mut file = std::fs::File::create(new)?;
-    file.write_all(&text)?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(new, path)
 }

@@ -11,9 +11,9 @@ use super::super::layout::{self, JOURNAL_NAME};
 use super::super::scan::open;
 use super::super::seal::{SEAL_NAME, sync_folder};
 use super::super::statement::Difference;
-use super::super::text::harmless_json;
 use super::super::writer::{Writer, remove};
 use super::super::{EvidenceError, io_error};
+use crate::harmless;
 
 /// Files that are kept open at a time: a plan may have more stages than a process may have files.
 const OPEN_MAX: usize = 32;
@@ -33,7 +33,7 @@ pub(super) fn append_line(
     path: &str,
     value: &impl Serialize,
 ) -> Result<(), EvidenceError> {
-    let mut text = harmless_json(serde_json::to_string(value).map_err(no_json(path))?);
+    let mut text = harmless::json(serde_json::to_string(value).map_err(no_json(path))?);
     text.push('\n');
     shelf.append(path, text.as_bytes())
 }
@@ -44,7 +44,7 @@ pub(super) fn put_json(
     path: &str,
     value: &impl Serialize,
 ) -> Result<(), EvidenceError> {
-    let mut text = harmless_json(serde_json::to_string_pretty(value).map_err(no_json(path))?);
+    let mut text = harmless::json(serde_json::to_string_pretty(value).map_err(no_json(path))?);
     text.push('\n');
     shelf.append(path, text.as_bytes())
 }

@@ -10,6 +10,7 @@ use super::super::RunEnd;
 use super::super::port::{Clock, Inbox, Observer, SampleSource};
 use super::Drive;
 use crate::action::Actions;
+use crate::audit;
 use crate::journal::{Journal, JournalError};
 
 /// Renewals in a row that come too late to count before the journal counts as lost. A few may fall into pauses of a machine that is
@@ -148,5 +149,5 @@ fn next_renewal(journal: &impl Journal, now: Timestamp) -> Option<Timestamp> {
 }
 
 pub(super) fn written(fact: &Fact) -> Result<String, JournalError> {
-    serde_json::to_string(fact).map_err(|error| JournalError::NoRecord { place: 1, why: error.to_string() })
+    audit::written(fact).map_err(|error| JournalError::NoRecord { place: 1, why: error.to_string() })
 }

@@ -199,7 +199,7 @@ struct Walked {
     asked: Vec<String>,
     answers: Vec<String>,
     facts: Vec<Fact>,
-    _dir: Arc<tempfile::TempDir>,
+    dir: Arc<tempfile::TempDir>,
 }
 
 impl Walked {
@@ -303,6 +303,6 @@ impl Walk {
         });
         let asked = self.switch.asked.lock().unwrap().clone();
         let (answers, facts) = (answers.lock().unwrap().clone(), facts.lock().unwrap().clone());
-        Walked { left, asked, answers, facts, _dir: self.dir }
+        Walked { left, asked, answers, facts, dir: self.dir }
     }
 }

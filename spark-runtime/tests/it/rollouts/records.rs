@@ -1,8 +1,12 @@
 //! What a rollout leaves behind, and that a change of it is found out.
 
+use std::sync::Arc;
+
+use spark_core::rollout::{Fact, Word};
 use spark_runtime::audit::fold;
 use spark_runtime::evidence::{self, EvidenceError, ReleaseId};
-use spark_runtime::release::{JOURNAL_NAME, read};
+use spark_runtime::journal::JournalError;
+use spark_runtime::release::{JOURNAL_NAME, OpenRelease, ReleaseError, read};
 
 use super::Walk;
 
@@ -34,6 +38,53 @@ fn changed_facts() {
         };
         check(&remove, word);
     }
+}
+
+/// Whatever was said, showing the journal's file does nothing to a terminal, and it holds each word as it was said.
+#[test]
+fn harmless_to_show() {
+    let hostile = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}\u{2028}\u{7f}\u{feff} ışık 市場";
+    let back = Word::Rollback { reason: hostile.to_owned(), stage: None };
+    let walked = Walk::of(|_| Some(120)).saying(2, back.clone()).walk();
+    let text = std::fs::read_to_string(walked.folder().join(JOURNAL_NAME)).unwrap();
+    let shown: Vec<char> = text.chars().filter(|c| !c.is_ascii() || c.is_control()).collect();
+    assert!(shown.iter().all(|c| *c == '\n' || c.is_alphabetic()), "{shown:?}");
+    let mut said = Vec::new();
+    let mut listen = |fact: &Fact, _: &_| {
+        if let Fact::Word { said: word, .. } = fact {
+            said.push(word.clone());
+        }
+    };
+    fold(&read(walked.folder()).unwrap(), &mut listen).unwrap();
+    assert_eq!(said, [back]);
+}
+
+/// Until the evidence is sealed, or given up, no other runner may have the rollout: it would write what is being sealed.
+#[test]
+fn sealed_alone() {
+    for (stop_after, over) in [(4, false), (usize::MAX, true)] {
+        let mut walked = Walk::of(|_| Some(120)).until(stop_after).walk();
+        let root = walked.folder().parent().unwrap().to_owned();
+        let open = || OpenRelease::open(&root, &ReleaseId::new("r1").unwrap()).map(drop);
+        let held = |what: &str| {
+            let refused = open().expect_err(what);
+            let by = matches!(refused, ReleaseError::Journal(JournalError::Held { .. }));
+            assert!(by, "{what}: {refused}");
+        };
+        held("before the seal");
+        let key = evidence::throw_away_key().unwrap();
+        walked.seal(&key).unwrap();
+        evidence::verify(walked.folder(), &key.verifying_key()).unwrap();
+        match (over, open()) {
+            (true, Err(ReleaseError::Over { .. })) | (false, Ok(_)) => {}
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+    let given_up = Walk::of(|_| Some(120)).until(4).walk();
+    let (folder, dir) = (given_up.folder().to_owned(), Arc::clone(&given_up.dir));
+    drop(given_up);
+    OpenRelease::open(folder.parent().unwrap(), &ReleaseId::new("r1").unwrap()).unwrap();
+    drop(dir);
 }
 
 /// Sealed evidence verifies; whatever is changed, lost, added or linked in it is found, and so is any other key.
@@ -113,7 +164,8 @@ fn every_byte_of_the_seal() {
 /// A release's name stays within the evidence folder, and its evidence is written once.
 #[test]
 fn release_names() {
-    for bad in ["", ".", "..", "../up", "a/b", "-x", "a b", "é", "1.0.pub", &"x".repeat(129)] {
+    for bad in ["", ".", "..", "../up", "a/b", "-x", "a b", "é", "1.0.pub", "1.0.Reserve", &"x".repeat(129)]
+    {
         assert!(ReleaseId::new(bad).is_err(), "{bad}");
     }
     for good in ["1.2.3", "2026-01-05.1", "v1_rc-2", &"x".repeat(128)] {

@@ -73,6 +73,7 @@ fn unverified_rollback() {
     let because = vec!["latency".to_owned()];
     assert_eq!(*walked.ending(), Ending::Unverified { stage: 0, because: because.clone() });
     assert!(walked.asked.len() > 20, "{}", walked.asked.len());
+    drop(walked);
     switch.failing.lock().unwrap().clear();
     let again = Walk { dir, switch, ..Walk::of(|_| Some(450)) }.walk();
     assert_eq!(*again.ending(), Ending::RolledBack { stage: 0, because });
@@ -97,6 +98,7 @@ fn stops_and_goes_on() {
     assert_eq!(walked.asked, ["1%"]);
     let served = walked.left.folded.controller.rollout().served();
     assert!(!served.is_zero());
+    drop(walked);
     let again = Walk { dir, switch, ..Walk::of(|_| Some(120)) }.walk();
     assert_eq!(*again.ending(), Ending::Completed);
     assert_eq!(again.asked, ["1%", "25%", "100%"]);
@@ -112,6 +114,7 @@ fn moved_while_nobody_ran() {
     let (dir, switch) = (Arc::clone(&walk.dir), walk.switch.clone());
     let walked = walk.walk();
     assert_eq!(walked.asked, ["1%", "25%"]);
+    drop(walked);
     *switch.share.lock().unwrap() = 0;
     let again = Walk { dir, switch, ..Walk::of(|_| Some(120)) }.walk();
     let Ending::RolledBack { because, .. } = again.ending() else { panic!("{:?}", again.ending()) };
