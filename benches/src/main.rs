@@ -1,14 +1,26 @@
-//! Benchmarks beside their peers: `cargo run --release -p spark-benches`.
+//! Benchmarks beside their peers: `cargo run --release -p spark-benches`, or with the names of some of them.
 //!
 //! Each pair is interleaved in one run on the same input, and what both give is checked before anything is timed.
 //! Ratios are what counts: the machine's own speed is in both.
 
 mod check;
 mod keystroke;
+mod live;
 mod peer;
 
+/// Gives its table, or why there is none.
+type Benchmark = fn() -> Result<String, String>;
+
 fn main() -> std::process::ExitCode {
-    match check::run().and_then(|table| Ok(format!("{table}\n\n{}", keystroke::run()?))) {
+    let all: [(&str, Benchmark); 3] =
+        [("check", check::run), ("keystroke", keystroke::run), ("live", live::run)];
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let tables: Result<Vec<String>, String> = all
+        .iter()
+        .filter(|(name, _)| asked.is_empty() || asked.iter().any(|word| word == name))
+        .map(|(_, run)| run())
+        .collect();
+    match tables.map(|tables| tables.join("\n\n")) {
         Ok(table) => {
             println!("{table}");
             std::process::ExitCode::SUCCESS

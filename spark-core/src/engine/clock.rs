@@ -115,6 +115,27 @@ impl Clock {
         }
     }
 
+    /// The last instant that it saw, where it adds up from there.
+    pub(super) const fn adds_since(&self) -> Option<Timestamp> {
+        self.last_true
+    }
+
+    /// Takes in an evaluation that is as true as the last one, `gap` after it; what is compared with `duration` does not
+    /// pass it.
+    pub(super) const fn add(&mut self, at: Timestamp, gap: TimeSpan) {
+        self.held = self.held.plus(gap);
+        self.last_true = Some(at);
+    }
+
+    /// When it comes to its end by itself, or starts over, if all stays as it is at `at`.
+    pub(super) fn next_turn(&self, at: Timestamp, duration: TimeSpan) -> Option<Timestamp> {
+        if self.last_true == Some(at) {
+            return (self.held < duration).then(|| at.plus(self.missing(duration)));
+        }
+        let unknown_since = self.unknown_since.filter(|_| self.start.is_some())?;
+        Some(unknown_since.plus(duration).plus(TimeSpan::from_nanos(1)))
+    }
+
     /// The first instant of the run of truth, while it runs.
     pub(super) const fn start(&self) -> Option<Timestamp> {
         self.start

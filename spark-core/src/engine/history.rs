@@ -69,8 +69,7 @@ impl History {
     }
 
     fn fail(&mut self, at: Timestamp, words: &str) -> Observed {
-        let newest =
-            self.points.back().map(|point| point.at).max(self.failures.back().map(|(failed, _)| *failed));
+        let newest = self.last();
         if newest.is_some_and(|newest| at < newest) {
             return Observed::Late;
         }
@@ -105,6 +104,11 @@ impl History {
             (Some(point), None) => Newest::Point(point),
             (None, None) => Newest::Nothing,
         }
+    }
+
+    /// The time of the newest sample or failure that was ever observed, be it ahead.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.points.back().map(|point| point.at).max(self.failures.back().map(|(failed, _)| *failed))
     }
 
     /// The source's words of its latest failure, for the reader.

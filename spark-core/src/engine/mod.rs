@@ -8,6 +8,7 @@ mod measure;
 mod overrides;
 mod pass;
 mod program;
+mod quiet;
 mod recollection;
 mod report;
 mod stages;
@@ -28,6 +29,7 @@ pub use self::overrides::UnknownTrigger;
 use self::pass::{Memory, Pass};
 use self::program::Program;
 pub(crate) use self::program::reach;
+use self::quiet::Quiet;
 pub use self::recollection::{FAILURE_WORDS_MAX, RECALLED_MAX, Recollection, RecollectionError};
 use self::stages::StageMemory;
 pub use self::trace::Conditions;
@@ -57,6 +59,7 @@ pub struct Engine {
     compared: Vec<Option<Outcome>>,
     /// By trigger: what the last evaluation made of its conditions.
     traced: Vec<Option<Levels>>,
+    quiet: Quiet,
 }
 
 /// The engine's state between evaluations, to be saved. It means something only beside its policy.
@@ -100,7 +103,7 @@ impl Engine {
     fn start(policy: Arc<Policy>, plan: Option<String>) -> Self {
         let program = Program::new(&policy, plan.as_deref());
         let memory = Memory {
-            clocks: vec![Default::default(); program.clocks],
+            clocks: vec![Default::default(); program.clocks.len()],
             sequences: vec![Default::default(); program.sequences],
             triggers: vec![Default::default(); policy.triggers().len()],
         };
@@ -116,7 +119,8 @@ impl Engine {
         };
         let compared = vec![None; program.comparisons.len()];
         let traced = vec![None; policy.triggers().len()];
-        Self { policy, program: Arc::new(program), state, compared, traced }
+        let quiet = Quiet::new(&policy);
+        Self { policy, program: Arc::new(program), state, compared, traced, quiet }
     }
 
     /// The policy.
@@ -138,12 +142,17 @@ impl Engine {
             Track::Canary => canary,
             Track::Baseline => baseline,
         };
-        history.observe(sample.at, &sample.reading)
+        let became = history.observe(sample.at, &sample.reading);
+        if became == Observed::Kept {
+            self.quiet.observe(sample.signal, sample.track, sample.at, &sample.reading);
+        }
+        became
     }
 
     /// Says that the rollout entered the stage with this place in the plan. What was measured until now is then
     /// `previous stage`.
     pub fn enter_stage(&mut self, stage: u32) {
+        self.quiet.end();
         self.state.stages.enter(stage);
     }
 
@@ -155,6 +164,9 @@ impl Engine {
             return last.clone();
         }
         self.remember_stage_means(at);
+        if let Some(same) = self.repeat(at) {
+            return same;
+        }
         self.state.overrides.end_before(at);
         let before: Vec<_> = self.state.memory.triggers.iter().map(|trigger| trigger.shown).collect();
         self.compared.iter_mut().for_each(|slot| *slot = None);
@@ -190,8 +202,38 @@ impl Engine {
         let overridden = self.state.overrides.names();
         let decision = Decision { at, verdict, because, ready, changes, overridden };
         self.state.last = Some(decision.clone());
+        let state = &self.state;
+        let view = View {
+            at,
+            policy: &self.policy,
+            program: &self.program,
+            histories: &state.histories,
+            stages: &state.stages,
+        };
+        self.quiet.settle(&view, &state.memory, &state.overrides);
         self.forget(at);
         decision
+    }
+
+    /// The last decision again, at a later instant, where nothing that it was made of has changed.
+    fn repeat(&mut self, at: Timestamp) -> Option<Decision> {
+        let state = &mut self.state;
+        let last = state.last.as_mut()?;
+        let view = View {
+            at,
+            policy: &self.policy,
+            program: &self.program,
+            histories: &state.histories,
+            stages: &state.stages,
+        };
+        if !self.quiet.repeat(&view, last.at, &mut state.memory.clocks, &self.compared) {
+            return None;
+        }
+        last.at = at;
+        last.changes.clear();
+        let same = last.clone();
+        self.forget(at);
+        Some(same)
     }
 
     /// Adds what later stages are compared with to the means of this one.

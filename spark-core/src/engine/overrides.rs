@@ -36,6 +36,11 @@ impl Overrides {
         self.0.keys().cloned().collect()
     }
 
+    /// When the first of them ends.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.0.values().copied().min()
+    }
+
     /// Drops what has ended: instants only go forward, so it never matters again.
     pub(super) fn end_before(&mut self, at: Timestamp) {
         self.0.retain(|_, until| at < *until || planted::is(Bug::OverrideForEver));
@@ -57,6 +62,7 @@ impl Engine {
     /// The policy has no trigger of that name.
     pub fn override_trigger(&mut self, trigger: &str, until: Timestamp) -> Result<(), UnknownTrigger> {
         self.known_trigger(trigger)?;
+        self.quiet.end();
         self.state.overrides.0.insert(trigger.to_owned(), until);
         Ok(())
     }
@@ -67,6 +73,7 @@ impl Engine {
     /// The policy has no trigger of that name.
     pub fn end_override(&mut self, trigger: &str) -> Result<(), UnknownTrigger> {
         self.known_trigger(trigger)?;
+        self.quiet.end();
         self.state.overrides.0.remove(trigger);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Conditions, laid out for evaluation: nodes by place, with a place for what each remembers.
 
+use super::quiet::Readers;
 use crate::condition::{Comparison, Condition, Expression};
 use crate::policy::Policy;
 use crate::time::TimeSpan;
@@ -77,10 +78,12 @@ pub(super) struct Program {
     pub(super) proceed: Option<Root>,
     /// The comparisons that read the stage before, by the place of what is remembered of them.
     pub(super) previous_stage: Vec<usize>,
-    pub(super) clocks: usize,
+    /// By clock: its `for`, and the longest interval that is evidence.
+    pub(super) clocks: Vec<(TimeSpan, TimeSpan)>,
     pub(super) sequences: usize,
     /// By signal: how far back its samples are needed.
     pub(super) horizons: Vec<TimeSpan>,
+    pub(super) readers: Readers,
 }
 
 impl Program {
@@ -97,9 +100,10 @@ impl Program {
             let levels = trigger
                 .levels
                 .iter()
-                .map(|level| LevelRoots {
-                    root: program.root(policy, &level.condition),
-                    run: program.clock(),
+                .map(|level| {
+                    let root = program.root(policy, &level.condition);
+                    let run = program.clock(root.longest, root.reach);
+                    LevelRoots { root, run }
                 })
                 .collect();
             let clear = trigger.clear.as_ref().map(|condition| program.root(policy, condition));
@@ -108,13 +112,13 @@ impl Program {
         }
         let proceed = plan.and_then(|name| policy.plan(name)).and_then(|plan| plan.proceed.as_ref());
         program.proceed = proceed.map(|condition| program.root(policy, condition));
+        program.readers = Readers::new(policy, &program.comparisons);
         program
     }
 
-    fn clock(&mut self) -> usize {
-        let place = self.clocks;
-        self.clocks = place.saturating_add(1);
-        place
+    fn clock(&mut self, duration: TimeSpan, reach: TimeSpan) -> usize {
+        self.clocks.push((duration, reach));
+        self.clocks.len().saturating_sub(1)
     }
 
     fn node(&mut self, node: Node) -> NodeId {
@@ -169,9 +173,9 @@ impl Layout<'_> {
                 if !with_holds {
                     return inner_node;
                 }
-                let clock = self.program.clock();
-                self.clocks.push((clock, *duration));
                 let reach = reach(self.policy, inner);
+                let clock = self.program.clock(*duration, reach);
+                self.clocks.push((clock, *duration));
                 Node::Held { inner: inner_node, clock, duration: *duration, reach }
             }
             Condition::Sequence { first, then, within } => {

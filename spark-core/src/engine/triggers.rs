@@ -106,6 +106,11 @@ impl TriggerMemory {
         self.given = truth.given.filter(|_| masked).and_then(Outcome::cause);
     }
 
+    /// When it asks for rollback because it has been unknown for too long, if it stays so.
+    pub(super) fn gives_up_at(&self, trigger: &Trigger) -> Option<Timestamp> {
+        Some(self.unknown_since?.plus(trigger.unknown_rollback_after?))
+    }
+
     /// Leaves the level when it clears, then goes up to the highest that holds; both may be the same instant.
     fn move_between_levels(&mut self, trigger: &Trigger, truth: &Levels, at: Timestamp) {
         let of = |severity: Severity| {

@@ -51,7 +51,7 @@ impl<'a> View<'a> {
         })
     }
 
-    fn stale_after(&self, signal: SignalId) -> TimeSpan {
+    pub(super) fn stale_after(&self, signal: SignalId) -> TimeSpan {
         self.policy.signal(signal).map(|signal| signal.stale_after).unwrap_or_default()
     }
 

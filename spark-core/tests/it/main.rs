@@ -10,6 +10,7 @@ mod checks;
 mod overrides;
 mod policies;
 mod properties;
+mod quiet;
 mod recollection;
 mod served;
 mod tighten;

@@ -14,7 +14,7 @@ use crate::policies::*;
 
 pub(crate) const SIGNALS: u32 = 3;
 
-fn relation() -> impl Strategy<Value = Relation> {
+pub(crate) fn relation() -> impl Strategy<Value = Relation> {
     prop_oneof![
         Just(Relation::Above),
         Just(Relation::AtLeast),

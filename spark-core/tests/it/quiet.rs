@@ -1,0 +1,151 @@
+//! An evaluation that repeats the last one gives what a whole one gives.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use spark_core::{
+    Condition, Engine, Expression, Policy, Reading, Sample, Severity, SignalId, TimeSpan, Timestamp, Track,
+    Trigger, TriggerId, WindowFunction,
+};
+
+use crate::policies::*;
+use crate::properties::{SIGNALS, signals};
+
+/// Conditions without a sequence, which remembers every instant: literals near to what is measured, baselines, windows.
+fn condition() -> impl Strategy<Value = Condition> {
+    let left = prop_oneof![
+        6 => (0..SIGNALS).prop_map(|id| Expression::Signal(SignalId(id))),
+        1 => (0..SIGNALS, 2..6u32).prop_map(|(signal, n)| window(WindowFunction::Max, signal, n * 15)),
+    ];
+    let right = prop_oneof![
+        6 => (0..6i64).prop_map(|n| Expression::Literal(Decimal::from(n))),
+        1 => Just(Expression::Baseline),
+        1 => Just(Expression::PreviousStage),
+    ];
+    let plain = (left, crate::properties::relation(), right)
+        .prop_map(|(left, relation, right)| compare(left, relation, right))
+        .boxed();
+    let plain = prop_oneof![
+        4 => plain.clone(),
+        1 => (plain.clone(), plain.clone()).prop_map(|(a, b)| Condition::All(vec![a, b])).boxed(),
+        1 => (plain.clone(), plain.clone()).prop_map(|(a, b)| Condition::Any(vec![a, b])).boxed(),
+        1 => plain.prop_map(|c| Condition::Not(Box::new(c))).boxed(),
+    ];
+    (plain, proptest::option::weighted(0.6, 0..200u32)).prop_map(|(condition, duration)| match duration {
+        Some(duration) => held(condition, duration),
+        None => condition,
+    })
+}
+
+fn a_trigger(place: u32) -> impl Strategy<Value = Trigger> {
+    let maybe = |weight| proptest::option::weighted(weight, condition());
+    (
+        maybe(0.5),
+        condition(),
+        maybe(0.4),
+        maybe(0.1),
+        any::<bool>(),
+        proptest::option::weighted(0.3, 0..120u32),
+    )
+        .prop_map(move |(hold, rollback, clear, given, quiet, after)| {
+            let hold = hold.map(|condition| (Severity::Hold, condition));
+            let levels = hold.into_iter().chain([(Severity::Rollback, rollback)]).collect();
+            let mut made = trigger(&format!("t{place}"), levels);
+            (made.clear, made.given) = (clear, given);
+            made.unless = if quiet && place > 0 { vec![TriggerId(0)] } else { Vec::new() };
+            made.unknown_rollback_after = after.map(seconds);
+            made
+        })
+}
+
+fn a_policy() -> impl Strategy<Value = Arc<Policy>> {
+    (a_trigger(0), a_trigger(1), a_trigger(2)).prop_map(|(a, b, c)| policy(signals(), vec![a, b, c]))
+}
+
+/// What happens before an evaluation.
+#[derive(Debug, Clone)]
+enum Event {
+    /// The value that most samples have, so that much stays as it is; by how many milliseconds it is ahead.
+    Sample {
+        signal: u32,
+        baseline: bool,
+        ahead: i64,
+        reading: Reading,
+    },
+    Stage(u32),
+    Override {
+        trigger: usize,
+        seconds: u32,
+    },
+    EndOverride(usize),
+}
+
+fn an_event() -> impl Strategy<Value = Event> {
+    let reading = prop_oneof![
+        20 => Just(Reading::Value(Decimal::new(25, 1))),
+        3 => (1..5i64).prop_map(|literal| Reading::Value(Decimal::from(literal))),
+        3 => (0..60i64).prop_map(|tenths| Reading::Value(Decimal::new(tenths, 1))),
+        1 => Just(Reading::NotANumber),
+        1 => Just(Reading::Failed("down".to_owned())),
+    ];
+    let ahead = prop_oneof![8 => Just(0), 1 => -20_000..0i64, 1 => 0..60_000i64];
+    prop_oneof![
+        40 => (0..SIGNALS, any::<bool>(), ahead, reading)
+            .prop_map(|(signal, baseline, ahead, reading)| Event::Sample { signal, baseline, ahead, reading }),
+        1 => (0..3u32).prop_map(Event::Stage),
+        1 => (0..3usize, 0..100u32).prop_map(|(trigger, seconds)| Event::Override { trigger, seconds }),
+        1 => (0..3usize).prop_map(Event::EndOverride),
+    ]
+}
+
+/// Evaluations: how long after the one before, and what happens before it.
+fn a_history() -> impl Strategy<Value = Vec<(u32, Vec<Event>)>> {
+    let after = prop_oneof![6 => Just(5u32), 3 => Just(15), 1 => 1..100u32];
+    proptest::collection::vec((after, proptest::collection::vec(an_event(), 0..6)), 1..80)
+}
+
+fn tell(engine: &mut Engine, at: Timestamp, event: &Event) {
+    match event {
+        Event::Sample { signal, baseline, ahead, reading } => {
+            let track = if *baseline { Track::Baseline } else { Track::Canary };
+            let at = Timestamp::from_nanos(at.nanos() + ahead * 1_000_000);
+            engine.observe(&Sample { signal: SignalId(*signal), track, at, reading: reading.clone() });
+        }
+        Event::Stage(stage) => engine.enter_stage(*stage),
+        Event::Override { trigger, seconds } => {
+            let until = at.plus(TimeSpan::from_seconds(*seconds));
+            engine.override_trigger(&format!("t{trigger}"), until).unwrap();
+        }
+        Event::EndOverride(trigger) => engine.end_override(&format!("t{trigger}")).unwrap(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// A restored engine has nothing to repeat: its decision, its state and all that it tells are what they are for the
+    /// one that went on.
+    #[test]
+    fn repeating_changes_nothing(policy in a_policy(), history in a_history()) {
+        let mut on = Engine::new(policy.clone());
+        let mut whole = Engine::new(policy.clone());
+        let mut at = Timestamp::EPOCH.plus(TimeSpan::from_seconds(1_000));
+        for (after, events) in &history {
+            at = at.plus(TimeSpan::from_seconds(*after));
+            for event in events {
+                tell(&mut on, at, event);
+                tell(&mut whole, at, event);
+            }
+            whole = Engine::restore(policy.clone(), whole.save()).unwrap();
+            prop_assert_eq!(on.evaluate(at), whole.evaluate(at));
+            prop_assert_eq!(on.save(), whole.save());
+            prop_assert_eq!(on.trigger_reports(), whole.trigger_reports());
+            prop_assert_eq!(on.expectation_reports(), whole.expectation_reports());
+            prop_assert!(on.comparisons().eq(whole.comparisons()));
+            for place in 0..3 {
+                prop_assert_eq!(on.conditions(TriggerId(place)), whole.conditions(TriggerId(place)));
+            }
+        }
+    }
+}
