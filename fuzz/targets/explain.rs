@@ -20,7 +20,9 @@ fuzz_target!(|bytes: &[u8]| {
         Err(failed) => panic!("{failed}: {again}"),
         Ok(loaded) => {
             let now = sentences(&loaded.policy, Some(&loaded.files));
-            let texts = |of: &[spark_rules::explain::Sentence]| -> Vec<String> { of.iter().map(|s| s.text.clone()).collect() };
+            let texts = |of: &[spark_rules::explain::Sentence]| -> Vec<String> {
+                of.iter().map(|s| s.text.clone()).collect()
+            };
             assert_eq!(texts(&now), texts(&said), "{again}");
         }
     }

@@ -10,7 +10,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             Ok(again) => assert_eq!(again.text, formatted.text, "another layout the second time"),
             Err(error) => panic!("{error}"),
         },
-        Err(FormatError::Mistakes(failed)) => assert!(!failed.diagnostics.is_empty(), "a failure without a word"),
+        Err(FormatError::Mistakes(failed)) => {
+            assert!(!failed.diagnostics.is_empty(), "a failure without a word")
+        }
         Err(error @ FormatError::Unproven(_)) => panic!("{error}"),
     }
 });

@@ -76,7 +76,8 @@ fn ensure(holds: bool, words: impl FnOnce() -> String) -> Checked {
 
 impl Oracle {
     pub fn new(rules: &Arc<Rules>, start: &spark_core::rollout::Start) -> Self {
-        let plan = rules.policy.plan(rules.plan).unwrap();
+        let plan = rules.policy.plan(rules.plan);
+        let plan = plan.unwrap_or_else(|| panic!("these rules have no plan `{}`", rules.plan));
         let nanos = |span: TimeSpan| span.nanos();
         Self {
             rules: Arc::clone(rules),

@@ -56,8 +56,11 @@ fn compiled(text: &str) -> Policy {
     loaded.unwrap_or_else(|failed| panic!("{failed}")).policy
 }
 
+fn number(text: &str) -> Decimal {
+    text.parse().unwrap_or_else(|error| panic!("`{text}` is no number: {error}"))
+}
+
 fn made(good: &str, bad: &str, need: Option<Need>) -> Made {
-    let number = |text: &str| text.parse().unwrap();
     Made { good: number(good), bad: number(bad), counter: false, baseline: false, need }
 }
 
@@ -136,7 +139,7 @@ fn load(text: &'static str, change: [&str; 3], signals: Vec<Made>) -> Arc<Rules>
 
 /// All of them.
 pub fn all() -> Vec<Arc<Rules>> {
-    let at_most = |text: &str| Some(Need::AtMost(text.parse().unwrap()));
+    let at_most = |text: &str| Some(Need::AtMost(number(text)));
     let counter = Made { counter: true, ..made("5", "0", None) };
     let based =
         Made { baseline: true, ..made("0.1", "0.5", Some(Need::AtMostBaseline(Decimal::new(15, 1)))) };
