@@ -71,7 +71,7 @@ impl Engine {
     pub fn level_closeness(&self, trigger: TriggerId, severity: Severity) -> Option<Closeness> {
         let declared = &self.policy.triggers().get(trigger.index())?.levels;
         let place = declared.iter().position(|level| level.severity == severity)?;
-        let truth = self.traced.get(trigger.index())?.as_ref()?.levels.get(place)?.as_ref()?;
+        let truth = self.made.traced.get(trigger.index())?.as_ref()?.levels.get(place)?.as_ref()?;
         let root = &self.program.triggers.get(trigger.index())?.levels.get(place)?.root;
         Some(self.closeness(root, truth.full, truth.bare))
     }

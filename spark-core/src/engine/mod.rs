@@ -1,46 +1,47 @@
 //! The engine: the only place that turns samples into decisions.
 
+mod agenda;
 mod cause;
 mod clock;
+mod evaluate;
 mod glance;
 mod history;
 mod measure;
 mod overrides;
+mod parts;
 mod pass;
 mod program;
-mod quiet;
 mod recollection;
 mod report;
 mod stages;
 mod trace;
 mod triggers;
 mod view;
+mod watch;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::agenda::Agenda;
 pub(crate) use self::cause::comparison_words;
 use self::clock::Outcome;
+use self::evaluate::Made;
 pub use self::glance::{Closeness, Glance, Measured};
 use self::history::History;
 use self::overrides::Overrides;
 pub use self::overrides::UnknownTrigger;
-use self::pass::{Memory, Pass};
+use self::pass::Memory;
 use self::program::Program;
 pub(crate) use self::program::reach;
-use self::quiet::Quiet;
 pub use self::recollection::{FAILURE_WORDS_MAX, RECALLED_MAX, Recollection, RecollectionError};
 use self::stages::StageMemory;
 pub use self::trace::Conditions;
-use self::triggers::Levels;
 use self::view::View;
-use crate::decision::{Change, Decision, Observed, Truth, Verdict};
-use crate::planted::{self, Bug};
+use crate::decision::{Decision, Observed, Truth};
 use crate::policy::Policy;
 use crate::signal::{Sample, Track};
 use crate::time::Timestamp;
-use crate::trigger::TriggerId;
 
 /// Decides a release from samples, at instants that the caller names.
 ///
@@ -55,11 +56,8 @@ pub struct Engine {
     policy: Arc<Policy>,
     program: Arc<Program>,
     state: EngineState,
-    /// Room for one evaluation's comparisons, kept to be used again.
-    compared: Vec<Option<Outcome>>,
-    /// By trigger: what the last evaluation made of its conditions.
-    traced: Vec<Option<Levels>>,
-    quiet: Quiet,
+    made: Made,
+    agenda: Agenda,
 }
 
 /// The engine's state between evaluations, to be saved. It means something only beside its policy.
@@ -117,10 +115,10 @@ impl Engine {
             last: None,
             overrides: Overrides::default(),
         };
-        let compared = vec![None; program.comparisons.len()];
-        let traced = vec![None; policy.triggers().len()];
-        let quiet = Quiet::new(&policy);
-        Self { policy, program: Arc::new(program), state, compared, traced, quiet }
+        let (signals, triggers) = (policy.signals().len(), policy.triggers().len());
+        let made = Made::new(program.comparisons.len(), triggers, signals, program.parts.len());
+        let agenda = Agenda::new(&policy, &program.parts, program.clocks.len());
+        Self { policy, program: Arc::new(program), state, made, agenda }
     }
 
     /// The policy.
@@ -144,7 +142,7 @@ impl Engine {
         };
         let became = history.observe(sample.at, &sample.reading);
         if became == Observed::Kept {
-            self.quiet.observe(sample.signal, sample.track, sample.at, &sample.reading);
+            self.agenda.watch.observe(sample.signal, sample.track, sample.at, &sample.reading);
         }
         became
     }
@@ -152,88 +150,8 @@ impl Engine {
     /// Says that the rollout entered the stage with this place in the plan. What was measured until now is then
     /// `previous stage`.
     pub fn enter_stage(&mut self, stage: u32) {
-        self.quiet.end();
+        self.agenda.unsettle();
         self.state.stages.enter(stage);
-    }
-
-    /// Decides at an instant.
-    pub fn evaluate(&mut self, at: Timestamp) -> Decision {
-        if let Some(last) = &self.state.last
-            && at <= last.at
-        {
-            return last.clone();
-        }
-        self.remember_stage_means(at);
-        if let Some(same) = self.repeat(at) {
-            return same;
-        }
-        self.state.overrides.end_before(at);
-        let before: Vec<_> = self.state.memory.triggers.iter().map(|trigger| trigger.shown).collect();
-        self.compared.iter_mut().for_each(|slot| *slot = None);
-        let state = &mut self.state;
-        let view = View {
-            policy: &self.policy,
-            program: &self.program,
-            histories: &state.histories,
-            stages: &state.stages,
-            at,
-        };
-        let mut pass = Pass {
-            view,
-            memory: &mut state.memory,
-            compared: &mut self.compared,
-            every_expectation: Outcome::True,
-        };
-        let mut asked = expectations(&mut pass, &mut state.expectations);
-        triggers(&mut pass, &state.overrides, &mut asked, &mut self.traced);
-        let ready = match &view.program.proceed {
-            Some(proceed) => truth(pass.root(proceed, None).unwrap_or(Outcome::True)),
-            // a plan that the policy does not have can never be ready
-            None if state.plan.as_ref().is_some_and(|plan| view.policy.plan(plan).is_none()) => {
-                Truth::Unknown
-            }
-            None => Truth::True,
-        };
-        let verdict = asked.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Proceed);
-        let mut because: Vec<_> =
-            asked.into_iter().filter(|(asks, _)| *asks == verdict).map(|(_, name)| name.to_owned()).collect();
-        because.sort_unstable();
-        let changes = self.changes(&before, at);
-        let overridden = self.state.overrides.names();
-        let decision = Decision { at, verdict, because, ready, changes, overridden };
-        self.state.last = Some(decision.clone());
-        let state = &self.state;
-        let view = View {
-            at,
-            policy: &self.policy,
-            program: &self.program,
-            histories: &state.histories,
-            stages: &state.stages,
-        };
-        self.quiet.settle(&view, &state.memory, &state.overrides);
-        self.forget(at);
-        decision
-    }
-
-    /// The last decision again, at a later instant, where nothing that it was made of has changed.
-    fn repeat(&mut self, at: Timestamp) -> Option<Decision> {
-        let state = &mut self.state;
-        let last = state.last.as_mut()?;
-        let view = View {
-            at,
-            policy: &self.policy,
-            program: &self.program,
-            histories: &state.histories,
-            stages: &state.stages,
-        };
-        if !self.quiet.repeat(&view, last.at, &mut state.memory.clocks, &self.compared) {
-            return None;
-        }
-        last.at = at;
-        last.changes.clear();
-        let same = last.clone();
-        self.forget(at);
-        Some(same)
     }
 
     /// Adds what later stages are compared with to the means of this one.
@@ -252,21 +170,6 @@ impl Engine {
             let value = view.left(*place).ok();
             self.state.stages.add(*place, value);
         }
-    }
-
-    fn changes(&self, before: &[crate::decision::State], at: Timestamp) -> Vec<Change> {
-        let mut changes: Vec<_> = self
-            .policy
-            .triggers()
-            .iter()
-            .zip(&self.state.memory.triggers)
-            .zip(before)
-            .enumerate()
-            .filter(|(_, ((_, memory), before))| memory.shown != **before)
-            .filter_map(|(place, _)| self.change(place, at))
-            .collect();
-        changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        changes
     }
 
     fn forget(&mut self, at: Timestamp) {
@@ -296,73 +199,6 @@ impl Engine {
         }
         engine.state = state;
         Ok(engine)
-    }
-}
-
-/// Evaluates every expectation; what is not met asks for hold.
-fn expectations<'a>(
-    pass: &mut Pass<'a>,
-    remembered: &mut [Option<(Truth, Timestamp)>],
-) -> Vec<(Verdict, &'a str)> {
-    let view = pass.view;
-    let mut asked = Vec::new();
-    let mut every = Outcome::True;
-    for ((signal, root), memory) in
-        view.policy.signals().iter().zip(&view.program.expectations).zip(remembered)
-    {
-        let outcome = root.as_ref().and_then(|root| pass.root(root, None));
-        let Some(outcome) = outcome else {
-            *memory = None;
-            continue;
-        };
-        every = every.and(outcome);
-        let met = match planted::is(Bug::UnknownIsMet) {
-            true => !outcome.is_false(),
-            false => outcome.is_true(),
-        };
-        if !met {
-            asked.push((Verdict::Hold, signal.name.as_str()));
-        }
-        let truth = truth(outcome);
-        let since = memory.filter(|(before, _)| *before == truth).map_or(view.at, |(_, since)| since);
-        *memory = Some((truth, since));
-    }
-    pass.every_expectation = every;
-    asked
-}
-
-/// Evaluates every trigger, each after those that it is quiet for. One that is overridden asks for nothing and speaks for
-/// nobody; all else of it goes on.
-fn triggers<'a>(
-    pass: &mut Pass<'a>,
-    overrides: &Overrides,
-    asked: &mut Vec<(Verdict, &'a str)>,
-    traced: &mut [Option<Levels>],
-) {
-    let view = pass.view;
-    for id in view.policy.order() {
-        let place = id.index();
-        let (Some(trigger), Some(roots)) =
-            (view.policy.triggers().get(place), view.program.triggers.get(place))
-        else {
-            continue;
-        };
-        let truth = pass.levels(roots);
-        // who has no voice speaks for nobody
-        let silent = |id: &TriggerId| {
-            let named = view.policy.triggers().get(id.index());
-            named.is_some_and(|named| overrides.until(&named.name, view.at).is_some())
-        };
-        let shown = |id: &TriggerId| pass.memory.triggers.get(id.index())?.shown.level();
-        let speaking = trigger.unless.iter().filter(|id| !silent(id)).filter_map(shown).max();
-        if let Some(memory) = pass.memory.triggers.get_mut(place) {
-            memory.advance(trigger, &truth, speaking, view.at);
-            let asks = memory.asks.filter(|_| overrides.until(&trigger.name, view.at).is_none());
-            asked.extend(asks.map(|asks| (asks, trigger.name.as_str())));
-        }
-        if let Some(slot) = traced.get_mut(place) {
-            *slot = Some(truth);
-        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Engine {
     /// The policy has no trigger of that name.
     pub fn override_trigger(&mut self, trigger: &str, until: Timestamp) -> Result<(), UnknownTrigger> {
         self.known_trigger(trigger)?;
-        self.quiet.end();
+        self.agenda.unsettle();
         self.state.overrides.0.insert(trigger.to_owned(), until);
         Ok(())
     }
@@ -73,7 +73,7 @@ impl Engine {
     /// The policy has no trigger of that name.
     pub fn end_override(&mut self, trigger: &str) -> Result<(), UnknownTrigger> {
         self.known_trigger(trigger)?;
-        self.quiet.end();
+        self.agenda.unsettle();
         self.state.overrides.0.remove(trigger);
         Ok(())
     }

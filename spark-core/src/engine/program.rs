@@ -1,6 +1,7 @@
 //! Conditions, laid out for evaluation: nodes by place, with a place for what each remembers.
 
-use super::quiet::Readers;
+use super::parts::{Part, PartKind};
+use super::watch::Readers;
 use crate::condition::{Comparison, Condition, Expression};
 use crate::policy::Policy;
 use crate::time::TimeSpan;
@@ -84,6 +85,10 @@ pub(super) struct Program {
     /// By signal: how far back its samples are needed.
     pub(super) horizons: Vec<TimeSpan>,
     pub(super) readers: Readers,
+    /// What is evaluated as one, each after those that it listens to.
+    pub(super) parts: Vec<Part>,
+    pub(super) part_of_comparison: Vec<usize>,
+    pub(super) part_of_clock: Vec<usize>,
 }
 
 impl Program {
@@ -92,11 +97,16 @@ impl Program {
             horizons: policy.signals().iter().map(|signal| signal.stale_after).collect(),
             ..Self::default()
         };
-        for signal in policy.signals() {
+        for (place, signal) in policy.signals().iter().enumerate() {
+            let beginning = program.begin_part();
             let root = signal.expectation.as_ref().map(|condition| program.root(policy, condition));
+            if root.is_some() {
+                program.end_part(PartKind::Expectation(place), beginning);
+            }
             program.expectations.push(root);
         }
-        for trigger in policy.triggers() {
+        for (place, trigger) in policy.triggers().iter().enumerate() {
+            let beginning = program.begin_part();
             let levels = trigger
                 .levels
                 .iter()
@@ -109,10 +119,15 @@ impl Program {
             let clear = trigger.clear.as_ref().map(|condition| program.root(policy, condition));
             let given = trigger.given.as_ref().map(|condition| program.root(policy, condition));
             program.triggers.push(TriggerRoots { levels, clear, given });
+            program.end_part(PartKind::Trigger(place), beginning);
         }
+        let beginning = program.begin_part();
         let proceed = plan.and_then(|name| policy.plan(name)).and_then(|plan| plan.proceed.as_ref());
         program.proceed = proceed.map(|condition| program.root(policy, condition));
+        // always there, and the last
+        program.end_part(PartKind::Proceed, beginning);
         program.readers = Readers::new(policy, &program.comparisons);
+        program.order_parts(policy);
         program
     }
 

@@ -10,9 +10,10 @@ mod checks;
 mod overrides;
 mod policies;
 mod properties;
-mod quiet;
+
 mod recollection;
 mod served;
 mod tighten;
 mod timelines;
+mod visits;
 mod walks;

@@ -1,15 +1,12 @@
-//! When an evaluation can only repeat the last one: nothing that it read has changed, and no time that something waits
-//! for has come. Then the clocks that run are brought forward, and the rest stands.
+//! Which comparisons a new sample, or the time alone, may have changed.
 //!
-//! It is a memory of the last whole evaluation, never a part of the saved state: without it every evaluation is whole,
-//! and gives the same bytes.
+//! For each series it is known between which literals its newest sample lies and until when that is believed. A sample
+//! between the same literals changes nothing; windows are computed at each evaluation.
 
 use rust_decimal::Decimal;
 
-use super::clock::{Clock, Outcome};
+use super::clock::Outcome;
 use super::history::{History, Newest};
-use super::overrides::Overrides;
-use super::pass::Memory;
 use super::view::View;
 use crate::condition::{Comparison, Expression, Test};
 use crate::policy::Policy;
@@ -159,17 +156,9 @@ impl Watched {
     }
 }
 
-/// What the last whole evaluation left to wait for.
+/// All series, and which of them have to be looked at.
 #[derive(Debug, Clone)]
-pub(super) struct Quiet {
-    /// Whether there was one, and nothing but samples and instants came since.
-    settled: bool,
-    /// The first instant at which what is remembered changes by itself.
-    until: Timestamp,
-    /// The clocks that add evidence up.
-    running: Vec<usize>,
-    /// The longest interval that is evidence for all of them.
-    reach: TimeSpan,
+pub(super) struct Watch {
     /// By series.
     series: Vec<Watched>,
     /// The series of which a sample may change something.
@@ -180,23 +169,14 @@ pub(super) struct Quiet {
     fresh_until: Timestamp,
 }
 
-impl Quiet {
+impl Watch {
     pub(super) fn new(policy: &Policy) -> Self {
         Self {
-            settled: false,
-            until: Timestamp::from_nanos(i64::MIN),
-            running: Vec::new(),
-            reach: TimeSpan::ZERO,
             series: vec![Watched::default(); policy.signals().len().saturating_mul(TRACKS.len())],
             moved: Vec::new(),
             looked_at: Vec::new(),
             fresh_until: Timestamp::from_nanos(i64::MIN),
         }
-    }
-
-    /// Something else than a sample was said: the next evaluation is whole.
-    pub(super) fn end(&mut self) {
-        self.settled = false;
     }
 
     /// A sample was kept.
@@ -209,36 +189,43 @@ impl Quiet {
         }
     }
 
-    /// Takes up what a whole evaluation left behind.
-    pub(super) fn settle(&mut self, view: &View<'_>, memory: &Memory, overrides: &Overrides) {
-        let (program, at) = (view.program, view.at);
-        // a sequence remembers each instant of what is unknown
-        self.settled = program.sequences == 0;
-        if !self.settled {
+    /// Tells each comparison that is not what it was at the last evaluation. One that was not asked then, under a `given`
+    /// that is as it was, is not asked now.
+    pub(super) fn changed(
+        &mut self,
+        view: &View<'_>,
+        compared: &[Option<Outcome>],
+        tell: &mut impl FnMut(usize),
+    ) {
+        let mut look = |comparisons: &[usize]| {
+            for place in comparisons {
+                if let Some(Some(known)) = compared.get(*place)
+                    && *known != view.compare(*place)
+                {
+                    tell(*place);
+                }
+            }
+        };
+        let readers = &view.program.readers;
+        look(&readers.timed);
+        if view.at > self.fresh_until {
+            // some sample may be too old now, and is found to be so wherever it is compared
+            readers.newest.iter().for_each(|newness| look(&newness.comparisons));
+            self.refresh_all(view);
             return;
         }
-        let latest = Timestamp::from_nanos(i64::MAX);
-        self.until = overrides.next_end().unwrap_or(latest);
-        self.running.clear();
-        self.reach = TimeSpan::MAX;
-        for (place, (clock, (duration, reach))) in memory.clocks.iter().zip(&program.clocks).enumerate() {
-            if clock.adds_since() == Some(at) {
-                self.running.push(place);
-                self.reach = self.reach.min(*reach);
+        std::mem::swap(&mut self.moved, &mut self.looked_at);
+        while let Some((signal, track)) = self.looked_at.pop() {
+            if let Some(newness) = readers.newest.get(place_of(signal, track)) {
+                look(&newness.comparisons);
             }
-            self.until = self.until.min(clock.next_turn(at, *duration).unwrap_or(latest));
+            self.refresh(view, signal, track);
         }
-        for (trigger, memory) in view.policy.triggers().iter().zip(&memory.triggers) {
-            let due = memory.gives_up_at(trigger).filter(|due| *due > at);
-            self.until = self.until.min(due.unwrap_or(latest));
-        }
-        self.refresh_all(view);
     }
 
     /// Takes up what every series shows.
-    fn refresh_all(&mut self, view: &View<'_>) {
+    pub(super) fn refresh_all(&mut self, view: &View<'_>) {
         self.moved.clear();
-        self.looked_at.clear();
         self.fresh_until = Timestamp::from_nanos(i64::MAX);
         for signal in (0..).map(SignalId).take(view.policy.signals().len()) {
             for track in TRACKS {
@@ -262,56 +249,5 @@ impl Quiet {
         if !readers.comparisons.is_empty() {
             self.fresh_until = self.fresh_until.min(watched.fresh_until);
         }
-    }
-
-    /// Brings an evaluation about that changes nothing; `false` where a whole one is needed, which then [settles](Self::settle).
-    pub(super) fn repeat(
-        &mut self,
-        view: &View<'_>,
-        last: Timestamp,
-        clocks: &mut [Clock],
-        compared: &[Option<Outcome>],
-    ) -> bool {
-        let at = view.at;
-        let gap = at.since(last);
-        if !self.settled || at >= self.until || gap > self.reach {
-            return false;
-        }
-        // what was not asked, under a `given` that is as it was, is not asked now
-        let same = |place: &usize| {
-            compared.get(*place).is_some_and(|known| known.is_none_or(|known| known == view.compare(*place)))
-        };
-        let readers = &view.program.readers;
-        if at > self.fresh_until {
-            // some sample may be too old now, and is found to be so wherever it is compared
-            if !readers.newest.iter().flat_map(|newness| &newness.comparisons).all(same) {
-                return false;
-            }
-            self.refresh_all(view);
-        } else if !self.moved.is_empty() {
-            std::mem::swap(&mut self.moved, &mut self.looked_at);
-            let comparisons = |(signal, track): &(SignalId, Track)| {
-                readers
-                    .newest
-                    .get(place_of(*signal, *track))
-                    .into_iter()
-                    .flat_map(|newness| &newness.comparisons)
-            };
-            if !self.looked_at.iter().flat_map(comparisons).all(same) {
-                return false;
-            }
-            while let Some((signal, track)) = self.looked_at.pop() {
-                self.refresh(view, signal, track);
-            }
-        }
-        if !readers.timed.iter().all(same) {
-            return false;
-        }
-        for place in &self.running {
-            if let Some(clock) = clocks.get_mut(*place) {
-                clock.add(at, gap);
-            }
-        }
-        true
     }
 }

@@ -1,18 +1,18 @@
-//! An evaluation that repeats the last one gives what a whole one gives.
+//! An evaluation that visits only what may have changed gives what one gives that visits all.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use spark_core::{
-    Condition, Engine, Expression, Policy, Reading, Sample, Severity, SignalId, TimeSpan, Timestamp, Track,
-    Trigger, TriggerId, WindowFunction,
+    Condition, Engine, Expression, Policy, PolicyParts, Reading, Sample, Severity, SignalId, TimeSpan,
+    Timestamp, Track, Trigger, TriggerId, WindowFunction,
 };
 
 use crate::policies::*;
 use crate::properties::{SIGNALS, signals};
 
-/// Conditions without a sequence, which remembers every instant: literals near to what is measured, baselines, windows.
+/// Literals near to what is measured, baselines, windows, sequences, and `for`s of all lengths.
 fn condition() -> impl Strategy<Value = Condition> {
     let left = prop_oneof![
         6 => (0..SIGNALS).prop_map(|id| Expression::Signal(SignalId(id))),
@@ -30,7 +30,14 @@ fn condition() -> impl Strategy<Value = Condition> {
         4 => plain.clone(),
         1 => (plain.clone(), plain.clone()).prop_map(|(a, b)| Condition::All(vec![a, b])).boxed(),
         1 => (plain.clone(), plain.clone()).prop_map(|(a, b)| Condition::Any(vec![a, b])).boxed(),
-        1 => plain.prop_map(|c| Condition::Not(Box::new(c))).boxed(),
+        1 => plain.clone().prop_map(|c| Condition::Not(Box::new(c))).boxed(),
+        1 => (plain.clone(), plain, 0..5u32)
+            .prop_map(|(first, then, n)| Condition::Sequence {
+                first: Box::new(first),
+                then: Box::new(then),
+                within: seconds(n * 15),
+            })
+            .boxed(),
     ];
     (plain, proptest::option::weighted(0.6, 0..200u32)).prop_map(|(condition, duration)| match duration {
         Some(duration) => held(condition, duration),
@@ -59,8 +66,18 @@ fn a_trigger(place: u32) -> impl Strategy<Value = Trigger> {
         })
 }
 
+/// Three triggers, and a plan that waits for every expectation.
 fn a_policy() -> impl Strategy<Value = Arc<Policy>> {
-    (a_trigger(0), a_trigger(1), a_trigger(2)).prop_map(|(a, b, c)| policy(signals(), vec![a, b, c]))
+    let proceed = (condition(), 0..60u32).prop_map(|(other, duration)| {
+        Condition::All(vec![held(Condition::EveryExpectation, duration), other])
+    });
+    (a_trigger(0), a_trigger(1), a_trigger(2), proceed).prop_map(|(a, b, c, proceed)| {
+        let plan = crate::tighten::a_plan(Some(proceed));
+        let triggers = vec![a, b, c];
+        let parts =
+            PolicyParts { every: EVERY, signals: signals(), triggers, plans: vec![plan], checks: vec![] };
+        Arc::new(Policy::new(parts).unwrap())
+    })
 }
 
 /// What happens before an evaluation.
@@ -124,12 +141,12 @@ fn tell(engine: &mut Engine, at: Timestamp, event: &Event) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
-    /// A restored engine has nothing to repeat: its decision, its state and all that it tells are what they are for the
+    /// A restored engine visits every part: its decision, its state and all that it tells are what they are for the
     /// one that went on.
     #[test]
-    fn repeating_changes_nothing(policy in a_policy(), history in a_history()) {
-        let mut on = Engine::new(policy.clone());
-        let mut whole = Engine::new(policy.clone());
+    fn what_is_not_visited_is_as_it_was(policy in a_policy(), history in a_history()) {
+        let mut on = Engine::with_plan(policy.clone(), "canary");
+        let mut whole = on.clone();
         let mut at = Timestamp::EPOCH.plus(TimeSpan::from_seconds(1_000));
         for (after, events) in &history {
             at = at.plus(TimeSpan::from_seconds(*after));

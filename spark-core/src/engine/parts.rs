@@ -1,0 +1,100 @@
+//! What is evaluated as one: an expectation, a trigger, a plan's `proceed when`. Each has its comparisons and its clocks
+//! to itself.
+
+use std::ops::Range;
+
+use super::program::Program;
+use crate::policy::Policy;
+
+/// What a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PartKind {
+    /// The expectation of the signal at that place.
+    Expectation(usize),
+    /// The trigger at that place.
+    Trigger(usize),
+    /// The followed plan's `proceed when`.
+    Proceed,
+}
+
+/// A part, and what belongs to it.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) kind: PartKind,
+    pub(super) comparisons: Range<usize>,
+    pub(super) clocks: Range<usize>,
+    /// Whether it has a sequence, which remembers each instant of what is unknown.
+    pub(super) has_sequence: bool,
+    /// The parts that listen to what this one shows: by `unless`. They come after it.
+    pub(super) listeners: Vec<usize>,
+}
+
+/// Where a part begins, while a program is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning {
+    comparisons: usize,
+    clocks: usize,
+    sequences: usize,
+}
+
+impl Program {
+    /// What is laid out from now on belongs to one part.
+    pub(super) fn begin_part(&self) -> Beginning {
+        Beginning {
+            comparisons: self.comparisons.len(),
+            clocks: self.clocks.len(),
+            sequences: self.sequences,
+        }
+    }
+
+    /// What was laid out since then is that part.
+    pub(super) fn end_part(&mut self, kind: PartKind, beginning: Beginning) {
+        let comparisons = beginning.comparisons..self.comparisons.len();
+        let clocks = beginning.clocks..self.clocks.len();
+        let has_sequence = beginning.sequences < self.sequences;
+        self.parts.push(Part { kind, comparisons, clocks, has_sequence, listeners: Vec::new() });
+    }
+
+    /// Brings the triggers into the policy's order, and notes who listens to whom and what belongs to which.
+    pub(super) fn order_parts(&mut self, policy: &Policy) {
+        let mut rank = vec![0; policy.triggers().len()];
+        for (n, trigger) in policy.order().iter().enumerate() {
+            if let Some(rank) = rank.get_mut(trigger.index()) {
+                *rank = n;
+            }
+        }
+        // expectations, triggers by rank, `proceed when`
+        self.parts.sort_by_key(|part| match part.kind {
+            PartKind::Expectation(signal) => (0, signal),
+            PartKind::Trigger(trigger) => (1, rank.get(trigger).copied().unwrap_or_default()),
+            PartKind::Proceed => (2, 0),
+        });
+        let places: Vec<(usize, usize)> = (0..)
+            .zip(&self.parts)
+            .filter_map(|(place, part)| match part.kind {
+                PartKind::Trigger(trigger) => Some((trigger, place)),
+                PartKind::Expectation(_) | PartKind::Proceed => None,
+            })
+            .collect();
+        let mut place_of = vec![0; policy.triggers().len()];
+        for (trigger, place) in places {
+            if let Some(slot) = place_of.get_mut(trigger) {
+                *slot = place;
+            }
+        }
+        for (trigger, place) in policy.triggers().iter().zip(&place_of) {
+            for speaker in &trigger.unless {
+                let speaker = place_of.get(speaker.index()).and_then(|speaker| self.parts.get_mut(*speaker));
+                speaker.into_iter().for_each(|speaker| speaker.listeners.push(*place));
+            }
+        }
+        self.part_of_comparison = vec![0; self.comparisons.len()];
+        self.part_of_clock = vec![0; self.clocks.len()];
+        for (place, part) in self.parts.iter().enumerate() {
+            let comparisons = self.part_of_comparison.get_mut(part.comparisons.clone());
+            comparisons.into_iter().for_each(|comparisons| comparisons.fill(place));
+            let clocks = self.part_of_clock.get_mut(part.clocks.clone());
+            clocks.into_iter().for_each(|clocks| clocks.fill(place));
+        }
+    }
+}
