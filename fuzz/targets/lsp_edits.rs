@@ -7,7 +7,9 @@ use spark_rules::session::{Encoding, LinePosition, Session};
 
 const RULES: &str = "edition 2026\nsignal p95 { is duration  from push  expect <= 200ms }\nsignal e { is ratio  from push }\n\
     trigger slow \"it is\" {\n  hold when p95 > 300ms for 3m\n  rollback when p95 > 400ms for 5m\n}\nrollback when e > 3% for 5m\n\
-    plan c {\n  stage 5% for 15m needs approval\n  warmup 2m\n  watch 24h\n}\ntest \"t\" {\n  given p95 450ms for 10m\n  expect slow rollback from 5m\n}\n";
+    check k \"P3\" {\n  in preflight  probe p\n  measure e is ratio  measure up is flag\n  pass when e < 90% and up\n  else no-go\n  within 5s\n  evidence \"k.json\"\n}\n\
+    plan c {\n  stage 5% for 15m needs approval\n  warmup 2m\n  watch 24h\n}\ntest \"t\" {\n  given p95 450ms for 10m\n  expect slow rollback from 5m\n}\n\
+    test \"k\" {\n  given k.e 95%\n  expect check k no-go\n}\n";
 
 /// Edits: where, how much is taken away, how much of the rest of the bytes is put there.
 fn edits(mut data: &[u8]) -> Vec<(usize, usize, String)> {

@@ -8,6 +8,20 @@ use super::{Checker, Problems, SignalInfo, Texts};
 use crate::ast::{File, Item, TestClause};
 use crate::diagnostic::Diagnostic;
 
+/// Values that something in a unit is often compared with; none of money, whose currency would have to be known.
+pub(crate) const fn typical(unit: Unit) -> &'static [&'static str] {
+    match (unit.dimension, unit.per_time) {
+        (Dimension::Duration, false) => &["100ms", "200ms", "300ms", "500ms", "1s", "5s", "1m"],
+        (Dimension::Ratio, false) => &["0.1%", "1%", "3%", "5%", "50%", "95%"],
+        (Dimension::Count, false) => &["1", "10", "100", "1k"],
+        (Dimension::Count, true) => &["1/s", "10/s", "10/min", "50/min"],
+        (Dimension::Bytes, false) => &["512KiB", "10MiB", "100MiB", "1GiB"],
+        (Dimension::Bytes, true) => &["10MiB/min", "1MiB/s"],
+        (Dimension::Number, false) => &["0.5", "0.8", "1"],
+        _ => &[],
+    }
+}
+
 /// What the signals of a piece of text are, in their order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Declared(Vec<SignalInfo>);
@@ -37,18 +51,8 @@ impl Declared {
             Some(function) => windowed(WindowFunction::parse(function)?, unit).ok()?,
             None => Type::Of(unit),
         };
-        let Type::Of(Unit { dimension, per_time }) = kind else { return None };
-        let values: &[&str] = match (dimension, per_time) {
-            (Dimension::Duration, false) => &["100ms", "200ms", "300ms", "500ms", "1s", "5s", "1m"],
-            (Dimension::Ratio, false) => &["0.1%", "1%", "3%", "5%", "50%", "95%"],
-            (Dimension::Count, false) => &["1", "10", "100", "1k"],
-            (Dimension::Count, true) => &["1/s", "10/s", "10/min", "50/min"],
-            (Dimension::Bytes, false) => &["512KiB", "10MiB", "100MiB", "1GiB"],
-            (Dimension::Bytes, true) => &["10MiB/min", "1MiB/s"],
-            (Dimension::Number, false) => &["0.5", "0.8", "1"],
-            _ => &[],
-        };
-        let values = match values {
+        let Type::Of(unit) = kind else { return None };
+        let values = match typical(unit) {
             [] => vec![kind.example()],
             values => values.iter().map(|value| (*value).to_owned()).collect(),
         };

@@ -30,7 +30,7 @@ use crate::files::Files;
 use crate::lint;
 use crate::suggest::joined;
 use crate::test::TestCase;
-pub(crate) use alone::{Declared, Surroundings};
+pub(crate) use alone::{Declared, Surroundings, typical};
 pub(crate) use names::line_name;
 pub(crate) use problems::Problems;
 pub(crate) use texts::Texts;

@@ -55,7 +55,7 @@ pub(super) const APPROVED: &str = " once a person has approved";
 pub(super) const WARMUP: (&str, &str) = ("; the first ", " after each step do not count");
 
 /// Between what a check must show and what it says where it does not.
-pub(super) const OTHERWISE: &str = ", and else, or while that is unknown, says ";
+pub(super) const OTHERWISE: &str = "; else, or while that is unknown, says ";
 
 /// Before the time that a release is watched in the end.
 pub(super) const WATCH: &str = "; once the last one is left, the release is watched for ";

@@ -97,14 +97,14 @@ fn fits(label: &str, letters: &str) -> bool {
 }
 
 /// Completions as they are gathered.
-struct List<'s> {
+pub(super) struct List<'s> {
     items: Vec<Completion>,
-    session: &'s Session,
-    path: &'s str,
+    pub(super) session: &'s Session,
+    pub(super) path: &'s str,
 }
 
 impl List<'_> {
-    fn add(&mut self, label: &str, kind: CompletionKind, detail: &str) {
+    pub(super) fn add(&mut self, label: &str, kind: CompletionKind, detail: &str) {
         self.add_as(label, kind, detail, label);
     }
 
@@ -132,11 +132,11 @@ impl List<'_> {
         }
     }
 
-    fn words(&mut self, words: &[&str]) {
+    pub(super) fn words(&mut self, words: &[&str]) {
         words.iter().for_each(|word| self.add(word, CompletionKind::Keyword, ""));
     }
 
-    fn choices(&mut self, words: &[&str], detail: &str) {
+    pub(super) fn choices(&mut self, words: &[&str], detail: &str) {
         words.iter().for_each(|word| self.add(word, CompletionKind::Choice, detail));
     }
 
@@ -180,7 +180,7 @@ impl List<'_> {
     }
 
     /// The clauses that the block does not have yet, where one may begin.
-    fn clauses(&mut self, at: &Context<'_>) {
+    pub(super) fn clauses(&mut self, at: &Context<'_>) {
         let Some(block) = at.block.filter(|_| clause_may_end(at)) else { return };
         for word in clause_words(block) {
             let again = matches!(
@@ -282,51 +282,6 @@ impl List<'_> {
         self.clauses(at);
     }
 
-    fn check(&mut self, at: &Context<'_>) {
-        let (before, last) = at.last();
-        match (at.words.first().copied().unwrap_or(""), last) {
-            ("in", "in") => self.choices(&["preflight", "redteam", "blast"], "when it is made"),
-            ("measure", "measure") => {}
-            ("measure", "is") => {
-                for word in crate::check::MEASURE_TYPES {
-                    self.add(word, CompletionKind::Choice, "what it is");
-                }
-            }
-            ("measure", "in") => self.choices(units(before), "its unit"),
-            ("measure", _) if before == "measure" => self.words(&["is"]),
-            ("else", "else") => self.choices(&["no-go", "warn"], "what it says where it does not pass"),
-            ("within", "within") => ["5s", "10s", "30s", "1m", "5m"]
-                .iter()
-                .for_each(|length| self.add(length, CompletionKind::Value, "")),
-            ("pass", "pass") => self.words(&["when"]),
-            ("pass", "when" | "and" | "or" | "not" | "(" | "+" | "-" | "*" | "/") => {
-                self.measures(at.name);
-                if matches!(last, "when" | "and" | "or") {
-                    self.words(&["not"]);
-                }
-            }
-            ("pass", _) if compares(last) || last == "between" => self.measures(at.name),
-            ("pass", _) if compares(before) => self.words(&["and", "or"]),
-            ("pass", _) => self.words(&["<", "<=", ">", ">=", "==", "!=", "between", "and", "or"]),
-            _ => {}
-        }
-        self.clauses(at);
-    }
-
-    /// The measures of the check with a name.
-    fn measures(&mut self, check: &str) {
-        for path in self.session.policy_files(self.path) {
-            for symbol in self.session.symbols(&path) {
-                if symbol.kind != SymbolKind::Check || symbol.name != check {
-                    continue;
-                }
-                for measure in symbol.children {
-                    self.add(&measure.name, CompletionKind::Signal, &measure.detail);
-                }
-            }
-        }
-    }
-
     fn test(&mut self, at: &Context<'_>) {
         let (before, last) = at.last();
         match (at.words.first().copied().unwrap_or(""), last) {
@@ -335,7 +290,7 @@ impl List<'_> {
                 self.named(SymbolKind::Check, CompletionKind::Plan);
             }
             ("given", ".") => self.measures(before),
-            ("given", _) if before == "." => self.words(&["true", "false", "nothing", "error"]),
+            ("given", _) if before == "." => self.finds(at.third(), last),
             ("given", "for" | "every") => self.lengths(),
             ("given", _) => {
                 let signal = at.words.get(1).copied().unwrap_or("");

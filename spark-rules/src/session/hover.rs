@@ -76,6 +76,22 @@ const WORDS: &[(&str, &str)] = &[
     ("runbook", "A link for who is called."),
     ("owner", "Who answers for it."),
     ("when", "The condition follows."),
+    ("check", "One look at a system before a release: who looks, what is measured, and when that passes."),
+    ("in", "In a check: when it is made. Behind a type or a source: the unit that its numbers are in."),
+    ("preflight", "Before a release, all of it side by side in a minute."),
+    ("redteam", "Before a release, on purpose hostile, all of it side by side in ten minutes."),
+    ("blast", "Half a minute of health of one instance."),
+    ("probe", "Who looks: a probe of the configuration, by its name."),
+    ("measure", "What the probe must bring. Without it, or in another unit, it is unknown."),
+    ("flag", "True or false: its name alone is a condition, and it is compared with nothing."),
+    ("pass", "What must be true for the check to pass. What is not known never passes."),
+    ("else", "What the check says where it does not pass, and where that is not known."),
+    ("no-go", "The release must not begin."),
+    (
+        "within",
+        "In a check: how long the probe may take. Behind `then`: how long before it the first may have been true.",
+    ),
+    ("evidence", "The file that what was found is kept in: of this check alone."),
 ];
 
 /// What is shown of a place, in Markdown.

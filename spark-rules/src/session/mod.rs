@@ -23,6 +23,7 @@ mod found;
 mod hints;
 mod hover;
 mod lines;
+mod looked;
 mod names;
 mod offer;
 mod outline;

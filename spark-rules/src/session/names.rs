@@ -10,7 +10,7 @@ use super::{Encoding, Place, Session};
 use crate::ast::Item;
 use crate::check::line_name;
 use crate::limits::NAME_BYTES_MAX;
-use crate::parser::{CHECK_WORDS, Kind, is_reserved, split};
+use crate::parser::{CHECK_WORDS, Kind, Token, is_reserved, split};
 
 /// Why a name cannot be changed, in words for the reader.
 pub type Refusal = String;
@@ -238,15 +238,29 @@ fn each_name(document: &Document, part: &Part, see: &mut SeeName<'_>) {
     }
     let text = document.text_of(part);
     let tokens = split(text).0;
-    let mut words = tokens.iter().peekable();
-    while let Some(token) = words.next() {
-        let word = text.get(token.start as usize..token.end as usize).unwrap_or("");
-        let called =
-            words.peek().is_some_and(|next| text.get(next.start as usize..next.end as usize) == Some("("));
+    // in a check, nothing but its own measures can be read
+    let check = part.tree.items.iter().find_map(|item| match item {
+        Item::Check(check) => Some(check.name.text.as_str()),
+        _ => None,
+    });
+    let word_of = |token: Option<&Token>| {
+        token.and_then(|token| text.get(token.start as usize..token.end as usize)).unwrap_or("")
+    };
+    for (place, token) in tokens.iter().enumerate() {
+        let word = word_of(Some(token));
+        let before = |count| word_of(place.checked_sub(count).and_then(|place| tokens.get(place)));
+        let next = word_of(tokens.get(place.saturating_add(1)));
+        let called = next == "(";
+        let means = match check {
+            Some(check) => Means::Measure(check),
+            None if before(1) == "." => Means::Measure(before(2)),
+            None if next == "." || before(1) == "check" && before(2) == "expect" => Means::Check,
+            None => Means::Either,
+        };
         let met = known.iter().any(|span| span.start <= token.start && token.end <= span.end);
         if token.kind == Kind::Word && !called && !met && !is_reserved(word) {
             let span = Span { file: part.id, start: token.start, end: token.end };
-            see(Means::Either, word, document.range(part, span), false);
+            see(means, word, document.range(part, span), false);
         }
     }
 }

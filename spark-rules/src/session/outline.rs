@@ -61,6 +61,7 @@ impl Session {
         let mut found = Vec::new();
         for part in &document.parts {
             let range = |span| document.range(part, span);
+            let text = |span| document.text.get(range(span)).unwrap_or("").to_owned();
             let title =
                 |title: &Option<crate::ast::Text>| title.as_ref().map_or("", |text| &text.value).to_owned();
             let leaf = |name: String, detail: String, kind, span, selection| Symbol {
@@ -98,55 +99,38 @@ impl Session {
                         found.push(leaf(name, detail, SymbolKind::Trigger, trigger.span, selection));
                     }
                     Item::Plan(plan) => {
-                        let name = &plan.name;
-                        let mut symbol = leaf(
-                            name.text.clone(),
-                            title(&plan.title),
-                            SymbolKind::Plan,
-                            plan.span,
-                            name.span,
-                        );
-                        for clause in &plan.clauses {
-                            let text = |span| document.text.get(range(span)).unwrap_or("").to_owned();
-                            let child = match &clause.kind {
-                                PlanClause::Stage { share, duration, approval } => {
-                                    let asked = if approval.is_some() { ", needs approval" } else { "" };
-                                    let detail = format!("{}{asked}", text(duration.span));
-                                    let share = share.span;
-                                    leaf(text(share), detail, SymbolKind::Stage, clause.span, share)
-                                }
-                                PlanClause::Warmup(length) | PlanClause::Watch(length) => {
-                                    let (word, detail) = (clause.word, text(length.span));
-                                    leaf(text(word), detail, SymbolKind::Length, clause.span, word)
-                                }
-                                PlanClause::Proceed(_) => continue,
-                            };
-                            symbol.children.push(child);
-                        }
-                        found.push(symbol);
+                        let children = plan.clauses.iter().filter_map(|clause| match &clause.kind {
+                            PlanClause::Stage { share, duration, approval } => {
+                                let asked = if approval.is_some() { ", needs approval" } else { "" };
+                                let detail = format!("{}{asked}", text(duration.span));
+                                let share = share.span;
+                                Some(leaf(text(share), detail, SymbolKind::Stage, clause.span, share))
+                            }
+                            PlanClause::Warmup(length) | PlanClause::Watch(length) => {
+                                let (word, detail) = (clause.word, text(length.span));
+                                Some(leaf(text(word), detail, SymbolKind::Length, clause.span, word))
+                            }
+                            PlanClause::Proceed(_) => None,
+                        });
+                        let children = children.collect();
+                        let (name, detail) = (&plan.name, title(&plan.title));
+                        let own = leaf(name.text.clone(), detail, SymbolKind::Plan, plan.span, name.span);
+                        found.push(Symbol { children, ..own });
                     }
                     Item::Check(check) => {
-                        let name = &check.name;
-                        let mut symbol = leaf(
-                            name.text.clone(),
-                            title(&check.title),
-                            SymbolKind::Check,
-                            check.span,
-                            name.span,
-                        );
-                        for clause in &check.clauses {
-                            if let CheckClause::Measure { name, kind, .. } = &clause.kind {
-                                let (text, detail) = (name.text.clone(), kind.text.clone());
-                                symbol.children.push(leaf(
-                                    text,
-                                    detail,
-                                    SymbolKind::Measure,
-                                    clause.span,
-                                    name.span,
-                                ));
+                        let children = check.clauses.iter().filter_map(|clause| match &clause.kind {
+                            CheckClause::Measure { name, kind, unit } => {
+                                let unit = unit.as_ref().map(|unit| format!(" in {}", text(unit.span)));
+                                let detail = format!("{}{}", kind.text, unit.unwrap_or_default());
+                                let own = name.text.clone();
+                                Some(leaf(own, detail, SymbolKind::Measure, clause.span, name.span))
                             }
-                        }
-                        found.push(symbol);
+                            _ => None,
+                        });
+                        let children = children.collect();
+                        let (name, detail) = (&check.name, title(&check.title));
+                        let own = leaf(name.text.clone(), detail, SymbolKind::Check, check.span, name.span);
+                        found.push(Symbol { children, ..own });
                     }
                     Item::Test(test) => {
                         let name = test.title.value.clone();

@@ -55,6 +55,8 @@ impl Session {
                 continue;
             }
             let mut known: BTreeMap<u32, (Paint, bool)> = BTreeMap::new();
+            // `no-go` is one word of three
+            let mut joined: BTreeMap<u32, u32> = BTreeMap::new();
             walk(&part.tree, &mut |met| {
                 let of = |means| match means {
                     Means::Signal => Paint::Signal,
@@ -70,15 +72,21 @@ impl Session {
                     }
                     Met::Used(means, _, span) => (span, of(means), false),
                     Met::Function(name) => (name.span, Paint::Function, false),
-                    Met::Choice(span) => (span, Paint::Choice, false),
+                    Met::Choice(span) => {
+                        joined.insert(span.start, span.end);
+                        (span, Paint::Choice, false)
+                    }
                     _ => return,
                 };
                 known.insert(span.start, (paint, declares));
             });
             let text = document.text_of(part);
             let (tokens, comments) = split(text);
-            let mut source = false;
+            let (mut source, mut painted_to) = (false, 0);
             for token in tokens {
+                if token.start < painted_to {
+                    continue;
+                }
                 let word = text.get(token.start as usize..token.end as usize).unwrap_or("");
                 if word == "metrics" {
                     source = true;
@@ -96,7 +104,12 @@ impl Session {
                     (None, Kind::Other | Kind::End) => continue,
                 };
                 let place = |byte: u32| part.start.saturating_add(byte as usize);
-                found.push(Painted { range: place(token.start)..place(token.end), paint, declares });
+                let whole = joined.get(&token.start).copied().filter(|end| {
+                    let word = text.get(token.start as usize..*end as usize);
+                    word.is_some_and(|word| !word.contains(char::is_whitespace))
+                });
+                painted_to = whole.unwrap_or(token.end).max(token.end);
+                found.push(Painted { range: place(token.start)..place(painted_to), paint, declares });
             }
             let place = |byte: u32| part.start.saturating_add(byte as usize);
             found.extend(comments.into_iter().map(|(start, end)| Painted {

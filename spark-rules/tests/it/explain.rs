@@ -84,15 +84,21 @@ fn root() -> PathBuf {
 /// Every sentence of the shipped pack, of the starter and of the cases gives its rule back.
 #[test]
 fn sentences_give_their_rules_back() {
-    let shipped = ["rules/canary.rules", "rules/triggers.rules", "spark-cli/src/starter/release.rules"];
+    let shipped = [
+        "rules/canary.rules",
+        "rules/triggers.rules",
+        "rules/checks.rules",
+        "spark-cli/src/starter/release.rules",
+    ];
     let shipped = shipped.into_iter().map(|path| root().join(path));
     let mut count = 0;
     for path in shipped.chain(case_files("ok")).chain(case_files("explain")) {
         let loaded = loaded(&path);
         check_both(&loaded);
-        count += loaded.policy.triggers().len() + loaded.policy.signals().len();
+        let policy = &loaded.policy;
+        count += policy.triggers().len() + policy.signals().len() + policy.checks().len();
     }
-    assert!(count > 40, "{count}");
+    assert!(count > 70, "{count}");
 }
 
 /// What each form of the language reads like.

@@ -352,6 +352,25 @@ fn any_rules() -> impl Strategy<Value = String> {
         "expect api_latency rollback from 15m",
         "expect decision hold at 11m because p95, a and b",
         "given r rises - 5 every 15s",
+        "given pool.used 95%",
+        "given pool.up true",
+        "given pool.used error \"no route\"",
+        "expect check pool no-go",
+    ]);
+    let look = prop::sample::select(vec![
+        "in preflight",
+        "probe pgbouncer",
+        "measure used is ratio",
+        "measure lost is money in USDT",
+        "measure flow is rate in MiB / min",
+        "measure up is flag",
+        "pass when up and not ( used - - 5% between - 1% and 90% or lost * -1 > - 3 USDT )",
+        "pass when not up",
+        "else no-go",
+        "else warn",
+        "within 5s",
+        "evidence \"a.json\"",
+        "owner \"x\"",
     ]);
     let plan = prop_oneof![
         Just("stage 5% for 15m".to_owned()),
@@ -369,6 +388,7 @@ fn any_rules() -> impl Strategy<Value = String> {
         block("signal a", signal.clone().prop_map(str::to_owned).boxed()),
         block("signal abcde", signal.prop_map(str::to_owned).boxed()),
         block("plan canary", plan.boxed()),
+        block("check pool \"P3 pool\"", look.prop_map(str::to_owned).boxed()),
         block("test \"it\"", test.prop_map(str::to_owned).boxed()),
         Just("edition 2026".to_owned()),
         Just("use \"a # b.rules\"".to_owned()),

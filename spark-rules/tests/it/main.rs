@@ -18,6 +18,7 @@ mod import;
 mod limits;
 mod lints;
 mod load;
+mod looked;
 mod manual;
 mod mistakes;
 mod pages;

@@ -10,8 +10,10 @@ use crate::cases::{case_files, mended, told};
 /// Longest time for a small text: far above what is needed, far below what a reader would call hanging.
 const BOUND: Duration = Duration::from_secs(5);
 
-fn contract() -> String {
-    let path = case_files("ok").into_iter().find(|path| path.ends_with("contract.rules")).unwrap();
+/// Right rules: the contract's example, or checks.
+fn right(checks: bool) -> String {
+    let name = if checks { "checks.rules" } else { "contract.rules" };
+    let path = case_files("ok").into_iter().find(|path| path.ends_with(name)).unwrap();
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -171,6 +173,20 @@ fn words() -> impl Strategy<Value = String> {
         "samples",
         "3",
         "TIMES",
+        "check",
+        "check c {",
+        "probe",
+        "measure",
+        "flag",
+        "pass",
+        "else",
+        "no-go",
+        "preflight",
+        "evidence",
+        "\"a.json\"",
+        "owner",
+        "a.b",
+        "true",
     ]);
     prop::collection::vec(word, 0..60).prop_map(|words| words.join(" "))
 }
@@ -189,6 +205,8 @@ proptest! {
     fn any_words(text in words()) {
         check(&text);
         check(&format!("signal p95 {{ is duration from push }} signal a {{ is ratio from push }} trigger t {{ hold when {text} }}"));
+        check(&format!("check c {{ in blast probe p measure p95 is duration measure a is flag pass when {text} }}"));
+        check(&format!("check c {{ {text} }}"));
     }
 
     /// The same for bytes that are hardly text.
@@ -200,8 +218,8 @@ proptest! {
 
     /// The same for right rules with a piece cut out, doubled, or replaced.
     #[test]
-    fn any_mutation(at in 0usize..3_000, length in 0usize..60, put in prop_oneof![Just(String::new()), words(), any::<String>()]) {
-        let text = contract();
+    fn any_mutation(checks in any::<bool>(), at in 0usize..3_000, length in 0usize..60, put in prop_oneof![Just(String::new()), words(), any::<String>()]) {
+        let text = right(checks);
         let start = (at.min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
         let end = (start.saturating_add(length).min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
         check(&format!("{}{put}{}", &text[..start], &text[end..]));
@@ -209,8 +227,8 @@ proptest! {
 
     /// Sure fixes never make it worse: afterwards there are no more mistakes than before, and nothing sure is left.
     #[test]
-    fn mending_never_worsens(at in 0usize..3_000, length in 0usize..60, put in words(), windows in any::<bool>()) {
-        let text = contract();
+    fn mending_never_worsens(checks in any::<bool>(), at in 0usize..3_000, length in 0usize..60, put in words(), windows in any::<bool>()) {
+        let text = right(checks);
         let start = (at.min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
         let end = (start.saturating_add(length).min(text.len())..).find(|place| text.is_char_boundary(*place)).unwrap();
         let text = format!("{}{put}{}", &text[..start], &text[end..]);

@@ -293,6 +293,80 @@ impl<'a> Dice<'a> {
         text + &behind + "}\n"
     }
 
+    /// A check: its measures may be called as signals are, and its clauses stand in any order.
+    fn check(&mut self, number: usize) -> String {
+        let names = ["p95", "waiting", "check", "drift", "m_1"];
+        let measures: Vec<(&str, Option<Kind>)> = names[..1 + self.below(names.len())]
+            .iter()
+            .map(|name| {
+                let kind = self.below(KINDS.len() + 1);
+                (*name, KINDS.get(kind).copied())
+            })
+            .collect();
+        let mut clauses = vec![
+            format!("in {}", self.one(&["preflight", "redteam", "blast"])),
+            format!("probe {}", self.one(&["pgbouncer", "probe", "p95"])),
+            format!("pass when {}", self.looked(&measures, 2)),
+            format!("else {}", self.one(&["no-go", "warn"])),
+            format!("within {}", self.length()),
+            format!(
+                "evidence \"{}-{number}.{}\"",
+                self.one(&["pool", "a.b"]),
+                self.one(&["json", "jsonl", "txt"])
+            ),
+        ];
+        for (name, kind) in &measures {
+            let is = match kind {
+                None => "flag",
+                Some(Kind::Duration) => "duration",
+                Some(Kind::Ratio) => "ratio",
+                Some(Kind::Bytes) => "bytes",
+                Some(Kind::BytesRate) => "rate in MiB/min",
+                Some(Kind::Rate) => "rate",
+                Some(Kind::Money) => "money in USDT",
+                Some(Kind::Number) => "number",
+                Some(Kind::Count) => "count",
+            };
+            clauses.push(format!("measure {name} is {is}"));
+        }
+        if self.chance(3) {
+            clauses.push(format!("runbook {}", self.text().replace(r#""""#, r#""x""#)));
+        }
+        if self.chance(3) {
+            clauses.push("owner \"edge\"".to_owned());
+        }
+        let first = self.below(clauses.len());
+        clauses.rotate_left(first);
+        let title = if self.chance(2) { self.text() } else { "" };
+        format!("check t{number} {title} {{\n{}\n}}\n", clauses.join("\n"))
+    }
+
+    /// What one look at these measures shows.
+    fn looked(&mut self, measures: &[(&str, Option<Kind>)], depth: usize) -> String {
+        if depth > 0 && self.chance(2) {
+            let parts: Vec<String> =
+                (0..1 + self.below(3)).map(|_| format!("({})", self.looked(measures, depth - 1))).collect();
+            let not = self.one(&["", "not "]);
+            return format!("{not}{}", parts.join(self.one(&[" and ", " or "])));
+        }
+        let (name, kind) = measures[self.below(measures.len())];
+        let Some(kind) = kind else { return format!("{}{name}", self.one(&["", "not "])) };
+        let left = match self.below(5) {
+            0 => name.to_owned(),
+            1 => format!("2 * ({name} - {})", self.literal(kind)),
+            2 => format!("({name} + {name}) / 3"),
+            3 => format!("-({name})"),
+            _ => format!("{name} - {name} / 0.5"),
+        };
+        if self.chance(4) {
+            let (low, high) = self.range(kind);
+            return format!("{left} between {low} and {high}");
+        }
+        let relation = self.one(&[">", ">=", "<", "<=", "==", "!="]);
+        let right = if self.chance(3) { format!("1.5 * {name}") } else { self.literal(kind).to_owned() };
+        format!("{left} {relation} {right}")
+    }
+
     /// A whole file.
     pub(crate) fn rules(&mut self) -> String {
         let mut text = SIGNALS.to_owned();
@@ -301,6 +375,9 @@ impl<'a> Dice<'a> {
             text.push_str(&self.trigger(number));
         }
         text.push_str(&self.plan());
+        for number in 0..self.below(3) {
+            text.push_str(&self.check(number));
+        }
         text
     }
 }

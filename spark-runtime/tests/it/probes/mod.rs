@@ -1,6 +1,7 @@
 //! Probes against real parts: each has a case that passes, one that fails, and says that it does not know where it cannot.
 
 mod database;
+mod documented;
 mod documents;
 mod pool;
 mod restores;
@@ -20,9 +21,10 @@ use spark_runtime::probe::{Measured, Probe, Web, probe};
 /// The longest that a probe of a test may take on a busy machine.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// What a probe measures, or its error in words.
-async fn measured(what: impl Probe + Sync) -> Result<Measured, String> {
-    probe(&what, WITHIN).await.result.map_err(|error| error.to_string())
+/// What a probe measures, held to the manual, or its error in words.
+async fn measured<P: Probe + Sync>(what: P) -> Result<Measured, String> {
+    let result = probe(&what, WITHIN).await.result;
+    result.inspect(documented::hold::<P>).map_err(|error| error.to_string())
 }
 
 /// Holds what a probe measures to texts, name by name.
