@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod positions;
 pub mod quotes;
 pub mod service;
+pub mod table;
 pub mod telemetry;
 pub mod trades;
 pub mod venue;

@@ -12,6 +12,7 @@ use trading_backend::config::Settings;
 use trading_backend::feed::FeedSettings;
 use trading_backend::load::LoadSettings;
 use trading_backend::local::{Local, UpSettings};
+use trading_backend::table::TableSettings;
 
 /// A trading backend on real parts
 #[derive(Parser)]
@@ -55,6 +56,8 @@ enum Command {
         /// The part
         part: String,
     },
+    /// Turns each fault on for real, asks the pack as a rollout does, and prints what it decided after which time
+    Table(TableSettings),
     /// Stops what `up` started there
     Down {
         /// The folder that `up` was given
@@ -115,6 +118,10 @@ async fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
         }
         Command::Stop { folder, part } => Local::stop(&folder, &part),
         Command::Start { folder, part } => Local::start(&folder, &part),
+        Command::Table(settings) => match trading_backend::table::table(settings, ended()).await? {
+            true => Ok(()),
+            false => Err("not every fault was decided as it is meant: see the table".into()),
+        },
         Command::Down { folder, keep } => Local::down(&folder, keep),
     }
 }

@@ -14,11 +14,15 @@ use crate::service::Backend;
 /// Most connections that the leaks hold: the pooler and the database outlive the fault.
 const HOARD_MAX: usize = 300;
 
+/// How long the lock of the convoy is free: whoever waits gets through.
+const CONVOY_GAP: Duration = Duration::from_millis(10);
+
 /// Starts the tasks of all background faults.
 pub fn spawn(backend: &Arc<Backend>, tasks: &mut JoinSet<()>) {
     tasks.spawn(leak_connections(Arc::clone(backend)));
     tasks.spawn(creep(Arc::clone(backend)));
     tasks.spawn(exhaust_pool(Arc::clone(backend)));
+    tasks.spawn(lead_convoy(Arc::clone(backend)));
     tasks.spawn(flood_csp(Arc::clone(backend)));
     tasks.spawn(churn_rows(Arc::clone(backend)));
     tasks.spawn(memory::leak(Arc::clone(backend)));
@@ -149,6 +153,26 @@ async fn exhaust_pool(backend: Arc<Backend>) {
     .await;
 }
 
+/// T8: holds the lock that all orders wait for, again and again, and does nothing meanwhile.
+async fn lead_convoy(backend: Arc<Backend>) {
+    while_on(backend.faults.follow(Fault::LockConvoy), |level| {
+        let backend = Arc::clone(&backend);
+        async move {
+            // the origin is checked to be a plain name
+            let hold = format!(
+                "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{}', 0)); SELECT pg_sleep({}); COMMIT",
+                backend.origin(),
+                f64::from(level) / 1_000.0
+            );
+            loop {
+                run(&backend, hold.clone()).await;
+                tokio::time::sleep(CONVOY_GAP).await;
+            }
+        }
+    })
+    .await;
+}
+
 /// T4: reports come in as browsers send them, by the front door.
 async fn flood_csp(backend: Arc<Backend>) {
     let switch = backend.faults.follow(Fault::CspFlood);
@@ -173,12 +197,12 @@ async fn flood_csp(backend: Arc<Backend>) {
     .await;
 }
 
-/// T17: takes all threads of the runtime away at once, for half of the time.
+/// T17: takes all threads of the runtime away at once, for a quarter of the time; the rest of it is in the way of requests.
 async fn block_runtime(backend: Arc<Backend>) {
     let switch = backend.faults.follow(Fault::RuntimeBlocked);
     while_on(switch, |level| async move {
         let level = u64::from(level);
-        let period = level.saturating_mul(2);
+        let period = level.saturating_mul(4);
         loop {
             // by the clock, so that no thread is left for what the others hold up
             let into = crate::market::now_ms().checked_rem(period).unwrap_or(0);

@@ -25,6 +25,12 @@ pub enum Limits {
 /// How many requests compute at once.
 static BURNERS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
 
+/// How many requests block a thread at once.
+static BLOCKER: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+
+/// Of how many requests one blocks: more than the twentieth that a 95th percentile does not see.
+const BLOCKS_EVERY: u64 = 8;
+
 /// Counts requests for the faults that take a share of them.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
@@ -63,13 +69,24 @@ impl Faults {
         }
     }
 
+    /// T17: some requests block the thread that they run on, as a call that should have been awaited does; one at a time, so that a busy
+    /// instance is late and does not stop.
+    pub fn block(&self) {
+        if let Some(ms) = self.level(Fault::RuntimeBlocked)
+            && count().is_multiple_of(BLOCKS_EVERY)
+            && let Ok(_slot) = BLOCKER.try_acquire()
+        {
+            std::thread::sleep(Duration::from_millis(u64::from(ms)));
+        }
+    }
+
     /// T7, T16: how the limits' service does.
     pub fn limits(&self, unix_ms: u64) -> Limits {
         let n = count();
         let troubled = self.level(Fault::RiskAndErrors).is_some_and(|percent| falls_into(n / 2, percent))
             || self
                 .level(Fault::ErrorRiskWaves)
-                .is_some_and(|period| falls_into_permille(n / 2, tide(unix_ms, period)));
+                .is_some_and(|period| falls_into_permille(n / 2, tide(self.on_for_ms(unix_ms), period)));
         match (troubled, n.is_multiple_of(2)) {
             (false, _) => Limits::Right,
             (true, true) => Limits::Collapsed,
@@ -85,12 +102,11 @@ impl Faults {
     }
 }
 
-/// How high a tide of this period (seconds) stands, per thousand: from low water to [`HIGH_WATER`] and back in straight lines. It begins
-/// with the clock, so that it is low at the multiples of the period.
-fn tide(unix_ms: u64, period: u32) -> u32 {
+/// How high a tide of this period (seconds) stands so long after low water, per thousand: up to [`HIGH_WATER`] and back in straight lines.
+fn tide(since_ms: u64, period: u32) -> u32 {
     let half_ms = u64::from(period).saturating_mul(500).max(1);
     let whole_ms = half_ms.saturating_mul(2);
-    let at = unix_ms.checked_rem(whole_ms).unwrap_or(0);
+    let at = since_ms.checked_rem(whole_ms).unwrap_or(0);
     let way = at.min(whole_ms.saturating_sub(at));
     let height = way.saturating_mul(u64::from(HIGH_WATER)).checked_div(half_ms).unwrap_or(0);
     u32::try_from(height).unwrap_or(HIGH_WATER)
@@ -116,18 +132,18 @@ pub async fn query_slowly(backend: &Backend) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// T8: every order of this instance takes one lock, and holds it while it does nothing.
+/// T8: while somebody takes one lock again and again, and holds it while he does nothing, every order of this instance waits for it first.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn join_convoy(tx: &mut PgConnection, backend: &Backend) -> Result<(), sqlx::Error> {
-    if let Some(ms) = backend.faults.level(Fault::LockConvoy) {
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+    if backend.faults.level(Fault::LockConvoy).is_some() {
+        // shared, as a table's readers are: they wait for the holder and not for each other
+        sqlx::query("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))")
             .bind(backend.origin())
             .persistent(false)
             .execute(&mut *tx)
             .await?;
-        sleep(tx, ms).await?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod memory;
 mod switches;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -18,7 +19,11 @@ pub use self::switches::{Fault, Switch};
 
 /// The switches of an instance. Copies share them.
 #[derive(Clone)]
-pub struct Faults(Arc<Vec<(Fault, watch::Sender<Option<u32>>)>>);
+pub struct Faults {
+    senders: Arc<Vec<(Fault, watch::Sender<Option<u32>>)>>,
+    /// When the waves of T16 were switched on, in milliseconds since the Unix epoch: they begin at low water.
+    waves_since_ms: Arc<AtomicU64>,
+}
 
 /// What is asked of a switch.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -53,7 +58,8 @@ pub struct Shown {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self(Arc::new(Fault::ALL.into_iter().map(|fault| (fault, watch::Sender::new(None))).collect()))
+        let senders = Fault::ALL.into_iter().map(|fault| (fault, watch::Sender::new(None))).collect();
+        Self { senders: Arc::new(senders), waves_since_ms: Arc::default() }
     }
 }
 
@@ -82,6 +88,9 @@ impl Faults {
                 switch.max, switch.unit
             ));
         }
+        if fault == Fault::ErrorRiskWaves {
+            self.waves_since_ms.store(crate::market::now_ms(), Ordering::Relaxed);
+        }
         if let Some(sender) = self.sender(fault) {
             sender.send_replace(wanted.on.then_some(level));
         }
@@ -90,7 +99,7 @@ impl Faults {
 
     /// Turns all of them off.
     pub fn all_off(&self) {
-        for (_, sender) in self.0.iter() {
+        for (_, sender) in self.senders.iter() {
             sender.send_replace(None);
         }
     }
@@ -102,8 +111,13 @@ impl Faults {
         Shown { name, trigger, does, unit, default, max, on: level.is_some(), level }
     }
 
+    /// How long the waves have been on at an instant.
+    fn on_for_ms(&self, unix_ms: u64) -> u64 {
+        unix_ms.saturating_sub(self.waves_since_ms.load(Ordering::Relaxed))
+    }
+
     fn sender(&self, fault: Fault) -> Option<&watch::Sender<Option<u32>>> {
-        self.0.iter().find(|(found, _)| *found == fault).map(|(_, sender)| sender)
+        self.senders.iter().find(|(found, _)| *found == fault).map(|(_, sender)| sender)
     }
 }
 

@@ -69,6 +69,7 @@ async fn answer(backend: &Backend, request: Request, next: Next) -> Response {
     }
     let burnt = async {
         backend.faults.burn().await;
+        backend.faults.block();
         next.run(request).await
     };
     match tokio::time::timeout(WITHIN, burnt).await {

@@ -28,17 +28,18 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// pgBouncer's settings: one pool for each instance, so that one of them cannot starve the other, and one for those who watch.
-pub(super) fn pgbouncer(postgres: u16, pgbouncer: u16, pool: u32) -> String {
+pub(super) fn pgbouncer(postgres: u16, pgbouncer: u16, pool: u32, instances: &[String]) -> String {
     let database = |name: &str, size: u32| {
         format!("{name} = host=127.0.0.1 port={postgres} dbname=trading user=postgres pool_size={size}\n")
     };
+    let own: String = instances.iter().map(|name| database(&format!("trading_{name}"), pool)).collect();
+    // whoever watches has a few connections for each
+    let watchers = u32::try_from(instances.len()).unwrap_or(u32::MAX).saturating_mul(2).max(12);
     format!(
-        "[databases]\n{}{}{}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {pgbouncer}\nunix_socket_dir =\n\
+        "[databases]\n{}{own}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {pgbouncer}\nunix_socket_dir =\n\
          auth_type = any\npool_mode = transaction\nmax_client_conn = 2000\nignore_startup_parameters = extra_float_digits\n\
          ; a burst must not hold the pool full for good\nserver_idle_timeout = 5\nserver_login_retry = 1\n",
-        database("trading", 12),
-        database("trading_baseline", pool),
-        database("trading_canary", pool),
+        database("trading", watchers),
     )
 }
 

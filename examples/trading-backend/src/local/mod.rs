@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use self::parts::Starting;
+pub(crate) use self::parts::wait_ready;
 use self::processes::{New, Process, Processes};
 use crate::config::GuardMode;
 
@@ -50,6 +51,9 @@ pub struct UpSettings {
     /// What prices and orders are made from
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Further canaries, each with its own pool, which HAProxy does not know: for faults side by side
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=30))]
+    pub beside: u32,
 }
 
 /// Where everything is.
@@ -63,6 +67,9 @@ pub struct Addresses {
     pub baseline: InstanceAddresses,
     /// The new one.
     pub canary: InstanceAddresses,
+    /// Further canaries that were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<InstanceAddresses>,
     /// What an operator shows to `admin`.
     pub admin_token: String,
     /// The venues' WebSockets and REST snapshots, and `/events`.
@@ -159,13 +166,17 @@ impl Local {
 }
 
 /// Free ports, all different: none is given back before all are found.
-fn free_ports<const N: usize>() -> Result<[u16; N], Failure> {
-    let mut listeners = Vec::new();
-    let mut ports = [0_u16; N];
-    for port in &mut ports {
+struct FreePorts(Vec<TcpListener>);
+
+impl FreePorts {
+    fn next(&mut self) -> Result<u16, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        listeners.push(listener);
+        let port = listener.local_addr()?.port();
+        self.0.push(listener);
+        Ok(port)
     }
-    Ok(ports)
+
+    fn pair(&mut self) -> Result<(u16, u16), Failure> {
+        Ok((self.next()?, self.next()?))
+    }
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::processes::{New, Processes, log, missing};
-use super::{Addresses, Failure, InstanceAddresses, UpSettings, files, free_ports};
+use super::{Addresses, Failure, FreePorts, InstanceAddresses, UpSettings, files};
 
 /// How long a part may take to be ready on a busy machine.
 const READY: Duration = Duration::from_secs(60);
@@ -26,29 +26,40 @@ pub(super) struct Starting<'a> {
     addresses: Addresses,
 }
 
-#[derive(Clone, Copy)]
 struct Ports {
     postgres: u16,
     pgbouncer: u16,
     feed: u16,
     baseline: (u16, u16),
     canary: (u16, u16),
+    beside: Vec<(u16, u16)>,
     front: u16,
     haproxy_admin: u16,
 }
 
+impl Ports {
+    /// All instances with their names.
+    fn instances(&self) -> Vec<(String, (u16, u16))> {
+        let beside = (2_u32..).zip(&self.beside).map(|(n, ports)| (format!("canary_{n}"), *ports));
+        let first = [("baseline", self.baseline), ("canary", self.canary)];
+        first.into_iter().map(|(name, ports)| (name.to_owned(), ports)).chain(beside).collect()
+    }
+}
+
 impl<'a> Starting<'a> {
     pub(super) fn new(folder: &'a Path, up: &'a UpSettings) -> Result<Self, Failure> {
-        let [postgres, pgbouncer, feed, front, haproxy_admin, b, b_admin, c, c_admin] = free_ports::<9>()?;
+        let mut free = FreePorts(Vec::new());
         let ports = Ports {
-            postgres,
-            pgbouncer,
-            feed,
-            baseline: (b, b_admin),
-            canary: (c, c_admin),
-            front,
-            haproxy_admin,
+            postgres: free.next()?,
+            pgbouncer: free.next()?,
+            feed: free.next()?,
+            baseline: free.pair()?,
+            canary: free.pair()?,
+            beside: (0..up.beside).map(|_| free.pair()).collect::<Result<_, _>>()?,
+            front: free.next()?,
+            haproxy_admin: free.next()?,
         };
+        drop(free);
         let mut token = [0_u8; 16];
         getrandom::fill(&mut token)?;
         let http = |port: u16| format!("http://127.0.0.1:{port}");
@@ -56,15 +67,16 @@ impl<'a> Starting<'a> {
         let database =
             |port: u16, name: &str| format!("postgres://postgres@127.0.0.1:{port}/{name}?sslmode=disable");
         let addresses = Addresses {
-            front: http(front),
-            haproxy_admin: format!("127.0.0.1:{haproxy_admin}"),
+            front: http(ports.front),
+            haproxy_admin: format!("127.0.0.1:{}", ports.haproxy_admin),
             baseline: instance(ports.baseline),
             canary: instance(ports.canary),
+            beside: ports.beside.iter().copied().map(instance).collect(),
             admin_token: token.iter().map(|byte| format!("{byte:02x}")).collect(),
-            feed: http(feed),
-            postgres: database(postgres, "trading"),
-            pgbouncer: database(pgbouncer, "trading"),
-            pgbouncer_admin: database(pgbouncer, "pgbouncer"),
+            feed: http(ports.feed),
+            postgres: database(ports.postgres, "trading"),
+            pgbouncer: database(ports.pgbouncer, "trading"),
+            pgbouncer_admin: database(ports.pgbouncer, "pgbouncer"),
             wal_archive: folder.join("postgres/archive"),
             postgres_data: folder.join("postgres/data"),
             logs: folder.join("logs"),
@@ -80,12 +92,12 @@ impl<'a> Starting<'a> {
         let (listen, seed) = (loopback(self.ports.feed).to_string(), self.up.seed.to_string());
         let feed = self.part("feed", &self.program, &["feed", "--listen", &listen, "--seed", &seed]);
         self.start(feed, self.ports.feed).await?;
-        for (name, ports) in [("baseline", self.ports.baseline), ("canary", self.ports.canary)] {
-            let settings = files::instance(name, ports, &self.addresses, self.up)?;
+        for (name, ports) in self.ports.instances() {
+            let settings = files::instance(&name, ports, &self.addresses, self.up)?;
             let path = self.folder.join(format!("{name}.json"));
             files::write_private(&path, &serde_json::to_string_pretty(&settings)?)?;
             let path = path.display().to_string();
-            self.start(self.part(name, &self.program, &["serve", "--config", &path]), ports.0).await?;
+            self.start(self.part(&name, &self.program, &["serve", "--config", &path]), ports.0).await?;
         }
         let path = self.folder.join("haproxy.cfg");
         let Ports { front, haproxy_admin, baseline, canary, .. } = self.ports;
@@ -93,11 +105,13 @@ impl<'a> Starting<'a> {
         let path = path.display().to_string();
         self.start(self.part("haproxy", Path::new("/usr/sbin/haproxy"), &["-db", "-f", &path]), front)
             .await?;
-        for url in [&self.addresses.baseline.url, &self.addresses.canary.url, &self.addresses.front] {
+        let Addresses { baseline, canary, beside, front, .. } = &self.addresses;
+        let instances = [baseline, canary].into_iter().chain(beside).map(|at| &at.url);
+        for url in instances.chain([front]) {
             wait_ready(url).await?;
         }
         if self.up.rate > 0 {
-            let (target, rate) = (loopback(front).to_string(), self.up.rate.to_string());
+            let (target, rate) = (loopback(self.ports.front).to_string(), self.up.rate.to_string());
             let words = ["load", "--target", &target, "--rate", &rate, "--seed", &seed];
             Processes::start(self.folder, self.part("load", &self.program, &words))?;
         }
@@ -122,11 +136,15 @@ impl<'a> Starting<'a> {
             format!("port={}", self.ports.postgres),
             format!("archive_command=cp %p {}/%f", archive.display()),
         );
+        // all pools at their fullest, those who watch, and an operator
+        let instances = self.up.beside.saturating_add(2);
+        let most = instances.saturating_mul(self.up.pool.saturating_add(2)).saturating_add(70).max(150);
+        let max_connections = format!("max_connections={most}");
         let settings = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             &port,
-            "max_connections=150",
+            &max_connections,
             "shared_buffers=64MB",
             // a point in time can be gone back to from the first base backup on
             "archive_mode=on",
@@ -166,7 +184,9 @@ impl<'a> Starting<'a> {
 
     async fn start_pgbouncer(&self) -> Result<(), Failure> {
         let path = self.folder.join("pgbouncer.ini");
-        fs::write(&path, files::pgbouncer(self.ports.postgres, self.ports.pgbouncer, self.up.pool))?;
+        let instances: Vec<String> = self.ports.instances().into_iter().map(|(name, _)| name).collect();
+        let Ports { postgres, pgbouncer, .. } = self.ports;
+        fs::write(&path, files::pgbouncer(postgres, pgbouncer, self.up.pool, &instances))?;
         let path = path.display().to_string();
         self.start(self.server("pgbouncer", "/usr/sbin/pgbouncer", &[&path]), self.ports.pgbouncer).await
     }
@@ -231,7 +251,8 @@ impl<'a> Starting<'a> {
     }
 }
 
-async fn wait_ready(url: &str) -> Result<(), Failure> {
+/// Waits until an instance, or what stands before some, is ready.
+pub(crate) async fn wait_ready(url: &str) -> Result<(), Failure> {
     let client = crate::client::Client::default();
     let from = Instant::now();
     loop {

@@ -14,23 +14,20 @@ use trading_backend::local::{Addresses, InstanceAddresses};
 /// The program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_trading-backend");
 
-/// All parts, running.
-pub(crate) struct Backend {
-    pub(crate) at: Addresses,
-    pub(crate) client: Client,
-    pub(crate) folder: PathBuf,
+/// A folder for all parts, which ends them with the test.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
     watcher: Child,
 }
 
-impl Backend {
-    /// Starts all parts without load, with more words for `up`.
-    pub(crate) fn start(words: &[&str]) -> Self {
+impl Folder {
+    /// A folder that is not there yet, in one that lets PostgreSQL's user through.
+    pub(crate) fn new() -> Self {
         let parent = tempfile::Builder::new().prefix("trading-backend-").tempdir().unwrap().keep();
         std::fs::set_permissions(&parent, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
-        let folder = parent.join("it");
+        let path = parent.join("it");
         // the watcher is there before what it watches
-        let stop =
-            format!("cat >/dev/null; {PROGRAM} down {}; rm -rf {}", folder.display(), parent.display());
+        let stop = format!("cat >/dev/null; {PROGRAM} down {}; rm -rf {}", path.display(), parent.display());
         let watcher = Command::new("sh")
             .args(["-c", &stop])
             .stdin(Stdio::piped())
@@ -39,11 +36,35 @@ impl Backend {
             .process_group(0)
             .spawn()
             .unwrap();
+        Self { path, watcher }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        let _ = self.watcher.wait();
+    }
+}
+
+/// All parts, running.
+pub(crate) struct Backend {
+    pub(crate) at: Addresses,
+    pub(crate) client: Client,
+    pub(crate) folder: PathBuf,
+    _folder: Folder,
+}
+
+impl Backend {
+    /// Starts all parts without load, with more words for `up`.
+    pub(crate) fn start(words: &[&str]) -> Self {
+        let held = Folder::new();
+        let folder = held.path.clone();
         let rate: &[&str] = if words.contains(&"--rate") { &[] } else { &["--rate", "0"] };
         let output = Command::new(PROGRAM).arg("up").arg(&folder).args(rate).args(words).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let at = serde_json::from_slice(&output.stdout).unwrap();
-        Self { at, client: Client::default(), folder, watcher }
+        Self { at, client: Client::default(), folder, _folder: held }
     }
 
     /// Sends an order, and gives the answer.
@@ -111,8 +132,6 @@ impl Drop for Backend {
         if std::thread::panicking() {
             eprintln!("{}", std::fs::read_to_string(self.at.logs.join("canary.log")).unwrap_or_default());
         }
-        drop(self.watcher.stdin.take());
-        let _ = self.watcher.wait();
     }
 }
 

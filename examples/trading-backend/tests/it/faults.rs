@@ -84,10 +84,10 @@ const ALONE: [Case; 9] = [
     Case("server_errors", 30, FAILED, 0.15, 0.02),
     Case("pool_exhaustion", 95, Read::Value("pgbouncer_pool_used_ratio"), 0.9, 0.8),
     Case("risk_and_errors", 40, Read::Growth("risk_blocks_total"), 1.0, 0.1),
-    Case("lock_convoy", 200, ORDERS, 0.5, 0.4),
+    Case("lock_convoy", 2_000, ORDERS, 0.5, 0.4),
     Case("cpu_burn", 120, BURNT, 0.04, 0.03),
     Case("error_risk_waves", 2, Read::Growth("risk_blocks_total"), 0.1, 0.05),
-    Case("runtime_blocked", 800, LAG, 0.025, 0.02),
+    Case("runtime_blocked", 300, LAG, 0.025, 0.02),
     Case("allocation_pressure", 80, PAUSE, 0.02, 0.015),
 ];
 

@@ -15,3 +15,4 @@ mod freezing;
 mod losses;
 mod orders;
 mod starting;
+mod table;

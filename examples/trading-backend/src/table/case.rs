@@ -1,0 +1,49 @@
+//! How much of each fault a row is measured with.
+
+use serde_json::{Value, json};
+
+use crate::fault::{Fault, Switch};
+
+/// A fault at the level that a row is measured with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case {
+    pub(super) fault: Fault,
+    pub(super) level: u32,
+}
+
+impl Case {
+    /// The default level, but where a limit counts what happens within a window, which is shorter at a speed.
+    pub(super) fn new(fault: Fault, speed: u32) -> Self {
+        let default = fault.switch().default;
+        let level = match fault {
+            // more than four connections within five minutes, at a speed too
+            Fault::ConnectionLeak => default.saturating_mul(speed),
+            // the wave is as many windows long
+            Fault::ErrorRiskWaves => default.checked_div(speed).unwrap_or(default).max(1),
+            _ => default,
+        };
+        Self { fault, level: level.min(fault.switch().max) }
+    }
+
+    /// How many orders a second a canary of its own gets: few, so that two processors carry twenty of them.
+    pub(super) const fn orders_beside(fault: Option<Fault>) -> u32 {
+        match fault {
+            // each second of them computes for 0.3 s
+            Some(Fault::CpuBurn) => 3,
+            // a per cent of errors within a minute has to be more than a handful
+            Some(Fault::ErrorRiskWaves) => 16,
+            _ => 6,
+        }
+    }
+
+    /// What the admin address is sent.
+    pub(super) fn on(self) -> Value {
+        json!({ "on": true, "level": self.level })
+    }
+
+    /// The switch with its level, as the table shows it.
+    pub(super) fn words(self) -> String {
+        let Switch { name, unit, .. } = self.fault.switch();
+        if unit == "on" { format!("`{name}`") } else { format!("`{name}`, {} {unit}", self.level) }
+    }
+}
