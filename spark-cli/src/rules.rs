@@ -33,14 +33,13 @@ impl Rules {
                     let words = count(&loaded.warnings);
                     console.note(format!("`{0}` {words}: see `spark check {0}`", path.display()));
                 }
-                let policy = loaded.policy;
-                let decides = !policy.triggers().is_empty() || !policy.checks().is_empty();
-                if !decides && policy.signals().iter().all(|s| s.expectation.is_none()) {
+                let rules = Self { policy: Arc::new(loaded.policy), files: loaded.files };
+                if !rules.can_hold() && rules.policy.checks().is_empty() {
                     let path = path.display();
                     console
                         .note(format!("`{path}` has no trigger and expects nothing: nothing in it can hold"));
                 }
-                Ok(Self { policy: Arc::new(policy), files: loaded.files })
+                Ok(rules)
             }
             Err(failed) => {
                 for diagnostic in &failed.diagnostics {
@@ -50,6 +49,12 @@ impl Rules {
                 Err(Failure { exit: Exit::BadRules, words })
             }
         }
+    }
+
+    /// Whether a release can be held by them at all; checks are made before one begins.
+    pub(crate) fn can_hold(&self) -> bool {
+        let expects = self.policy.signals().iter().any(|signal| signal.expectation.is_some());
+        expects || !self.policy.triggers().is_empty()
     }
 
     /// The text of every file that was read, the named one first.

@@ -64,6 +64,12 @@ enum Format {
 
 pub(crate) fn run(console: &mut Console, args: &DecideArgs) -> Result<Exit, Failure> {
     let rules = Rules::load(console, &args.rules)?;
+    if !rules.can_hold() {
+        return Err(Failure::could_not_run(format!(
+            "nothing in `{}` can hold a release, so to proceed would mean nothing: write a trigger, or `expect` in a signal",
+            args.rules.display()
+        )));
+    }
     let (decision, engine) = if let Some(url) = &args.prometheus {
         from_prometheus(console, args, &rules, url)?
     } else if args.scrape.is_empty() {

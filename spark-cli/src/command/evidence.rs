@@ -81,7 +81,26 @@ Example:
     },
 }
 
+impl EvidenceCommand {
+    /// The folder that it is about; none where keys are made.
+    fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Keygen { .. } => None,
+            Self::Seal { dir, .. } | Self::Show { dir, .. } | Self::Replay { dir } => Some(dir),
+            Self::Verify(args) => Some(&args.dir),
+            Self::Anchor(args) => Some(&args.dir),
+            Self::Timestamp(args) => Some(&args.dir),
+        }
+    }
+}
+
 pub(crate) fn run(console: &mut Console, args: &EvidenceArgs) -> Result<Exit, Failure> {
+    if let Some(dir) = args.command.dir().filter(|dir| !dir.is_dir()) {
+        return Err(Failure::could_not_run(format!(
+            "`{}` is no folder: expected a release's, as `spark run` leaves it below `evidence/`",
+            dir.display()
+        )));
+    }
     match &args.command {
         EvidenceCommand::Keygen { file, print_public: true } => print_public(console, file.as_deref()),
         EvidenceCommand::Keygen { file, print_public: false } => {
@@ -105,32 +124,28 @@ fn keygen(console: &mut Console, file: &Path) -> Result<Exit, Failure> {
 }
 
 fn print_public(console: &mut Console, file: Option<&Path>) -> Result<Exit, Failure> {
-    let key = private_key(file)?.verifying_key();
+    let key = private_key(file, "name its file")?.verifying_key();
     console.note(format!("key id: {}", evidence::key_id(&key)));
     console.text(&evidence::public_pem(&key).map_err(|error| evidence_failure(&error))?);
     Ok(Exit::Done)
 }
 
-/// The private key in a file, or in the environment.
-fn private_key(file: Option<&Path>) -> Result<SecretKey, Failure> {
+/// The private key in a file, or in the environment; `how` says how its file is named.
+fn private_key(file: Option<&Path>, how: &str) -> Result<SecretKey, Failure> {
     let key = match file {
         Some(file) => evidence::private_key(file).map(Some),
         None => evidence::private_key_of_environment(),
     };
     key.map_err(|error| evidence_failure(&error))?.ok_or_else(|| {
-        Failure::bad_arguments(format!(
-            "no private key: name its file, or set {} to its PEM",
-            evidence::KEY_VARIABLE
-        ))
+        Failure::bad_arguments(format!("no private key: {how}, or set {} to its PEM", evidence::KEY_VARIABLE))
     })
 }
 
 fn seal(console: &mut Console, dir: &Path, key: Option<&Path>) -> Result<Exit, Failure> {
-    let key = private_key(key)?;
-    let full = dir.canonicalize().ok().filter(|full| full.is_dir());
-    let Some(full) = full else {
-        return Err(Failure::could_not_run(format!("`{}` is no folder", dir.display())));
-    };
+    let key = private_key(key, "name its file with `--key`")?;
+    let full = dir
+        .canonicalize()
+        .map_err(|error| Failure::could_not_run(format!("cannot read `{}`: {error}", dir.display())))?;
     let name = full.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let release = evidence::ReleaseId::new(name).map_err(|error| evidence_failure(&error))?;
     let _alone = held_alone(dir)?;

@@ -62,7 +62,7 @@ impl Record {
 #[non_exhaustive]
 pub enum SampleFileError {
     /// It cannot be read.
-    #[error("{file}: {reason}")]
+    #[error("cannot read `{file}`: {reason}")]
     Unreadable {
         /// The file.
         file: String,

@@ -25,7 +25,7 @@ Example:
 pub(super) struct AnchorArgs {
     /// The release's folder; it is verified first
     #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// The log; it is begun where it is not there
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
@@ -42,7 +42,7 @@ Example:
 pub(super) struct TimestampArgs {
     /// The release's folder; it is verified first
     #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// The address of the authority
     #[arg(long, value_name = "URL")]
     tsa: String,

@@ -40,7 +40,7 @@ Examples:
 pub(super) struct VerifyArgs {
     /// The release's folder
     #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// The public key [default: RELEASE.pub beside the folder]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -86,9 +86,6 @@ struct Verified<'a> {
 }
 
 pub(super) fn run(console: &mut Console, args: &VerifyArgs) -> Result<Exit, Failure> {
-    if !args.dir.is_dir() {
-        return Err(Failure::could_not_run(format!("`{}` is no folder", args.dir.display())));
-    }
     let authority = args.tsa_ca.as_deref().map(read_authority).transpose()?;
     let config =
         args.config.as_deref().map(|file| crate::command::config::load(console, file)).transpose()?;
