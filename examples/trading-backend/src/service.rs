@@ -16,7 +16,7 @@ use crate::fault::Faults;
 use crate::guard::Guard;
 use crate::http::FloodControl;
 use crate::instrument::{Instruments, Venue};
-use crate::market::{Follow, Market};
+use crate::market::{Follow, Market, Refusal, SILENCE};
 use crate::orders::OrderError;
 use crate::telemetry::{Metrics, ProcessMeter};
 use crate::trades::Trades;
@@ -61,7 +61,10 @@ impl Backend {
         let metrics = Metrics::new()?;
         for venue in Venue::ALL {
             metrics.ws_disconnects.with_label_values(&[venue.name()]);
-            metrics.ws_refused.with_label_values(&[venue.name()]);
+            metrics.market_gaps.with_label_values(&[venue.name()]);
+            for refusal in Refusal::ALL {
+                metrics.ws_refused.with_label_values(&[venue.name(), refusal.name()]);
+            }
         }
         // counters that a rule reads begin at zero: one that is missing would be unknown until the first block
         metrics.risk_blocks.with_label_values(&["no_room"]);
@@ -244,15 +247,12 @@ async fn get_ready(backend: Arc<Backend>) {
     let Ok(instruments) = backend.instruments() else { return };
     let mut venues = JoinSet::new();
     for venue in Venue::ALL {
-        let symbols = instruments
-            .iter()
-            .filter(|instrument| instrument.venue == venue)
-            .map(|i| i.symbol.clone())
-            .collect();
+        let of_venue = instruments.iter().filter(|instrument| instrument.venue == venue);
         venues.spawn(crate::market::follow(Follow {
             venue,
             url: format!("{}/{venue}", backend.settings.feed),
-            symbols,
+            instruments: of_venue.cloned().collect(),
+            silence: SILENCE,
             market: Arc::clone(&backend.market),
             trades: Arc::clone(&backend.trades),
             metrics: backend.metrics.clone(),

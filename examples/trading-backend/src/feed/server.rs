@@ -41,12 +41,17 @@ pub struct FeedSettings {
     pub every_ms: u64,
 }
 
-/// Newest book of each symbol, bids and asks.
-type Books = BTreeMap<String, (Vec<Level>, Vec<Level>)>;
+/// The newest book of a symbol, with its number in the stream.
+struct Snapshot {
+    sequence: u64,
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+}
 
 struct Feed {
     streams: BTreeMap<Venue, broadcast::Sender<Utf8Bytes>>,
-    books: Mutex<(u64, Books)>,
+    /// By symbol.
+    books: Mutex<BTreeMap<String, Snapshot>>,
     events: Events,
 }
 
@@ -77,26 +82,25 @@ pub async fn serve(settings: FeedSettings) -> Result<(), Box<dyn std::error::Err
 async fn generate(feed: Arc<Feed>, mut generator: Generator, every: Duration) {
     let mut ticks = tokio::time::interval(every);
     let mut round = 0_u64;
-    let mut sequence = 0_u64;
+    let mut numbers = [0_u64; Venue::ALL.len()];
     loop {
         ticks.tick().await;
         round = round.wrapping_add(1);
-        for (venue, sender) in &feed.streams {
+        for ((venue, sender), sequence) in feed.streams.iter().zip(&mut numbers) {
             let mut messages = generator.next(*venue);
             if round.is_multiple_of(HEARTBEAT_ROUNDS) {
                 messages.push(Message::Heartbeat);
             }
             for message in messages {
-                sequence = sequence.saturating_add(1);
-                let stamp = Stamp { sequence, at_ms: now_ms() };
+                *sequence = sequence.saturating_add(1);
+                let stamp = Stamp { sequence: *sequence, at_ms: now_ms() };
                 if let Ok(text) = encode(*venue, &message, stamp) {
                     // nobody listens: nothing is lost
                     let _ = sender.send(text.into());
                 }
                 if let Message::Book { symbol, bids, asks } = message {
                     let mut books = feed.books.lock().unwrap_or_else(PoisonError::into_inner);
-                    books.0 = sequence;
-                    books.1.insert(symbol, (bids, asks));
+                    books.insert(symbol, Snapshot { sequence: *sequence, bids, asks });
                 }
             }
         }
@@ -138,14 +142,14 @@ async fn binance_depth(
     Query(asked): Query<Depth>,
 ) -> (StatusCode, Json<Value>) {
     let books = feed.books.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some((bids, asks)) = books.1.get(&asked.symbol) else {
+    let Some(Snapshot { sequence, bids, asks }) = books.get(&asked.symbol) else {
         return (StatusCode::BAD_REQUEST, Json(json!({ "code": -1121, "msg": "Invalid symbol." })));
     };
     let limit = asked.limit.unwrap_or(100);
     let pairs = |levels: &[Level]| -> Vec<Value> {
         levels.iter().take(limit).map(|level| json!([level.price, level.quantity])).collect()
     };
-    (StatusCode::OK, Json(json!({ "lastUpdateId": books.0, "bids": pairs(bids), "asks": pairs(asks) })))
+    (StatusCode::OK, Json(json!({ "lastUpdateId": sequence, "bids": pairs(bids), "asks": pairs(asks) })))
 }
 
 #[derive(Deserialize)]
@@ -161,7 +165,7 @@ async fn btcturk_orderbook(
     Query(asked): Query<Orderbook>,
 ) -> (StatusCode, Json<Value>) {
     let books = feed.books.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some((bids, asks)) = books.1.get(&asked.pair) else {
+    let Some(Snapshot { bids, asks, .. }) = books.get(&asked.pair) else {
         let body = json!({ "data": null, "success": false, "message": "SYMBOL_NOT_FOUND", "code": 1050 });
         return (StatusCode::BAD_REQUEST, Json(body));
     };

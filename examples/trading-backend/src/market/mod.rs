@@ -1,6 +1,10 @@
 //! Market data as the service knows it: the newest book of each instrument, and how old each venue's word is.
+//!
+//! [`follow`] is the way in: what a venue sends is decoded, believed or refused (`intake`), and only then applied here.
 
 mod client;
+mod intake;
+mod metered;
 
 use std::collections::BTreeMap;
 use std::sync::RwLock;
@@ -9,7 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::client::{Follow, follow};
+pub use self::client::{Follow, SILENCE, follow};
+pub use self::intake::{Admitted, Intake, Refusal};
 use crate::instrument::Venue;
 use crate::money::Amount;
 use crate::venue::Message;
@@ -45,9 +50,27 @@ impl Book {
 /// The newest books, and when each venue last spoke.
 #[derive(Debug, Default)]
 pub struct Market {
-    books: RwLock<BTreeMap<String, Book>>,
-    /// Milliseconds since the Unix epoch, by the venue's place in [`Venue::ALL`]; 0 before the first message.
-    heard: [AtomicU64; 3],
+    books: RwLock<BTreeMap<String, Held>>,
+    venues: [Heard; Venue::ALL.len()],
+}
+
+/// How a venue stands.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Up to when it has spoken, in milliseconds since the Unix epoch; 0 before the first message.
+    at_ms: AtomicU64,
+    /// Connections to it so far.
+    connections: AtomicU64,
+}
+
+/// A book, and who stands for it.
+#[derive(Debug, Default)]
+struct Held {
+    book: Book,
+    /// When it came, in milliseconds since the Unix epoch.
+    at_ms: u64,
+    /// The connection that brought it.
+    connection: u64,
 }
 
 /// Milliseconds since the Unix epoch by this machine's clock.
@@ -57,29 +80,50 @@ pub fn now_ms() -> u64 {
 }
 
 impl Market {
-    /// Takes over what a venue said.
-    pub fn apply(&self, venue: Venue, message: Message) {
-        self.heard_of(venue).store(now_ms(), Ordering::Relaxed);
-        // a poisoned lock holds a whole book: every write below is one assignment
+    /// Notes that a venue is spoken with anew: what it says from now on stands for the books that it sends from now on.
+    pub fn connected(&self, venue: Venue) {
+        self.of(venue).connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes over what a venue said, and up to when it has spoken.
+    pub fn apply(&self, venue: Venue, message: Message, heard_ms: Option<u64>) {
+        let heard = self.of(venue);
+        if let Some(heard_ms) = heard_ms {
+            heard.at_ms.store(heard_ms, Ordering::Relaxed);
+        }
+        // a poisoned lock holds whole books: every write below is an assignment
         let mut books = self.books.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         match message {
             Message::Book { symbol, bids, asks } => {
-                let book = books.entry(symbol).or_default();
-                (book.bids, book.asks) = (bids, asks);
+                let held = books.entry(symbol).or_default();
+                (held.book.bids, held.book.asks) = (bids, asks);
+                held.at_ms = heard_ms.unwrap_or_else(now_ms);
+                held.connection = heard.connections.load(Ordering::Relaxed);
             }
-            Message::Trade { symbol, price, .. } => books.entry(symbol).or_default().last = Some(price),
+            Message::Trade { symbol, price, .. } => books.entry(symbol).or_default().book.last = Some(price),
             Message::Heartbeat => {}
         }
     }
 
     /// The newest book of an instrument.
     pub fn book(&self, symbol: &str) -> Option<Book> {
-        self.books.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(symbol).cloned()
+        let books = self.books.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        books.get(symbol).map(|held| held.book.clone())
     }
 
-    /// When a venue last spoke, in milliseconds since the Unix epoch; 0 if it never did.
+    /// How long nobody has stood for an instrument's book: the venue does while it speaks on the connection that brought it,
+    /// since it would have said what changed. A book of an earlier connection only grows older.
+    pub fn book_age(&self, venue: Venue, symbol: &str) -> Option<Duration> {
+        let books = self.books.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let held = books.get(symbol).filter(|held| held.at_ms > 0)?;
+        let stood_for = held.connection == self.of(venue).connections.load(Ordering::Relaxed);
+        let own = Duration::from_millis(now_ms().saturating_sub(held.at_ms));
+        Some(if stood_for { self.staleness(venue) } else { own })
+    }
+
+    /// Up to when a venue has spoken, in milliseconds since the Unix epoch; 0 if it never did.
     pub fn last_heard_ms(&self, venue: Venue) -> u64 {
-        self.heard_of(venue).load(Ordering::Relaxed)
+        self.of(venue).at_ms.load(Ordering::Relaxed)
     }
 
     /// How long a venue has been silent; since the epoch, if it never spoke.
@@ -92,12 +136,37 @@ impl Market {
         Venue::ALL.into_iter().map(|venue| self.staleness(venue)).max().unwrap_or_default()
     }
 
-    fn heard_of(&self, venue: Venue) -> &AtomicU64 {
-        let [bist, binance, btcturk] = &self.heard;
+    fn of(&self, venue: Venue) -> &Heard {
+        let [bist, binance, btcturk] = &self.venues;
         match venue {
             Venue::Bist => bist,
             Venue::Binance => binance,
             Venue::Btcturk => btcturk,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A book is as old as the venue's word while its connection lasts, and grows older by itself afterwards.
+    #[test]
+    fn a_connection_stands_for_its_books_alone() {
+        let market = Market::default();
+        let seconds = |symbol| market.book_age(Venue::Binance, symbol).map(|age| age.as_secs());
+        let book = |symbol: &str, at_ms| {
+            let message = Message::Book { symbol: symbol.to_owned(), bids: vec![], asks: vec![] };
+            market.apply(Venue::Binance, message, Some(at_ms));
+        };
+        let now = now_ms();
+        market.connected(Venue::Binance);
+        assert_eq!(seconds("BTCUSDT"), None);
+        book("BTCUSDT", now - 90_000);
+        book("ETHUSDT", now - 60_000);
+        assert_eq!((seconds("BTCUSDT"), seconds("ETHUSDT")), (Some(60), Some(60)));
+        market.connected(Venue::Binance);
+        book("ETHUSDT", now);
+        assert_eq!((seconds("BTCUSDT"), seconds("ETHUSDT")), (Some(90), Some(0)));
     }
 }

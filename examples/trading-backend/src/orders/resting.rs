@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::cancel::order;
 use super::record::{Filled, filled, insert_fills};
 use super::{Order, OrderError, match_book};
-use crate::instrument::Venue;
 use crate::service::Backend;
 
 /// Time between two looks at the market.
@@ -60,11 +59,11 @@ async fn crossing(backend: &Backend) -> Result<Vec<Order>, OrderError> {
 }
 
 fn offers(backend: &Backend, order: &Order) -> Vec<super::Fill> {
-    let fresh = |venue: Venue| backend.market.staleness(venue) <= FRESH;
     let Ok(instruments) = backend.instruments() else { return Vec::new() };
     let Some(instrument) = instruments.get(&order.asked.symbol) else { return Vec::new() };
     let Some(book) = backend.market.book(&order.asked.symbol) else { return Vec::new() };
-    if !fresh(instrument.venue) {
+    let age = backend.market.book_age(instrument.venue, &instrument.symbol);
+    if age.is_none_or(|age| age > FRESH) {
         return Vec::new();
     }
     match_book(&book, order.asked.side, order.asked.price, order.asked.quantity.less(order.filled))

@@ -82,6 +82,9 @@ fn check_market(market: &Market, order: &PlaceOrder, instrument: &Instrument) ->
         return Err(Block::StalePrices);
     }
     let book = market.book(&order.symbol).ok_or(Block::NoPrice)?;
+    if market.book_age(instrument.venue, &order.symbol).ok_or(Block::NoPrice)? > STALE {
+        return Err(Block::StalePrices);
+    }
     let reference = book.reference().ok_or(Block::NoPrice)?;
     if let Some(price) = order.price {
         let hundred = Decimal::ONE_HUNDRED;
@@ -129,10 +132,11 @@ mod tests {
         let market = Market::default();
         let check = |order: PlaceOrder| check_market(&market, &order, &garan).map(|_| ());
         assert_eq!(check(order(None, "1")), Err(Block::StalePrices), "nobody has spoken yet");
-        market.apply(Venue::Bist, Message::Heartbeat);
+        market.apply(Venue::Bist, Message::Heartbeat, Some(now_ms()));
         assert_eq!(check(order(None, "1")), Err(Block::NoPrice));
         let bids = vec![Level { price: amount("100"), quantity: amount("5") }];
-        market.apply(Venue::Bist, Message::Book { symbol: "GARAN".to_owned(), bids, asks: vec![] });
+        let book = Message::Book { symbol: "GARAN".to_owned(), bids, asks: vec![] };
+        market.apply(Venue::Bist, book.clone(), Some(now_ms()));
         for (price, quantity, expected) in [
             (None, "1", Ok(())),
             (Some("120"), "1", Ok(())),
@@ -144,5 +148,10 @@ mod tests {
         ] {
             assert_eq!(check(order(price, quantity)), expected, "{price:?} {quantity}");
         }
+        // a venue that came back speaks for what it has sent since
+        market.apply(Venue::Bist, book, Some(now_ms() - 31_000));
+        market.connected(Venue::Bist);
+        market.apply(Venue::Bist, Message::Heartbeat, Some(now_ms()));
+        assert_eq!(check(order(None, "1")), Err(Block::StalePrices));
     }
 }

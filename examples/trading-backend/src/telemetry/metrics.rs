@@ -48,7 +48,8 @@ metrics! {
     requests: IntCounterVec = counters("http_requests_total", "requests answered, health and metrics aside", &["route", "status"]);
     last_message: GaugeVec = gauges("market_data_last_message_timestamp_seconds", "when a feed last spoke, as a Unix time", &["feed"]);
     ws_disconnects: IntCounterVec = counters("ws_disconnects_total", "ends of WebSocket connections to a feed", &["feed"]);
-    ws_refused: IntCounterVec = counters("ws_messages_refused_total", "messages of a feed that were not as agreed", &["feed"]);
+    ws_refused: IntCounterVec = counters("ws_messages_refused_total", "messages of a feed that were passed over, by what was wrong with them", &["feed", "reason"]);
+    market_gaps: IntCounterVec = counters("market_data_gaps_total", "times that numbered messages of a feed were missing", &["feed"]);
     risk_blocks: IntCounterVec = counters("risk_blocks_total", "orders that a risk check blocked", &["reason"]);
     orders: IntCounterVec = counters("orders_total", "orders by what became of the request", &["result"]);
     idempotency_requests: IntCounter = counter("idempotency_requests_total", "requests with an idempotency key");

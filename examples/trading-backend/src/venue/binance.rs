@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Message, Stamp};
+use super::{Message, Received, Stamp};
 use crate::market::Level;
 use crate::money::Amount;
 
@@ -30,16 +30,16 @@ struct Depth {
 #[derive(Serialize, Deserialize)]
 struct Trade {
     e: String,
-    #[serde(rename = "E", default)]
+    #[serde(rename = "E")]
     event_time: u64,
     s: String,
-    #[serde(default)]
     t: u64,
     p: Amount,
     q: Amount,
-    #[serde(rename = "T", default)]
+    // written for whoever reads them: this client does not
+    #[serde(rename = "T", skip_deserializing)]
     trade_time: u64,
-    #[serde(default)]
+    #[serde(skip_deserializing)]
     m: bool,
 }
 
@@ -67,21 +67,30 @@ pub(super) fn encode(message: &Message, stamp: Stamp) -> Result<String, serde_js
     }
 }
 
-pub(super) fn decode(text: &str) -> Result<Option<Message>, serde_json::Error> {
+pub(super) fn decode(text: &str) -> Result<Option<Received>, serde_json::Error> {
     let value: Value = serde_json::from_str(text)?;
-    if value.get("result").is_some() {
-        return Ok(Some(Message::Heartbeat));
+    // the answer to a request: anything but `null` is a list that nobody asked for
+    if value.get("result").is_some_and(Value::is_null) && value.get("id").is_some_and(Value::is_u64) {
+        return Ok(Some(Received::heartbeat()));
     }
     let envelope: Envelope = serde_json::from_value(value)?;
     let Some((symbol, kind)) = envelope.stream.split_once('@') else { return Ok(None) };
+    let symbol = symbol.to_uppercase();
     if kind.starts_with("depth") {
         let depth: Depth = serde_json::from_value(envelope.data)?;
-        let symbol = symbol.to_uppercase();
-        return Ok(Some(Message::Book { symbol, bids: levels(depth.bids), asks: levels(depth.asks) }));
+        let message = Message::Book { symbol, bids: levels(depth.bids), asks: levels(depth.asks) };
+        return Ok(Some(Received { message, sequence: Some(depth.last_update_id), at_ms: None }));
     }
     if kind == "trade" {
         let trade: Trade = serde_json::from_value(envelope.data)?;
-        return Ok(Some(Message::Trade { symbol: trade.s, price: trade.p, quantity: trade.q }));
+        if trade.e != "trade" || trade.s != symbol {
+            return Err(serde::de::Error::custom(format_args!(
+                "stream `{}` brought a `{}` of `{}`",
+                envelope.stream, trade.e, trade.s
+            )));
+        }
+        let message = Message::Trade { symbol, price: trade.p, quantity: trade.q };
+        return Ok(Some(Received { message, sequence: Some(trade.t), at_ms: Some(trade.event_time) }));
     }
     Ok(None)
 }

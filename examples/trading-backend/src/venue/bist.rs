@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Message, Stamp};
+use super::{Message, Received, Stamp};
 use crate::market::Level;
 use crate::money::Amount;
 
+const NANOS_OF_MS: u64 = 1_000_000;
+
 #[derive(Serialize, Deserialize)]
 struct Event {
-    #[serde(default)]
     seq: u64,
     /// Nanoseconds since the Unix epoch.
-    #[serde(default)]
     ts: u64,
     #[serde(flatten)]
     what: What,
@@ -45,19 +45,18 @@ pub(super) fn encode(message: &Message, stamp: Stamp) -> Result<String, serde_js
         }
         Message::Heartbeat => What::Heartbeat,
     };
-    serde_json::to_string(&Event { seq: stamp.sequence, ts: stamp.at_ms.saturating_mul(1_000_000), what })
+    serde_json::to_string(&Event { seq: stamp.sequence, ts: stamp.at_ms.saturating_mul(NANOS_OF_MS), what })
 }
 
-pub(super) fn decode(text: &str) -> Result<Option<Message>, serde_json::Error> {
+pub(super) fn decode(text: &str) -> Result<Option<Received>, serde_json::Error> {
     let event: Event = serde_json::from_str(text)?;
-    Ok(match event.what {
-        What::Depth { symbol, bids, asks } => Some(Message::Book { symbol: short(&symbol), bids, asks }),
-        What::Trade { symbol, price, qty } => {
-            Some(Message::Trade { symbol: short(&symbol), price, quantity: qty })
-        }
-        What::Heartbeat => Some(Message::Heartbeat),
-        What::Unknown => None,
-    })
+    let message = match event.what {
+        What::Depth { symbol, bids, asks } => Message::Book { symbol: short(&symbol), bids, asks },
+        What::Trade { symbol, price, qty } => Message::Trade { symbol: short(&symbol), price, quantity: qty },
+        What::Heartbeat => Message::Heartbeat,
+        What::Unknown => return Ok(None),
+    };
+    Ok(Some(Received { message, sequence: Some(event.seq), at_ms: Some(event.ts / NANOS_OF_MS) }))
 }
 
 pub(super) fn subscription(symbols: &[String]) -> Vec<String> {

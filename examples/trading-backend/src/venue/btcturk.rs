@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Message, Stamp};
+use super::{Message, Received, Stamp};
 use crate::market::Level;
 use crate::money::Amount;
 
@@ -17,7 +17,7 @@ const RESULT: u64 = 100;
 #[derive(Serialize, Deserialize)]
 struct Book {
     /// The number of the change set.
-    #[serde(rename = "CS", default)]
+    #[serde(rename = "CS")]
     change_set: u64,
     #[serde(rename = "PS")]
     pair: String,
@@ -25,11 +25,12 @@ struct Book {
     asks: Vec<Entry>,
     #[serde(rename = "BO")]
     bids: Vec<Entry>,
-    #[serde(default)]
+    // written for whoever reads them: this client does not
+    #[serde(skip_deserializing)]
     channel: String,
-    #[serde(default)]
+    #[serde(skip_deserializing)]
     event: String,
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", skip_deserializing)]
     kind: u64,
 }
 
@@ -44,9 +45,10 @@ struct Entry {
 #[derive(Serialize, Deserialize)]
 struct Trade {
     /// Milliseconds since the Unix epoch, as a text.
-    #[serde(rename = "D", default)]
+    #[serde(rename = "D")]
     date: String,
-    #[serde(rename = "I", default)]
+    /// Its number, as a text.
+    #[serde(rename = "I")]
     id: String,
     #[serde(rename = "A")]
     quantity: Amount,
@@ -54,14 +56,14 @@ struct Trade {
     price: Amount,
     #[serde(rename = "PS")]
     pair: String,
-    /// 0 bought, 1 sold.
-    #[serde(rename = "S", default)]
+    /// 0 bought, 1 sold. Written for whoever reads it, as what follows: this client does not.
+    #[serde(rename = "S", skip_deserializing)]
     side: u8,
-    #[serde(default)]
+    #[serde(skip_deserializing)]
     channel: String,
-    #[serde(default)]
+    #[serde(skip_deserializing)]
     event: String,
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", skip_deserializing)]
     kind: u64,
 }
 
@@ -99,20 +101,30 @@ pub(super) fn encode(message: &Message, stamp: Stamp) -> Result<String, serde_js
     }
 }
 
-pub(super) fn decode(text: &str) -> Result<Option<Message>, serde_json::Error> {
+pub(super) fn decode(text: &str) -> Result<Option<Received>, serde_json::Error> {
     let (kind, body): (u64, Value) = serde_json::from_str(text)?;
     Ok(match kind {
         ORDER_BOOK => {
             let book: Book = serde_json::from_value(body)?;
-            Some(Message::Book { symbol: book.pair, bids: levels(book.bids), asks: levels(book.asks) })
+            let message =
+                Message::Book { symbol: book.pair, bids: levels(book.bids), asks: levels(book.asks) };
+            Some(Received { message, sequence: Some(book.change_set), at_ms: None })
         }
         TRADE => {
             let trade: Trade = serde_json::from_value(body)?;
-            Some(Message::Trade { symbol: trade.pair, price: trade.price, quantity: trade.quantity })
+            let (sequence, at_ms) = (Some(number("I", &trade.id)?), Some(number("D", &trade.date)?));
+            let message = Message::Trade { symbol: trade.pair, price: trade.price, quantity: trade.quantity };
+            Some(Received { message, sequence, at_ms })
         }
-        RESULT => Some(Message::Heartbeat),
+        RESULT if body.get("ok").is_some_and(|ok| ok == true) => Some(Received::heartbeat()),
         _ => None,
     })
+}
+
+/// A number that is sent as a text.
+fn number(field: &str, text: &str) -> Result<u64, serde_json::Error> {
+    let shown: String = text.chars().take(40).collect();
+    text.parse().map_err(|_| serde::de::Error::custom(format_args!("`{field}` is no number: `{shown}`")))
 }
 
 pub(super) fn subscription(symbols: &[String]) -> Vec<String> {

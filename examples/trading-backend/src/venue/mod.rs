@@ -36,6 +36,24 @@ pub enum Message {
     Heartbeat,
 }
 
+/// A message as it was received: what it says, with the number and the time that the venue gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// What it says.
+    pub message: Message,
+    /// Its number; numbers of one instrument's books, and of its trades, grow. Venues do not number their heartbeats, except BIST.
+    pub sequence: Option<u64>,
+    /// When the venue sent it, in milliseconds since the Unix epoch. Binance's books and most heartbeats do not say.
+    pub at_ms: Option<u64>,
+}
+
+impl Received {
+    /// What has neither number nor time.
+    const fn heartbeat() -> Self {
+        Self { message: Message::Heartbeat, sequence: None, at_ms: None }
+    }
+}
+
 /// A message that is not as the venue's interface says.
 #[derive(Debug, thiserror::Error)]
 #[error("a message of {venue} is not as agreed: {why}")]
@@ -71,7 +89,7 @@ pub fn encode(venue: Venue, message: &Message, stamp: Stamp) -> Result<String, s
 ///
 /// # Errors
 /// A text that is not as the venue's interface says.
-pub fn decode(venue: Venue, text: &str) -> Result<Option<Message>, DecodeError> {
+pub fn decode(venue: Venue, text: &str) -> Result<Option<Received>, DecodeError> {
     let decoded = match venue {
         Venue::Bist => bist::decode(text),
         Venue::Binance => binance::decode(text),
@@ -118,7 +136,12 @@ mod tests {
         for venue in Venue::ALL {
             for message in [&book, &trade, &Message::Heartbeat] {
                 let text = encode(venue, message, stamp).unwrap();
-                assert_eq!(decode(venue, &text).unwrap().as_ref(), Some(message), "{venue}: {text}");
+                let received = decode(venue, &text).unwrap().unwrap();
+                assert_eq!(&received.message, message, "{venue}: {text}");
+                // what a venue says of number and time is what the feed gave it
+                assert!(received.sequence.is_none_or(|sequence| sequence == stamp.sequence), "{text}");
+                assert!(received.at_ms.is_none_or(|at_ms| at_ms == stamp.at_ms), "{text}");
+                assert!(*message == Message::Heartbeat || received.sequence.is_some(), "{text}");
             }
         }
         let text = encode(Venue::Binance, &book, stamp).unwrap();
@@ -135,14 +158,23 @@ mod tests {
             for text in
                 ["", "{", "null", "[]", "7", "[431]", r#"{"stream":"x","data":7}"#, r#"[431,{"PS":7}]"#]
             {
-                assert!(
-                    !matches!(decode(venue, text), Ok(Some(Message::Book { .. } | Message::Trade { .. }))),
-                    "{text}"
-                );
+                assert!(!matches!(decode(venue, text), Ok(Some(_))), "{text}");
             }
         }
-        let float = r#"{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","p":1.5,"q":"1"}}"#;
-        assert!(decode(Venue::Binance, float).is_err());
+        let trade = |of: &str, price: &str| {
+            format!(
+                r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":1,"s":"{of}","t":7,"p":{price},"q":"1"}}}}"#
+            )
+        };
+        assert!(decode(Venue::Binance, &trade("BTCUSDT", "\"1.5\"")).is_ok());
+        assert!(decode(Venue::Binance, &trade("BTCUSDT", "1.5")).is_err(), "a float");
+        assert!(decode(Venue::Binance, &trade("ETHUSDT", "\"1.5\"")).is_err(), "of another stream");
+        // one venue's words mean nothing from another
+        let stamp = Stamp { sequence: 7, at_ms: 1_767_226_500_123 };
+        for (said, heard) in Venue::ALL.into_iter().flat_map(|a| Venue::ALL.map(|b| (a, b))) {
+            let text = encode(said, &Message::Heartbeat, stamp).unwrap();
+            assert_eq!(matches!(decode(heard, &text), Ok(Some(_))), said == heard, "{heard}: {text}");
+        }
         let news = r#"[991,{"type":991,"current":"5.1.0","min":"2.3.0"}]"#;
         assert!(matches!(decode(Venue::Btcturk, news), Ok(None)));
     }

@@ -10,8 +10,10 @@
 mod backend;
 mod browsers;
 mod bursts;
+mod contracts;
 mod faults;
 mod freezing;
+mod hostile;
 mod losses;
 mod orders;
 mod starting;
