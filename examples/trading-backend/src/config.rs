@@ -34,7 +34,7 @@ pub struct Settings {
     /// How long an idempotency key is kept, in seconds.
     #[serde(default = "ttl")]
     pub idempotency_ttl_seconds: u32,
-    /// How often expired keys are collected, in milliseconds.
+    /// How often expired keys, and reports beyond what is kept, are collected, in milliseconds.
     #[serde(default = "collect_every")]
     pub collect_every_ms: u32,
     /// What the process may use of memory, in MiB: the measure of `heap_used_ratio`.

@@ -230,6 +230,7 @@ fn start_tasks(backend: &Arc<Backend>, tasks: &mut JoinSet<()>) {
     tasks.spawn(telemetry::sample_database(Arc::clone(backend)));
     tasks.spawn(crate::trades::sweep(Arc::clone(&backend.trades), backend.metrics.clone()));
     tasks.spawn(crate::idempotency::collect(Arc::clone(backend)));
+    tasks.spawn(crate::http::collect_reports(Arc::clone(backend)));
     tasks.spawn(crate::outbox::dispatch(Arc::clone(backend)));
     tasks.spawn(crate::orders::fill_resting(Arc::clone(backend)));
     tasks.spawn(crate::quotes::keep(Arc::clone(backend)));

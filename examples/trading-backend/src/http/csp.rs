@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use super::Problem;
+use super::reports::{Violation, keep};
 use crate::service::Backend;
 
 /// Reports of one source: a broken page sends a dozen each time it is opened.
@@ -130,11 +131,6 @@ fn source(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if peer.is_loopback() { last.unwrap_or(peer) } else { peer }
 }
 
-struct Violation {
-    directive: String,
-    blocked: String,
-}
-
 fn violations(kind: &str, body: &[u8]) -> Result<Vec<Violation>, Problem> {
     let bad = |why: &str| Problem::new(StatusCode::BAD_REQUEST, why);
     let value: Value = serde_json::from_slice(body).map_err(|error| bad(&format!("the body: {error}")))?;
@@ -168,20 +164,6 @@ fn violation(report: &Value, directive: &str, blocked: &str) -> Violation {
         text.split('?').next().unwrap_or("").chars().filter(|c| !c.is_control()).take(TEXT_MAX).collect()
     };
     Violation { directive: text(directive), blocked: text(blocked) }
-}
-
-async fn keep(backend: &Backend, violations: &[Violation]) -> Result<(), sqlx::Error> {
-    let mut tx = backend.watcher.begin().await?;
-    sqlx::query(
-        "INSERT INTO csp_reports (origin, directive, blocked) SELECT $1, * FROM unnest($2::text[], $3::text[])",
-    )
-    .bind(backend.origin())
-    .bind(violations.iter().map(|violation| violation.directive.as_str()).collect::<Vec<_>>())
-    .bind(violations.iter().map(|violation| violation.blocked.as_str()).collect::<Vec<_>>())
-    .persistent(false)
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod headers;
 mod health;
 mod orders;
 mod problem;
+mod reports;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use axum::{Router, http::StatusCode};
 
 pub use self::csp::FloodControl;
 pub use self::problem::Problem;
+pub use self::reports::collect_reports;
 use crate::service::Backend;
 
 /// Longest body: an order is 200 bytes, a report of a browser two kilobytes.

@@ -1,8 +1,9 @@
 //! What browsers get and send: headers, reports, and floods of them.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, until};
 
-/// Every answer has the headers, errors too; reports are counted, and a flood of them is turned away without harm.
+/// Every answer has the headers, errors too; reports are counted, a flood of them is turned away without harm, and the table stays
+/// within its bounds.
 #[tokio::test]
 async fn browsers_are_told_and_listened_to() {
     let backend = Backend::start(&[]);
@@ -39,6 +40,23 @@ async fn browsers_are_told_and_listened_to() {
     assert_eq!(metrics.of("csp_violations_total"), f64::from(160 - turned_away));
     assert_eq!(backend.ask("SELECT count(*) FROM csp_reports"), (160 - turned_away).to_string());
     assert_eq!(backend.metrics(&backend.at.baseline).await.of("csp_violations_total"), 0.0);
+
+    // of a month's flood, the newest are kept
+    backend.ask(
+        "INSERT INTO csp_reports (origin, directive, blocked, at) SELECT 'gone', 'img-src', '', \
+         now() - make_interval(days => CASE WHEN n <= 1500 THEN 31 ELSE 29 END) FROM generate_series(1, 3000) AS n",
+    );
+    let counted = |what: &str| {
+        backend.ask(&format!("SELECT count(*) FROM csp_reports WHERE {what}")).parse::<u32>().unwrap()
+    };
+    until("old reports are dropped", async || counted("at < now() - interval '30 days'") == 0).await;
+    assert_eq!(counted("origin = 'gone'"), 1_500, "younger ones are kept");
+    backend.ask(
+        "INSERT INTO csp_reports (origin, directive, blocked) SELECT 'flood', 'img-src', '' \
+         FROM generate_series(1, 100000)",
+    );
+    until("the rest is dropped", async || counted("origin <> 'flood'") == 0).await;
+    assert_eq!(counted("true"), 100_000);
 
     // switches are for operators
     let faults = format!("{}/faults", backend.at.canary.admin);
