@@ -190,4 +190,61 @@ mod tests {
         assert_eq!(notional(amount("0.1"), amount("0.2")), Some(amount("0.02")));
         assert_eq!(notional(amount("999999999999.12345678"), amount("999999999999.12345678")), None);
     }
+
+    #[expect(clippy::arithmetic_side_effects, reason = "the ranges below keep every product within 128 bits")]
+    mod any {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        /// A step of the instruments' kind, and an amount of so many steps.
+        fn steps() -> impl Strategy<Value = (Decimal, i64)> {
+            (1..=100_i64, 0..=SCALE_MAX, 1..=1_000_000_000_i64)
+                .prop_map(|(size, scale, count)| (Decimal::new(size, scale), count))
+        }
+
+        proptest! {
+            /// What is written is read again, and a text is an amount or refused, whatever it is.
+            #[test]
+            fn amounts_survive_the_way(digits in -99_999_999_999_999_999_999_i128..=99_999_999_999_999_999_999, scale in 0..=SCALE_MAX) {
+                let value = Amount::new(Decimal::from_i128_with_scale(digits, scale));
+                prop_assert_eq!(Amount::parse(&value.to_string()), Ok(value));
+                let json = serde_json::to_string(&value).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Amount>(&json).unwrap(), value);
+            }
+
+            /// Any text is a plain decimal or refused in words that repeat at most forty of its characters.
+            #[test]
+            fn any_text_is_read_or_refused(text in "[-+0-9.eE_, ]{0,40}|.{0,80}") {
+                match Amount::parse(&text) {
+                    Ok(value) => prop_assert_eq!(Some(value.value()), text.parse::<Decimal>().ok()),
+                    Err(error) => prop_assert!(error.to_string().chars().count() <= 140),
+                }
+            }
+
+            /// Multiples of a step stand on it, and nothing between two of them does.
+            #[test]
+            fn steps_hold_their_multiples_alone((size, count) in steps()) {
+                let step = Step::tick(Amount::new(size));
+                let value = step.times(count).unwrap();
+                let fits = value.value() <= AMOUNT_MAX;
+                prop_assert_eq!(step.check(value).is_ok(), fits);
+                let between = Amount::new(value.value() - size / Decimal::from(3));
+                prop_assert!(step.check(between).is_err());
+            }
+
+            /// A product is exactly that of the digits, or there is none.
+            #[test]
+            fn products_are_those_of_the_digits(a in 0..=i64::MAX, b in 0..=i64::MAX, of_a in 0..=SCALE_MAX, of_b in 0..=SCALE_MAX) {
+                let (price, quantity) = (Decimal::new(a, of_a).normalize(), Decimal::new(b, of_b).normalize());
+                let digits = price.mantissa() * quantity.mantissa();
+                let scale = price.scale() + quantity.scale();
+                let exact = Decimal::try_from_i128_with_scale(digits, scale).ok();
+                let found = notional(Amount::new(price), Amount::new(quantity)).map(Amount::value);
+                // beyond 28 digits there may be none, and never another
+                prop_assert!(found.is_none() || found == exact.map(|exact| exact.normalize()), "{found:?} {exact:?}");
+                prop_assert!(found.is_some() || digits >= 1_i128 << 90, "{digits} fits");
+            }
+        }
+    }
 }

@@ -46,11 +46,11 @@ struct Trade {
 pub(super) fn encode(message: &Message, stamp: Stamp) -> Result<String, serde_json::Error> {
     match message {
         Message::Book { symbol, bids, asks } => serde_json::to_string(&Out {
-            stream: format!("{}@depth10@100ms", symbol.to_lowercase()),
+            stream: format!("{}@depth10@100ms", symbol.to_ascii_lowercase()),
             data: &Depth { last_update_id: stamp.sequence, bids: pairs(bids), asks: pairs(asks) },
         }),
         Message::Trade { symbol, price, quantity } => serde_json::to_string(&Out {
-            stream: format!("{}@trade", symbol.to_lowercase()),
+            stream: format!("{}@trade", symbol.to_ascii_lowercase()),
             data: &Trade {
                 e: "trade".to_owned(),
                 event_time: stamp.at_ms,
@@ -75,7 +75,7 @@ pub(super) fn decode(text: &str) -> Result<Option<Received>, serde_json::Error> 
     }
     let envelope: Envelope = serde_json::from_value(value)?;
     let Some((symbol, kind)) = envelope.stream.split_once('@') else { return Ok(None) };
-    let symbol = symbol.to_uppercase();
+    let symbol = symbol.to_ascii_uppercase();
     if kind.starts_with("depth") {
         let depth: Depth = serde_json::from_value(envelope.data)?;
         let message = Message::Book { symbol, bids: levels(depth.bids), asks: levels(depth.asks) };
@@ -98,7 +98,7 @@ pub(super) fn decode(text: &str) -> Result<Option<Received>, serde_json::Error> 
 pub(super) fn subscription(symbols: &[String]) -> Vec<String> {
     let streams: Vec<String> = symbols
         .iter()
-        .map(|symbol| symbol.to_lowercase())
+        .map(|symbol| symbol.to_ascii_lowercase())
         .flat_map(|symbol| [format!("{symbol}@depth10@100ms"), format!("{symbol}@trade")])
         .collect();
     vec![json!({ "method": "SUBSCRIBE", "params": streams, "id": 1 }).to_string()]

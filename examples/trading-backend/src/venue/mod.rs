@@ -178,4 +178,60 @@ mod tests {
         let news = r#"[991,{"type":991,"current":"5.1.0","min":"2.3.0"}]"#;
         assert!(matches!(decode(Venue::Btcturk, news), Ok(None)));
     }
+
+    mod any {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        fn levels() -> impl Strategy<Value = Vec<Level>> {
+            let one = (1..=i64::MAX, 0..=8_u32, 1..=i64::MAX, 0..=8_u32);
+            let level = one.prop_map(|(price, of_price, quantity, of_quantity)| Level {
+                price: Amount::new(rust_decimal::Decimal::new(price, of_price)),
+                quantity: Amount::new(rust_decimal::Decimal::new(quantity, of_quantity)),
+            });
+            proptest::collection::vec(level, 0..12)
+        }
+
+        fn messages() -> impl Strategy<Value = Message> {
+            prop_oneof![
+                ("[A-Z0-9]{2,12}", levels(), levels()).prop_map(|(symbol, bids, asks)| Message::Book {
+                    symbol,
+                    bids,
+                    asks
+                }),
+                ("[A-Z0-9]{2,12}", levels()).prop_filter_map("a level", |(symbol, levels)| {
+                    levels.first().map(|Level { price, quantity }| Message::Trade {
+                        symbol,
+                        price: *price,
+                        quantity: *quantity,
+                    })
+                }),
+                Just(Message::Heartbeat),
+            ]
+        }
+
+        proptest! {
+            /// Every message of every venue is read as it was written; with a byte changed, cut off or put in, it is another message or
+            /// none, and nobody falls over.
+            #[test]
+            fn messages_are_read_as_written(
+                message in messages(), sequence in 1..u64::MAX, at_ms in 0..4_000_000_000_000_u64,
+                at in any::<prop::sample::Index>(), byte in any::<u8>(), how in 0..3_u8,
+            ) {
+                for venue in Venue::ALL {
+                    let text = encode(venue, &message, Stamp { sequence, at_ms }).unwrap();
+                    prop_assert_eq!(&decode(venue, &text).unwrap().unwrap().message, &message);
+                    let mut bytes = text.into_bytes();
+                    let at = at.index(bytes.len());
+                    match how {
+                        0 => bytes[at] = byte,
+                        1 => bytes.truncate(at),
+                        _ => bytes.insert(at, byte),
+                    }
+                    let _ = decode(venue, &String::from_utf8_lossy(&bytes));
+                }
+            }
+        }
+    }
 }
