@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod picture;
+
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
