@@ -167,7 +167,7 @@ impl Oracle {
                     "other rules than stricter ones were taken".to_owned()
                 })?;
             }
-            Fact::Start(_) | Fact::Noted { .. } => {}
+            Fact::Start(_) | Fact::Looked { .. } | Fact::Noted { .. } => {}
         }
         if before != after {
             self.moved(at, fact, &before, &after, live)?;

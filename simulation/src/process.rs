@@ -29,6 +29,7 @@ const PACE: Pace = Pace {
     rollback_within: TimeSpan::from_seconds(25),
     retry_after: TimeSpan::from_seconds(1),
     probe_every: TimeSpan::from_seconds(3),
+    hour: Pace::HOUR,
 };
 
 /// How a process came back.
@@ -145,6 +146,7 @@ fn ports(world: &Shared, process: usize, journal: SimJournal) -> SimPorts {
         observer: Watch { world: world.clone(), process, live: true },
         freeze: Box::new(move |at| freeze_of(&freezes, at)),
         reload: Box::new(move || reload(&again)),
+        look: Box::new(runner::no_look),
         deadline: DEADLINE,
     }
 }

@@ -254,6 +254,12 @@ pub(crate) fn rollout(at: Timestamp, fence: u64) -> Rollout {
         span: SourceSpan::default(),
     };
     let tick = ticks(1);
-    let pace = Pace { verify_within: tick, rollback_within: tick, retry_after: tick, probe_every: tick };
+    let pace = Pace {
+        verify_within: tick,
+        rollback_within: tick,
+        retry_after: tick,
+        probe_every: tick,
+        hour: Pace::HOUR,
+    };
     Rollout::new(&plan, pace, tick, at, fence)
 }

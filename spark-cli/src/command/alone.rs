@@ -51,6 +51,7 @@ pub(crate) fn roll_back(
         observer: (Teller::new(said), keeper.clone()),
         freeze: Box::new(|_| None),
         reload: Box::new(|| None),
+        look: Box::new(runner::no_look),
         deadline: config.actions.deadline,
     };
     let left = block_on(async {

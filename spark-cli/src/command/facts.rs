@@ -21,6 +21,14 @@ pub(crate) fn fact_line(fact: &Fact) -> String {
             Some(share) => format!("measured: the canary has {}% ({words})", percent(*share)),
             None => format!("measured: not known where the traffic is ({words})"),
         },
+        Fact::Looked { look, .. } => {
+            let of =
+                format!("stage {}, {}, {}", look.stage.saturating_add(1), look.part.as_str(), look.probe);
+            match &look.unanswered {
+                None => format!("looked at the end of {of}"),
+                Some(why) => format!("nothing is known at the end of {of}: {why}"),
+            }
+        }
         Fact::Frozen { freeze: Some(freeze), .. } => {
             format!("frozen until {}: {}", freeze.until, freeze.because)
         }

@@ -16,6 +16,7 @@ use spark_runtime::evidence::{self, EvidenceFolder, ReleaseId};
 use spark_runtime::journal::{AnyJournal, Journal as _, JournalError, Leave};
 use spark_runtime::live::LiveSource;
 use spark_runtime::notify::{Herald, Notifier};
+use spark_runtime::probe::StageProbes;
 use spark_runtime::release::{JournalPlace, Left, OpenRelease, Relay, ReleaseError};
 use spark_runtime::replay::{Event, Events};
 use spark_runtime::runner::{self, Ports, Release, SystemClock};
@@ -140,6 +141,9 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
     });
     let (calendar, deadline) = (config.freeze, config.actions.deadline);
     let notify_folder = config.folder.clone();
+    let probes =
+        StageProbes::configured(&config.evidence, &config.probes, &config.actions.hidden, &args.release);
+    let look = Box::new(move |stage| probes.look(stage));
     let actions =
         ConfiguredActions::new(config.actions, config.folder).map_err(|error| Failure::of(&error))?;
     let source = LiveSource::new(config.source, policy).map_err(|e| Failure::of(&e))?;
@@ -152,6 +156,7 @@ pub(crate) fn run(console: &mut Console, args: &RunArgs, said: ConsoleArgs) -> R
         observer,
         freeze: Box::new(move |at| calendar.frozen_at(at)),
         reload: Box::new(move || watch.look()),
+        look,
         deadline,
     };
     let left = block_on(async {

@@ -50,6 +50,7 @@ const PACE: Pace = Pace {
     rollback_within: TimeSpan::from_seconds(20),
     retry_after: TimeSpan::from_seconds(1),
     probe_every: TimeSpan::from_seconds(5),
+    hour: Pace::HOUR,
 };
 
 /// How long the split may take to be set.
@@ -224,6 +225,7 @@ impl Stage {
             observer: teller,
             freeze: Box::new(|_| None),
             reload: Box::new(spark_runtime::runner::no_reload),
+            look: Box::new(spark_runtime::runner::no_look),
             deadline: ACTION_DEADLINE,
         };
         let begin = OpenRelease::begin(folded, || release);

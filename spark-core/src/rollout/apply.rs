@@ -49,7 +49,7 @@ impl Rollout {
                 _ => return Err(Contradiction::new("an end that nothing led to")),
             },
             // the engine's business, or nobody's
-            Fact::Sample(_) | Fact::Reloaded { .. } | Fact::Noted { .. } => {}
+            Fact::Sample(_) | Fact::Reloaded { .. } | Fact::Looked { .. } | Fact::Noted { .. } => {}
         }
         Ok(())
     }

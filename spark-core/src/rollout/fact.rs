@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::look::Look;
+use super::pace::Pace;
 use crate::decision::Decision;
 use crate::policy::Policy;
 use crate::signal::Sample;
-use crate::time::{TimeSpan, Timestamp};
+use crate::time::Timestamp;
 
 /// A file of rules as it was when the release began or its rules were loaded again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,32 +19,6 @@ pub struct RuleText {
     pub name: String,
     /// What stood in it.
     pub text: String,
-}
-
-/// The times that a rollout keeps to, beside those of its plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Pace {
-    /// How long a new share may take, from the first attempt, until a probe sees it; then it is taken back.
-    pub verify_within: TimeSpan,
-    /// How long a rollback may take until a probe sees that the canary has no traffic; then it is unverified.
-    pub rollback_within: TimeSpan,
-    /// How long is waited before a step is tried or probed again.
-    pub retry_after: TimeSpan,
-    /// How often the share is measured while a stage serves.
-    pub probe_every: TimeSpan,
-}
-
-impl Default for Pace {
-    /// One minute for a share, the five minutes of an exchange's runbooks for the way back, five seconds between two
-    /// tries, and a look at the traffic every half minute.
-    fn default() -> Self {
-        Self {
-            verify_within: TimeSpan::from_seconds(60),
-            rollback_within: TimeSpan::from_seconds(300),
-            retry_after: TimeSpan::from_seconds(5),
-            probe_every: TimeSpan::from_seconds(30),
-        }
-    }
 }
 
 /// How a runner's clock was set: instants are the wall time of one moment, carried on by the time since boot.
@@ -314,6 +290,13 @@ pub enum Fact {
         /// How it was measured, or why not.
         words: String,
     },
+    /// A probe looked at the systems around the release at a stage's end.
+    Looked {
+        /// When it had looked.
+        at: Timestamp,
+        /// What it found.
+        look: Look,
+    },
     /// A freeze began or ended.
     Frozen {
         /// When.
@@ -374,6 +357,7 @@ impl Fact {
             | Self::Intent { at, .. }
             | Self::Outcome { at, .. }
             | Self::Probed { at, .. }
+            | Self::Looked { at, .. }
             | Self::Frozen { at, .. }
             | Self::ClockStepped { at, .. }
             | Self::Reloaded { at, .. }

@@ -28,6 +28,7 @@ fn rollout() -> Rollout {
         rollback_within: TimeSpan::from_seconds(12),
         retry_after: TimeSpan::from_seconds(2),
         probe_every: TimeSpan::from_seconds(30),
+        hour: Pace::HOUR,
     };
     Rollout::new(&plan, pace, TimeSpan::from_seconds(5), at(0), 1)
 }

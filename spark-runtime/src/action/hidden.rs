@@ -19,7 +19,7 @@ const LINE_BYTES_MIN: usize = 16;
 const BOUNDARY: &str = "-----";
 
 /// What the sources hold now. What cannot be read hides nothing: whoever needs it says so.
-pub(super) fn held(sources: &[SecretSource]) -> Vec<Secret> {
+pub(crate) fn held(sources: &[SecretSource]) -> Vec<Secret> {
     let read = sources.iter().filter_map(|source| source.read(&of_process).ok());
     read.flat_map(|secret| forms(secret.expose_secret())).collect()
 }

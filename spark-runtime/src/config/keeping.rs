@@ -1,9 +1,10 @@
 //! `rollout`, `notify`, `journal` and `evidence`: how patient a rollout is, who is told, and what is kept.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use spark_core::TimeSpan;
-use spark_core::rollout::Pace;
+use spark_core::rollout::{Pace, Part};
 
 use super::actions::{open_to_others, template, variables};
 use super::document::{Kind, Node, Place};
@@ -97,6 +98,8 @@ pub struct EvidenceConfig {
     pub key: Option<KeyConfig>,
     /// The log in which each seal is written down at the end of a run.
     pub anchors: Option<PathBuf>,
+    /// The probes that look when a stage ends, by their names, for each of the files that they fill.
+    pub stages: BTreeMap<Part, Vec<String>>,
 }
 
 /// The patience of a rollout, which has to leave room for an attempt of the actions, whose place is given.
@@ -118,7 +121,15 @@ pub(super) fn pace(
         rollback_within: span("rollback-within", standard.rollback_within),
         retry_after: span("retry-after", standard.retry_after),
         probe_every: span("probe-every", standard.probe_every),
+        hour: span("hour", standard.hour),
     };
+    if pace.hour > Pace::HOUR {
+        let place = at("hour").map_or(actions, |node| node.place);
+        reader.wrong(
+            place,
+            format!("`hour` ({}) is longer than an hour: a rehearsal's are shorter", pace.hour),
+        );
+    }
     for (key, within) in [("verify-within", pace.verify_within), ("rollback-within", pace.rollback_within)] {
         let place = at(key).map_or(actions, |node| node.place);
         if within < deadline {
@@ -222,5 +233,6 @@ pub(super) fn evidence(reader: &mut Reader<'_>, node: &Node) -> Option<EvidenceC
         need.needed = Needed::SigningKey(path.clone());
     }
     let anchors = fields.get("anchors").and_then(|node| reader.path(node));
-    Some(EvidenceConfig { dir, key, anchors })
+    // which probes there are is known later
+    Some(EvidenceConfig { dir, key, anchors, stages: BTreeMap::new() })
 }

@@ -35,6 +35,8 @@ mod shape;
 mod shape_probes;
 mod sign_off;
 mod sources;
+#[cfg(feature = "postgres")]
+mod stages;
 
 use std::fmt;
 use std::io::Read as _;
@@ -303,6 +305,8 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         }
         None => std::collections::BTreeMap::new(),
     };
+    #[cfg(feature = "postgres")]
+    let stages = fields.get("evidence").map(|node| stages::read(reader, node, &probes)).unwrap_or_default();
     let (source, allow, _) = source?;
     let mut config = Config {
         folder: reader.base.to_owned(),
@@ -319,6 +323,10 @@ fn config(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         sign_off,
         needs: std::mem::take(&mut reader.needs),
     };
+    #[cfg(feature = "postgres")]
+    {
+        config.evidence.stages = stages;
+    }
     hide(&mut config);
     Some(config)
 }

@@ -125,7 +125,13 @@ pub(super) const WEBHOOK: Shape = Shape {
 pub(super) const ROLLOUT: Shape = Shape {
     name: "rollout",
     called: "`rollout`",
-    keys: &[may("verify-within"), may("rollback-within"), may("retry-after"), may("probe-every")],
+    keys: &[
+        may("verify-within"),
+        may("rollback-within"),
+        may("retry-after"),
+        may("probe-every"),
+        may("hour"),
+    ],
 };
 
 pub(super) const FREEZE: Shape = Shape {
@@ -162,14 +168,20 @@ pub(super) const POSTGRES: Shape = Shape {
     ],
 };
 
-pub(super) const EVIDENCE: Shape =
-    Shape { name: "evidence", called: "`evidence`", keys: &[may("dir"), may("key"), may("anchors")] };
+pub(super) const EVIDENCE: Shape = Shape {
+    name: "evidence",
+    called: "`evidence`",
+    keys: &[may("dir"), may("key"), may("anchors"), may("stages")],
+};
+
+pub(super) const STAGES: Shape =
+    Shape { name: "stages", called: "`stages`", keys: &[may("database"), may("pgbouncer")] };
 
 pub(super) const SECRET: Shape =
     Shape { name: "secret", called: "a secret", keys: &[may("file"), may("env")] };
 
 /// All of them.
-pub(super) const SHAPES: [&Shape; 15] = [
+pub(super) const SHAPES: [&Shape; 16] = [
     &CONFIG,
     &SOURCES,
     &PROMETHEUS,
@@ -184,5 +196,6 @@ pub(super) const SHAPES: [&Shape; 15] = [
     &JOURNAL,
     &POSTGRES,
     &EVIDENCE,
+    &STAGES,
     &SECRET,
 ];

@@ -1,7 +1,9 @@
 //! What stands in the files that are derived from a journal: their fields, and how they are written.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use spark_core::rollout::{ClockAnchor, RolloutState};
+use spark_core::rollout::{ClockAnchor, RolloutState, Seen};
 use spark_core::{Decision, TimeSpan, Timestamp, Track};
 
 use super::text::{cell, markdown};
@@ -173,6 +175,30 @@ pub struct StageRollout {
     pub approved_by: Option<String>,
     /// How it was left: `served`, `promoted by …`, `rolled back because …`, `aborted by …`.
     pub ended: Option<String>,
+}
+
+/// `stages/N-database.json` and `stages/N-pgbouncer.json`: what probes found when a stage ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageHealth {
+    /// The stage's place in the plan, from 0.
+    pub stage: u32,
+    /// What each probe found, in the order in which it was told.
+    pub looks: Vec<HealthLook>,
+}
+
+/// What a probe found when a stage ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthLook {
+    /// When it had looked.
+    pub at: Timestamp,
+    /// The probe, by its name in the configuration.
+    pub probe: String,
+    /// Its values, by their names.
+    pub values: BTreeMap<String, Seen>,
+    /// What else it saw.
+    pub details: serde_json::Value,
+    /// Why it did not answer, where it did not; then nothing of it is known.
+    pub unanswered: Option<String>,
 }
 
 /// A row of `data-points.csv`: a signal at the end of a stage.

@@ -48,7 +48,7 @@ const fn kind(path: &'static str, producer: Producer, what: &'static str) -> Fil
 /// Every kind of file that a release leaves, in the order in which a reader wants them.
 ///
 /// A release of five stages with one action a stage leaves 15 files of its stages, 5 of its actions, 14 for the whole, and
-/// 25 of the day after it: above 50 without one probe.
+/// 25 of the day after it: above 50 without one probe. With probes come two more of each stage, and what was found before.
 pub const FILES: &[FileKind] = &[
     kind(SEAL_NAME, Producer::End, "the seal over all of the below"),
     kind(JOURNAL_NAME, Producer::Rollout, "every fact, in the order in which it counted; the truth"),
@@ -92,8 +92,8 @@ pub const FILES: &[FileKind] = &[
         "each signal's value and limit at its end, and how often was held",
     ),
     kind("stages/N-log.jsonl", Producer::End, "the journal's records of the stage, samples aside"),
-    kind("stages/N-database.json", Producer::Probes, "database health"),
-    kind("stages/N-pgbouncer.json", Producer::Probes, "the pools"),
+    kind("stages/N-database.json", Producer::End, "database health at its end"),
+    kind("stages/N-pgbouncer.json", Producer::End, "the pools at its end"),
     kind(
         "actions/NN-set-share.json",
         Producer::End,
@@ -247,11 +247,17 @@ mod tests {
     /// Which files follow from the journal, and so may neither lack nor be there without it.
     #[test]
     fn derived() {
-        for path in ["result.json", "rules/0-a.rules", "stages/12-log.jsonl", "actions/03-roll-back.json"] {
+        for path in [
+            "result.json",
+            "rules/0-a.rules",
+            "stages/12-log.jsonl",
+            "stages/1-database.json",
+            "actions/03-roll-back.json",
+        ] {
             assert!(is_derived(path), "{path}");
         }
         for path in
-            ["journal.jsonl", "stages/1-database.json", "before/sbom.json", "stages/x-log.jsonl", "own.txt"]
+            ["journal.jsonl", "stages/1-own.json", "before/sbom.json", "stages/x-log.jsonl", "own.txt"]
         {
             assert!(!is_derived(path), "{path}");
         }

@@ -17,6 +17,7 @@ mod process;
 mod prometheus;
 mod restore;
 mod sign_off;
+mod stage;
 mod value;
 mod web;
 
@@ -35,6 +36,7 @@ pub use self::process::Program;
 pub use self::prometheus::{Alert, Baseline, Targets};
 pub use self::restore::Restore;
 pub use self::sign_off::{SignOff, SignOffLine, keep, signed_before};
+pub use self::stage::StageProbes;
 pub use self::value::{Measured, Value};
 pub use self::web::{Burst, Flood, Headers, Health, HttpCase, HttpCases, Web};
 

@@ -9,6 +9,7 @@
 //! - An action's answer proves nothing: the traffic is measured, and the rollout goes on from what was seen.
 //! - When the journal cannot be written, nothing advances any more; the loop goes on watching, and a rollback is still
 //!   carried out and said to be unrecorded.
+//! - What looks at a stage's end and fails or is slow is kept as such; a rollback never waits for it.
 //! - When another runner has the rollout, this one stops at once and touches nothing.
 
 mod clock;
@@ -17,10 +18,11 @@ mod lost;
 mod port;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use spark_core::rollout::{Controller, Ending, Fact, Freeze, Pace, RuleText, Start};
+use spark_core::rollout::{Controller, Ending, Fact, Freeze, Look, Pace, RuleText, Start};
 use spark_core::{Policy, Reading, Sample, SignalId, TimeSpan, Timestamp, Track};
 
 pub use self::clock::SystemClock;
@@ -79,8 +81,18 @@ pub struct Ports<S, A, J, C, I, O> {
     pub freeze: Box<dyn Fn(Timestamp) -> Option<Freeze> + Send>,
     /// Rules that were changed since the last look, or why they cannot be read; asked at every instant.
     pub reload: Box<dyn FnMut() -> Option<Result<NewRules, String>> + Send>,
+    /// What looks at the systems around the release when the stage with this place ends; nothing waits for it.
+    pub look: Box<dyn FnMut(u32) -> Looks + Send>,
     /// How long each action may take.
     pub deadline: TimeSpan,
+}
+
+/// Looks that were begun, and go on by themselves; dropped, they end.
+pub type Looks = Pin<Box<dyn Future<Output = Vec<Look>> + Send>>;
+
+/// Nothing is looked at.
+pub fn no_look(_: u32) -> Looks {
+    Box::pin(std::future::ready(Vec::new()))
 }
 
 /// Rules that were loaded again.

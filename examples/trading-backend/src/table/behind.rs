@@ -12,7 +12,7 @@ use spark_runtime::http::HttpConfig;
 use spark_runtime::journal::FileJournal;
 use spark_runtime::live::LiveSource;
 use spark_runtime::runner::{
-    ACTION_DEADLINE, Begin, Clock, NoWords, Ports, Release, RunEnd, SystemClock, no_reload, run,
+    ACTION_DEADLINE, Begin, Clock, NoWords, Ports, Release, RunEnd, SystemClock, no_look, no_reload, run,
 };
 use spark_runtime::source::scrape::Target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -146,6 +146,7 @@ impl Behind {
             observer: teller(tell),
             freeze: Box::new(|_| None),
             reload: Box::new(no_reload),
+            look: Box::new(no_look),
             deadline: ACTION_DEADLINE,
         };
         let running = run(Begin::New(release), ports, async {

@@ -5,6 +5,7 @@
 //! whole; who is stopped by a full disk leaves the folder as it was, and the journal has everything still.
 
 mod actions;
+mod health;
 mod night;
 mod papers;
 mod samples;
@@ -20,6 +21,7 @@ use spark_core::Decision;
 use spark_core::rollout::{Controller, Fact, RuleText, Start};
 
 use self::actions::Actions;
+use self::health::Health;
 use self::night::Night;
 use self::papers::{Known, Papers};
 use self::samples::Samples;
@@ -190,6 +192,7 @@ struct Scribe<'a> {
     changes: Events,
     decision: Option<Decision>,
     stages: Stages,
+    health: Health,
     actions: Actions,
     samples: Samples,
     night: Night,
@@ -206,6 +209,7 @@ impl<'a> Scribe<'a> {
             changes: Events::default(),
             decision: None,
             stages: Stages::default(),
+            health: Health::default(),
             actions: Actions::default(),
             samples: Samples::default(),
             night: Night::default(),
@@ -247,6 +251,7 @@ impl<'a> Scribe<'a> {
             append_line(self.shelf, "notes.jsonl", &Note { at: fact.at(), words })?;
         }
         self.stages.on(fact, controller, self.shelf)?;
+        self.health.on(fact);
         self.actions.on(fact, controller);
         self.papers.on(fact, &events, controller);
         self.night.on(fact, &events, controller, self.shelf)
@@ -285,6 +290,7 @@ impl<'a> Scribe<'a> {
         }
         self.samples.write(self.shelf)?;
         self.stages.write(self.shelf)?;
+        self.health.write(self.shelf)?;
         self.actions.write(self.shelf)?;
         self.night.write(self.shelf)?;
         let known = Known {

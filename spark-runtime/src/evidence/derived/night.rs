@@ -1,7 +1,7 @@
 //! The files of the day after: each hour, and all of them in one.
 
-use spark_core::rollout::{Controller, Fact, RolloutState};
-use spark_core::{Decision, Report, State, Timestamp, Verdict};
+use spark_core::rollout::{Controller, Fact, Pace, RolloutState};
+use spark_core::{Decision, Report, State, TimeSpan, Timestamp, Verdict};
 
 use super::super::EvidenceError;
 use super::super::files::{HourLog, SignalWorst, Stability};
@@ -13,11 +13,11 @@ use crate::replay::Event;
 /// Changes that are listed of an hour; a page of them is more than anybody reads.
 const CHANGES_MAX: usize = 500;
 
-const HOUR_NANOS: i64 = 3600 * 1_000_000_000;
-
 /// What is gathered since the last stage was served.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Night {
+    /// How long an hour is: a rehearsal has shorter ones.
+    length: TimeSpan,
     since: Option<Timestamp>,
     over: bool,
     hour: Option<HourLog>,
@@ -25,6 +25,20 @@ pub(super) struct Night {
     /// The margins of the worst values, for `hour` and for `all`.
     margins: [Vec<Option<rust_decimal::Decimal>>; 2],
     samples: u64,
+}
+
+impl Default for Night {
+    fn default() -> Self {
+        Self {
+            length: Pace::HOUR,
+            since: None,
+            over: false,
+            hour: None,
+            all: None,
+            margins: Default::default(),
+            samples: 0,
+        }
+    }
 }
 
 impl Night {
@@ -39,6 +53,7 @@ impl Night {
             return Ok(());
         }
         match fact {
+            Fact::Start(start) => self.length = start.pace.hour,
             Fact::Sample(_) if self.since.is_some() => {
                 self.samples = self.samples.saturating_add(1);
                 return Ok(());
@@ -69,11 +84,11 @@ impl Night {
         shelf: &mut dyn Shelf,
     ) -> Result<(), EvidenceError> {
         let at = decision.at;
-        let number = hour_of(since, at, controller);
+        let number = hour_of(since, at, self.length, controller);
         if self.hour.as_ref().is_some_and(|hour| hour.hour != number) {
             self.end_hour(shelf)?;
         }
-        let from = since.plus(spark_core::TimeSpan::from_seconds(3600).times(number));
+        let from = since.plus(self.length.times(number));
         let hour = self.hour.get_or_insert_with(|| HourLog {
             hour: number,
             from,
@@ -140,10 +155,11 @@ impl Night {
 }
 
 /// Which hour; the instant at which the watch is over belongs to its last one.
-fn hour_of(since: Timestamp, at: Timestamp, controller: &Controller) -> u32 {
-    let hour = at.since(since).nanos().checked_div(HOUR_NANOS).unwrap_or_default();
+fn hour_of(since: Timestamp, at: Timestamp, length: TimeSpan, controller: &Controller) -> u32 {
+    let length = length.nanos();
+    let hour = at.since(since).nanos().checked_div(length).unwrap_or_default();
     let watch = controller.engine().policy().plan(controller.plan()).map_or(0, |plan| plan.watch.nanos());
-    let last = watch.saturating_sub(1).checked_div(HOUR_NANOS).unwrap_or_default().max(0);
+    let last = watch.saturating_sub(1).checked_div(length).unwrap_or_default().max(0);
     u32::try_from(hour.min(last)).unwrap_or(u32::MAX)
 }
 

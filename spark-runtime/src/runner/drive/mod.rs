@@ -1,6 +1,7 @@
 //! A run on its way: one loop, in which every fact is committed before it counts.
 
 mod around;
+mod look;
 mod record;
 mod step;
 
@@ -8,19 +9,27 @@ use std::future::Future;
 use std::pin::Pin;
 
 use spark_core::planted::{self, Bug};
-use spark_core::rollout::{Controller, Due, Ending, Fact, Freeze, Step};
+use spark_core::rollout::{Controller, Due, Ending, Fact, Freeze, Look, Step};
 use spark_core::{Sample, TimeSpan, Timestamp};
 
 use self::around::{ahead, measured};
+use self::look::next_of;
 use self::record::{leased, written};
 use super::lost::Lost;
 use super::port::{Clock, Inbox, Observer, SampleSource, Spoken};
-use super::{Outcome, Ports, RunEnd};
+use super::{Looks, Outcome, Ports, RunEnd};
 use crate::action::Actions;
 use crate::journal::{Journal, JournalError};
 
 /// Words that are heard one after the other before what is due is done: who talks without end stops no rollback.
 const WORDS_IN_A_ROW: u8 = 4;
+
+/// Why a wait ended.
+enum Woken {
+    Spoken(Spoken),
+    Looked(Vec<Look>),
+    Due,
+}
 
 /// A run on its way.
 pub(super) struct Drive<S, A, J, C, I, O> {
@@ -37,6 +46,10 @@ pub(super) struct Drive<S, A, J, C, I, O> {
     ahead: i64,
     unrecorded: Option<String>,
     lost: Lost,
+    /// The stage that serves.
+    serving: Option<u32>,
+    /// Looks at stages that ended, on their way.
+    looking: Vec<Looks>,
 }
 
 impl<S, A, J, C, I, O> Drive<S, A, J, C, I, O>
@@ -59,6 +72,8 @@ where
             ahead,
             unrecorded: None,
             lost: Lost::default(),
+            serving: None,
+            looking: Vec::new(),
             ports,
         }
     }
@@ -74,6 +89,7 @@ where
                 doing: "take the rollout up again",
                 why: error.to_string(),
             })?;
+            self.look_again();
         }
         self.ports.observer.on(&first, &self.controller);
         let now = self.ports.clock.now();
@@ -110,12 +126,16 @@ where
                 continue;
             }
             in_a_row = 0;
+            self.look_at_what_ended();
             let now = self.ports.clock.now();
             let due = self.controller.due(now);
             // this process may have stood still: more traffic is given by a decision of now, and not of then
             let stale = self.is_late(now) && matches!(&due, Due::Act { step: Step::SetShare { .. }, .. });
             let wake = match due {
-                Due::Finish(ending) => return self.end(ending).await,
+                Due::Finish(ending) => {
+                    self.finish_looks().await?;
+                    return self.end(ending).await;
+                }
                 Due::Act { id, attempt, step } if !stale => {
                     self.act(id, attempt, step).await?;
                     continue;
@@ -141,15 +161,17 @@ where
                 continue;
             }
             let wake = wake.min(self.next).min(self.renew.unwrap_or(self.next));
-            let spoken = tokio::select! {
+            let woken = tokio::select! {
                 biased;
                 () = stop.as_mut() => return Ok(RunEnd::Stopped),
-                spoken = self.ports.inbox.next() => Some(spoken),
-                () = self.ports.clock.sleep_until(wake) => None,
+                spoken = self.ports.inbox.next() => Woken::Spoken(spoken),
+                looks = next_of(&mut self.looking), if !self.looking.is_empty() => Woken::Looked(looks),
+                () = self.ports.clock.sleep_until(wake) => Woken::Due,
             };
-            match spoken {
-                Some(spoken) => self.heard(spoken).await?,
-                None => self.keep_lease().await?,
+            match woken {
+                Woken::Spoken(spoken) => self.heard(spoken).await?,
+                Woken::Looked(looks) => self.looked(looks).await?,
+                Woken::Due => self.keep_lease().await?,
             }
         }
     }

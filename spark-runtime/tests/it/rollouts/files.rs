@@ -110,13 +110,18 @@ fn differences() {
         }
         std::fs::write(&full, &good).unwrap();
     }
-    for stray in ["stages/9-summary.json", "actions/99-set-share.json", "rules/7-other.rules"] {
+    for stray in [
+        "stages/9-summary.json",
+        "stages/1-database.json",
+        "actions/99-set-share.json",
+        "rules/7-other.rules",
+    ] {
         std::fs::write(folder.join(stray), "{}").unwrap();
         assert_eq!(first(stray), (stray.to_owned(), None, "does not follow from the journal".to_owned()));
         std::fs::remove_file(folder.join(stray)).unwrap();
     }
     // what others put there is theirs
-    std::fs::write(folder.join("stages/1-database.json"), "{}").unwrap();
+    std::fs::write(folder.join("stages/1-own.json"), "{}").unwrap();
     assert_eq!(checked(folder).differences, []);
 }
 

@@ -13,11 +13,14 @@ use spark_core::{
 use spark_runtime::action::{ActionOutcome, Actions, Measured, Order};
 use spark_runtime::evidence::{ReleaseId, Sealed, SecretKey};
 use spark_runtime::release::{Left, OpenRelease, ReleaseError};
-use spark_runtime::runner::{self, Clock, Inbox, NewRules, Ports, Release, RunEnd, SampleSource, Spoken};
+use spark_runtime::runner::{
+    self, Clock, Inbox, Looks, NewRules, Ports, Release, RunEnd, SampleSource, Spoken,
+};
 
 use crate::policies;
 
 mod files;
+mod looks;
 mod records;
 mod reloads;
 mod walks;
@@ -192,6 +195,7 @@ struct Walk {
     dir: Arc<tempfile::TempDir>,
     policy: Arc<Policy>,
     reload: Box<dyn FnMut() -> Option<Result<NewRules, String>> + Send>,
+    look: Box<dyn FnMut(u32) -> Looks + Send>,
 }
 
 struct Walked {
@@ -228,6 +232,7 @@ impl Walk {
             dir: Arc::new(tempfile::tempdir().unwrap()),
             policy: policy(),
             reload: Box::new(runner::no_reload),
+            look: Box::new(runner::no_look),
         }
     }
 
@@ -259,6 +264,7 @@ impl Walk {
                 rollback_within: EVERY.times(50),
                 retry_after: EVERY,
                 probe_every: EVERY.times(5),
+                hour: Pace::HOUR,
             },
             opens: None,
         };
@@ -287,6 +293,7 @@ impl Walk {
             observer,
             freeze: Box::new(|_| None),
             reload: self.reload,
+            look: self.look,
             deadline: EVERY,
         };
         let stop_after = self.stop_after;
