@@ -22,6 +22,7 @@ pub mod orders;
 pub mod outbox;
 pub mod positions;
 pub mod quotes;
+pub mod release;
 pub mod service;
 pub mod table;
 pub mod telemetry;

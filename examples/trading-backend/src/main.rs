@@ -12,6 +12,7 @@ use trading_backend::config::Settings;
 use trading_backend::feed::FeedSettings;
 use trading_backend::load::LoadSettings;
 use trading_backend::local::{Local, UpSettings};
+use trading_backend::release::ReleaseSettings;
 use trading_backend::table::TableSettings;
 
 /// A trading backend on real parts
@@ -42,6 +43,8 @@ enum Command {
     },
     /// Starts everything in a folder of its own, on free ports of the loopback, and prints where
     Up(UpSettings),
+    /// Makes a whole release in compressed time, with Spark, and leaves its evidence
+    Release(ReleaseSettings),
     /// Stops one part of what `up` started: postgres, pgbouncer, feed, baseline, canary, haproxy or load
     Stop {
         /// The folder that `up` was given
@@ -116,6 +119,7 @@ async fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
             println!("{}", serde_json::to_string_pretty(&addresses)?);
             Ok(())
         }
+        Command::Release(settings) => trading_backend::release::release(&settings).await,
         Command::Stop { folder, part } => Local::stop(&folder, &part),
         Command::Start { folder, part } => Local::start(&folder, &part),
         Command::Table(settings) => match trading_backend::table::table(settings, ended()).await? {

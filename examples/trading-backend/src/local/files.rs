@@ -44,9 +44,16 @@ pub(super) fn pgbouncer(postgres: u16, pgbouncer: u16, pool: u32, instances: &[S
 }
 
 /// HAProxy's settings: the share of each instance is its weight, and who is not ready gets nothing.
-pub(super) fn haproxy(front: u16, admin: u16, baseline: u16, canary: u16, share: u32) -> String {
+pub(super) fn haproxy(
+    (front, admin): (u16, u16),
+    socket: &Path,
+    baseline: u16,
+    canary: u16,
+    share: u32,
+) -> String {
+    let socket = socket.display();
     format!(
-        "global\n  nbthread 1\n  stats socket 127.0.0.1:{admin} level admin\n\
+        "global\n  nbthread 1\n  stats socket 127.0.0.1:{admin} level admin\n  stats socket {socket} mode 600 level admin\n\
          defaults\n  mode http\n  timeout connect 2s\n  timeout client 20s\n  timeout server 20s\n  option forwardfor\n\
          frontend web\n  bind 127.0.0.1:{front}\n  default_backend trading\n\
          backend trading\n  balance roundrobin\n  option httpchk GET /health/started\n  default-server check inter 500ms fall 3 rise 1\n  \

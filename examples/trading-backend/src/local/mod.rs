@@ -63,6 +63,8 @@ pub struct Addresses {
     pub front: String,
     /// HAProxy's runtime interface, `HOST:PORT`; the backend is `trading`, its servers `baseline` and `canary`.
     pub haproxy_admin: String,
+    /// The same as a socket, whose path programs take that speak to no other machine.
+    pub haproxy_socket: PathBuf,
     /// The stable instance.
     pub baseline: InstanceAddresses,
     /// The new one.
@@ -147,6 +149,14 @@ impl Local {
         Processes::start(folder, New { name, last, command, owner }).map(|_| ())
     }
 
+    /// Starts one more part beside those of `up`; it ends with them.
+    ///
+    /// # Errors
+    /// A folder that `up` did not make, or a program that is not there.
+    pub fn add(folder: &Path, name: &str, command: Vec<String>) -> Result<(), Failure> {
+        Processes::start(folder, New { name: name.to_owned(), last: false, command, owner: None }).map(|_| ())
+    }
+
     /// Stops what was started there, and removes the folder unless it is to be kept.
     ///
     /// # Errors
@@ -166,10 +176,11 @@ impl Local {
 }
 
 /// Free ports, all different: none is given back before all are found.
-struct FreePorts(Vec<TcpListener>);
+#[derive(Default)]
+pub(crate) struct FreePorts(Vec<TcpListener>);
 
 impl FreePorts {
-    fn next(&mut self) -> Result<u16, Failure> {
+    pub(crate) fn next(&mut self) -> Result<u16, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         self.0.push(listener);

@@ -48,7 +48,7 @@ impl Ports {
 
 impl<'a> Starting<'a> {
     pub(super) fn new(folder: &'a Path, up: &'a UpSettings) -> Result<Self, Failure> {
-        let mut free = FreePorts(Vec::new());
+        let mut free = FreePorts::default();
         let ports = Ports {
             postgres: free.next()?,
             pgbouncer: free.next()?,
@@ -69,6 +69,7 @@ impl<'a> Starting<'a> {
         let addresses = Addresses {
             front: http(ports.front),
             haproxy_admin: format!("127.0.0.1:{}", ports.haproxy_admin),
+            haproxy_socket: folder.join("haproxy.sock"),
             baseline: instance(ports.baseline),
             canary: instance(ports.canary),
             beside: ports.beside.iter().copied().map(instance).collect(),
@@ -101,7 +102,16 @@ impl<'a> Starting<'a> {
         }
         let path = self.folder.join("haproxy.cfg");
         let Ports { front, haproxy_admin, baseline, canary, .. } = self.ports;
-        fs::write(&path, files::haproxy(front, haproxy_admin, baseline.0, canary.0, self.up.canary_share))?;
+        fs::write(
+            &path,
+            files::haproxy(
+                (front, haproxy_admin),
+                &self.addresses.haproxy_socket,
+                baseline.0,
+                canary.0,
+                self.up.canary_share,
+            ),
+        )?;
         let path = path.display().to_string();
         self.start(self.part("haproxy", Path::new("/usr/sbin/haproxy"), &["-db", "-f", &path]), front)
             .await?;

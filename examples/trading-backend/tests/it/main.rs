@@ -16,5 +16,6 @@ mod freezing;
 mod hostile;
 mod losses;
 mod orders;
+mod releasing;
 mod starting;
 mod table;
