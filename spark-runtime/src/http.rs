@@ -481,6 +481,11 @@ pub(crate) fn shown_address(text: &str) -> String {
     }
 }
 
+/// An address for people; what is none is not repeated.
+pub(crate) fn shown(url: &str) -> String {
+    address(url).map_or_else(|failure| failure.to_string(), |url| without_query(&url))
+}
+
 /// An address for people: what stands in a query may be a key.
 fn without_query(url: &Url) -> String {
     let mut shown = url.clone();

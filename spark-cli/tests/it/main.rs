@@ -12,6 +12,7 @@ mod backtest;
 mod cases;
 #[cfg(unix)]
 mod checks;
+mod checks_table;
 mod demo;
 mod escapes;
 mod evidence;

@@ -11,6 +11,8 @@
 //! same                                                 the same command gives the same bytes again
 //! ```
 //!
+//! Where the folder has a `database.sql`, a real PostgreSQL has run it, and its address is in the file `database-url`.
+//!
 //! and where a rollout walks:
 //!
 //! ```text
@@ -32,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cases::{run, text};
+use crate::postgres_server::PostgresServer;
 use rollout::Rollout;
 use server::Server;
 
@@ -55,6 +58,7 @@ museum! {
     all_error_scores_hundred
     answers_no_json
     answers_null
+    applied_and_edited
     both_sides_empty
     checked_before_the_rollout
     counts_survive_a_restart
@@ -139,6 +143,19 @@ fn read(case: &str) -> Case {
     }
 }
 
+/// A file, or a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+}
+
 fn check(case: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mut servers = BTreeMap::from([("healthy".to_owned(), Server::start("value 1"))]);
@@ -150,9 +167,15 @@ fn check(case: &str) {
                 let answer = fs::read_to_string(&path).unwrap();
                 servers.insert(stem.to_owned(), Server::start(&answer));
             }
-            None => drop(fs::copy(&path, dir.path().join(name)).unwrap()),
+            None => copy(&path, &dir.path().join(name)),
         }
     }
+    let database = fs::read_to_string(dir.path().join("database.sql")).ok().map(|sql| {
+        let server = PostgresServer::start();
+        server.ask(&sql);
+        fs::write(dir.path().join("database-url"), server.url()).unwrap();
+        server
+    });
     let steps = read(case).steps;
     assert!(steps.iter().any(|step| step.starts_with("= ")), "{case} shows nothing");
     let walks = steps.iter().any(|step| step.ends_with(" &"));
@@ -194,6 +217,7 @@ fn check(case: &str) {
             _ => panic!("{case}: `{step}` is no step"),
         }
     }
+    drop(database);
 }
 
 /// Every folder is a test, and the manual's table is of these cases and no other.

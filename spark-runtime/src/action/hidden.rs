@@ -26,7 +26,7 @@ pub(crate) fn held(sources: &[SecretSource]) -> Vec<Secret> {
 
 /// The values of variables that commands are given. One that names a file is where something is, such as
 /// `KUBECONFIG`; any other may be a secret, and nobody can tell by its name.
-pub(super) fn given(variables: &[String]) -> Vec<Secret> {
+pub(crate) fn given(variables: &[String]) -> Vec<Secret> {
     let values = variables.iter().filter_map(|name| of_process(name));
     let secret = |value: &String| value.trim().len() >= VALUE_BYTES_MIN && !Path::new(value.trim()).exists();
     values.filter(secret).flat_map(|value| forms(value.trim())).collect()

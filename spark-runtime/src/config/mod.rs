@@ -58,6 +58,8 @@ pub use self::keeping::{
 use self::need::Need;
 #[cfg(feature = "postgres")]
 pub use self::probes::PROBES_MAX;
+#[cfg(feature = "postgres")]
+pub(crate) use self::probes::secrets as secrets_of_probe;
 use self::read::Reader;
 pub use self::read::SPAN_MAX;
 pub use self::secret::{SECRET_BYTES_MAX, SecretError, SecretSource};

@@ -7,6 +7,7 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use spark_core::decimal::parse_exact;
@@ -17,12 +18,17 @@ use sqlx::{
 
 use super::{ProbeError, Value};
 use crate::config::{ExposeSecret as _, SecretSource, of_process};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// The longest that one statement may take, of the server's time: a check asks catalogues, and counts rows.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest that a lock is waited for: nothing of a check is worth standing in a queue of writers for.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The protocol's question whether the server speaks TLS, which has an answer of one byte.
+const WHETHER_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// Most rows that are read of one answer: databases of ten thousand tables are read whole.
 const ROWS_MAX: usize = 100_000;
@@ -62,6 +68,7 @@ impl Database {
             // a pooler refuses it, and no float is asked for
             .extra_float_digits(None)
             .disable_statement_logging();
+        greeted(&options).await?;
         Ok(Self { connection: options.connect().await.map_err(trouble)? })
     }
 
@@ -73,12 +80,15 @@ impl Database {
 
     /// The rows of an answer.
     pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<Record>, ProbeError> {
-        let rows =
-            sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await.map_err(trouble)?;
-        if rows.len() > ROWS_MAX {
-            return Err(ProbeError::Answer(format!("{} rows, and at most {ROWS_MAX} are read", rows.len())));
+        let mut answer = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut self.connection);
+        let mut rows = Vec::new();
+        while let Some(row) = answer.try_next().await.map_err(trouble)? {
+            if rows.len() >= ROWS_MAX {
+                return Err(ProbeError::Answer(format!("more than the {ROWS_MAX} rows that are read")));
+            }
+            rows.push(record(&row)?);
         }
-        rows.iter().map(record).collect()
+        Ok(rows)
     }
 
     /// The one row of an answer.
@@ -91,6 +101,23 @@ impl Database {
     pub(super) async fn close(self) {
         // it only read: whoever cannot say goodbye has nothing to lose
         let _ = self.connection.close().await;
+    }
+}
+
+/// Whether what answers is a PostgreSQL, or a pooler: the first bytes of anything else would be taken for the length of a message,
+/// of a gigabyte and more, and all of it be waited for and kept.
+async fn greeted(options: &PgConnectOptions) -> Result<(), ProbeError> {
+    // an address of IPv6 stands in brackets within a URL alone
+    let host = options.get_host().trim_matches(['[', ']']);
+    if options.get_socket().is_some() || host.starts_with('/') {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| trouble(sqlx::Error::Io(error));
+    let mut stream = TcpStream::connect((host, options.get_port())).await.map_err(failed)?;
+    stream.write_all(&WHETHER_TLS).await.map_err(failed)?;
+    match stream.read_u8().await.map_err(failed)? {
+        b'S' | b'N' => Ok(()),
+        _ => Err(ProbeError::Answer("what answers there is no PostgreSQL".to_owned())),
     }
 }
 

@@ -31,6 +31,9 @@ pub enum ProbeError {
     /// It took too long.
     #[error("no answer within {0:?}")]
     TooSlow(Duration),
+    /// The phase was over before it began: what loads what it asks comes after all others, one after the other.
+    #[error("it was not its turn within the {0:?} that all checks of the phase have")]
+    NoTurn(Duration),
 }
 
 impl From<HttpError> for ProbeError {

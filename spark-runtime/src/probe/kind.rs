@@ -65,6 +65,11 @@ kinds! {
 }
 
 impl ProbeKind {
+    /// Whether it loads what it asks. What others measure at the same time would be that load.
+    pub const fn alone(&self) -> bool {
+        matches!(self, Self::Burst(_) | Self::Flood(_))
+    }
+
     /// The same probe for a release: `{release}` in the settings that may have it is its name.
     #[must_use]
     pub fn of_release(mut self, release: &str) -> Self {

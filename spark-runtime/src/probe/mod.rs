@@ -4,6 +4,7 @@
 //! evidence. What passes is for `check` blocks to say. A probe that cannot answer within its time gives an error, and every
 //! value of it is unknown.
 
+mod conceal;
 mod database;
 mod deadline;
 mod error;

@@ -47,7 +47,10 @@ impl Program {
             self.words.split_first().ok_or_else(|| ProbeError::Setting("no program is named".to_owned()))?;
         let kept = self.env.iter().map(String::as_str).chain(["PATH"]);
         let kept = kept.filter_map(|name| Some((name, std::env::var_os(name)?)));
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
             .args(rest)
             .env_clear()
             .envs(kept)
@@ -58,8 +61,10 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| ProbeError::Unanswered(format!("`{program}` does not start: {error}")))?;
+        let mut group = Group::of(&child);
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let (status, out, err) = tokio::join!(child.wait(), text(out), text(err));
+        group.ended();
         let status = status.map_err(|error| ProbeError::Unanswered(format!("`{program}`: {error}")))?;
         Ok(Ran { good: status.success(), out: out?, err: err? })
     }
@@ -74,6 +79,40 @@ impl Program {
                 self.words.first().map(String::as_str).unwrap_or_default(),
                 crate::http::excerpt(ran.err.trim().as_bytes())
             ))),
+        }
+    }
+}
+
+/// A program and what it started: all of it ends where nobody waits for it any more, but for what left its process group.
+struct Group {
+    #[cfg(unix)]
+    leader: Option<rustix::process::Pid>,
+}
+
+impl Group {
+    #[cfg_attr(not(unix), expect(unused_variables, reason = "there are no process groups"))]
+    fn of(child: &tokio::process::Child) -> Self {
+        Self {
+            #[cfg(unix)]
+            leader: child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw),
+        }
+    }
+
+    /// It ended by itself, and its number may be another's from now on.
+    fn ended(&mut self) {
+        #[cfg(unix)]
+        {
+            self.leader = None;
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(leader) = self.leader.take() {
+            // one that has just ended is no failure
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
         }
     }
 }

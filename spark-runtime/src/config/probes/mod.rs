@@ -133,7 +133,7 @@ fn whole(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str, most: u32, abs
 }
 
 /// Where the probe's secrets are.
-pub(super) fn secrets(probe: &ProbeKind) -> Vec<SecretSource> {
+pub(crate) fn secrets(probe: &ProbeKind) -> Vec<SecretSource> {
     use ProbeKind as Kind;
     let url = match probe {
         Kind::Clock(probe) => &probe.url,

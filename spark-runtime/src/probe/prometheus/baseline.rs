@@ -5,7 +5,7 @@ use spark_core::decimal::parse_float_text;
 
 use super::super::web::Web;
 use super::super::{Measured, Probe, ProbeError, Value};
-use super::ask;
+use super::{DOCUMENT_BYTES_MAX, ask};
 use crate::http::form_text;
 
 /// P9: queries whose values are written down, so that later ones have something to be compared with.
@@ -21,7 +21,7 @@ pub struct Baseline {
 
 impl Probe for Baseline {
     async fn measure(&self) -> Result<Measured, ProbeError> {
-        let client = self.web.client()?;
+        let client = self.web.client(DOCUMENT_BYTES_MAX)?;
         let (mut captured, mut told) = (0_usize, Vec::new());
         for (name, query) in &self.queries {
             let path = format!("query?{}", form_text(&[("query", query)]));

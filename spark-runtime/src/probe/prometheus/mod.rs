@@ -1,7 +1,9 @@
 //! What is asked of a Prometheus.
 
 mod alert;
+mod alertmanager;
 mod baseline;
+mod rule;
 mod targets;
 mod write;
 
@@ -15,7 +17,10 @@ pub use self::targets::Targets;
 use super::ProbeError;
 use crate::http::HttpClient;
 
-/// Seconds since 1970 of an instant as Prometheus writes it.
+/// Most bytes of an answer: a thousand targets with all that was discovered of them are some megabytes, as are a thousand rules.
+const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+
+/// How long ago an instant is, as Prometheus and Alertmanager write it.
 fn age(text: &str) -> Option<Duration> {
     let then: jiff::Timestamp = text.parse().ok()?;
     jiff::Timestamp::now().duration_since(then).try_into().ok()

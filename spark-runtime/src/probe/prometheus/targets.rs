@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::web::Web;
 use super::super::{Measured, Probe, ProbeError, Value};
-use super::{age, ask};
+use super::{DOCUMENT_BYTES_MAX, age, ask};
 
 /// P8: targets that are up, that are down, and jobs that have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Targets {
 
 impl Probe for Targets {
     async fn measure(&self) -> Result<Measured, ProbeError> {
-        let data = ask(&self.web.client()?, &self.url, "targets?state=active").await?;
+        let data = ask(&self.web.client(DOCUMENT_BYTES_MAX)?, &self.url, "targets?state=active").await?;
         let targets = data.get("activeTargets").and_then(Json::as_array);
         let targets = targets.ok_or_else(|| ProbeError::Answer("the answer has no targets".to_owned()))?;
         let text = |target: &Json, name: &str| {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::super::{Measured, Probe, ProbeError, Value};
-use super::request::{Web, headers};
+use super::request::{ANSWER_BYTES_MAX, Web, headers};
 use crate::http::{Exchange, HttpError, Method};
 
 /// R11: a burst of one request under one idempotency key, and then another body under the same key.
@@ -31,7 +31,7 @@ pub struct Burst {
 
 impl Probe for Burst {
     async fn measure(&self) -> Result<Measured, ProbeError> {
-        let client = self.web.client()?;
+        let client = self.web.client(ANSWER_BYTES_MAX)?;
         let mut headers = headers(&self.headers)?;
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(|error| ProbeError::Unanswered(error.to_string()))?;
@@ -41,7 +41,7 @@ impl Probe for Burst {
             |body: &str| client.exchange(Method::POST, &self.url, headers.clone(), body.as_bytes().to_vec());
         let burst = futures_util::future::join_all((0..self.times).map(|_| send(&self.body))).await;
         let late = send(&self.body).await;
-        let other = send(&self.other_body).await?;
+        let other = send(&self.other_body).await;
         let done = |answer: &Exchange| (200..300).contains(&answer.status);
         let good: Vec<&Exchange> =
             burst.iter().chain([&late]).flatten().filter(|answer| done(answer)).collect();
@@ -61,7 +61,7 @@ impl Probe for Burst {
         };
         let details = json!({
             "key": key, "burst": burst.iter().map(shown).collect::<Vec<_>>(), "late": shown(&late),
-            "other_body": { "status": other.status, "body": crate::http::excerpt(&other.body) },
+            "other_body": shown(&other),
         });
         Ok(Measured::new(details)
             .with("sent", Value::count(u64::from(self.times).saturating_add(1)))
@@ -70,6 +70,12 @@ impl Probe for Burst {
             .with("failed", Value::len(failed))
             .with("different_answers", Value::len(answers.len()))
             .with("replayed_late", Value::whether(late.as_ref().is_ok_and(done)))
-            .with("other_body_refused", Value::whether(matches!(other.status, 409 | 422))))
+            .with(
+                "other_body_refused",
+                match other {
+                    Ok(other) => Value::whether(matches!(other.status, 409 | 422)),
+                    Err(error) => Value::unknown(error.to_string()),
+                },
+            ))
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::super::{Measured, Probe, ProbeError, Value};
-use super::request::{Web, headers};
+use super::request::{PAGE_BYTES_MAX, Web, headers};
 use crate::http::Method;
 
 /// Corner cases of a service, one request each.
@@ -35,7 +35,7 @@ pub struct HttpCase {
 
 impl Probe for HttpCases {
     async fn measure(&self) -> Result<Measured, ProbeError> {
-        let client = self.web.client()?;
+        let client = self.web.client(PAGE_BYTES_MAX)?;
         let (mut wrong, mut slowest, mut told) = (0_usize, Duration::ZERO, Vec::new());
         for case in &self.cases {
             let headers = headers(&case.headers)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::{Measured, Probe, ProbeError, Value};
-use super::request::{Web, headers, page, quantile};
+use super::request::{ANSWER_BYTES_MAX, Web, headers, page, quantile};
 use crate::http::Method;
 
 /// R14: many reports at once to the endpoint of content security policy, while the service's health is asked.
@@ -28,7 +28,7 @@ const REPORT: &str = r#"{"csp-report":{"document-uri":"https://spark-probe.inval
 
 impl Probe for Flood {
     async fn measure(&self) -> Result<Measured, ProbeError> {
-        let client = self.web.client()?;
+        let client = self.web.client(ANSWER_BYTES_MAX)?;
         let headers = headers(&[("content-type".to_owned(), "application/csp-report".to_owned())])?;
         let (mut taken, mut refused, mut failed, mut slowest) = (0_u64, 0_u64, 0_u64, Duration::ZERO);
         let (mut health, mut unhealthy) = (Vec::new(), 0_u64);

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::{Measured, Probe, ProbeError, Value};
-use super::request::{Web, page};
-use crate::http::Exchange;
+use super::request::{PAGE_BYTES_MAX, Web, page};
+use crate::http::{Exchange, shown};
 
 /// A year: what browsers' preload lists ask for at least.
 const YEAR_SECONDS: u64 = 31_536_000;
@@ -24,7 +24,7 @@ pub struct Headers {
 
 impl Probe for Headers {
     async fn measure(&self) -> Result<Measured, ProbeError> {
-        let client = self.web.client()?;
+        let client = self.web.client(PAGE_BYTES_MAX)?;
         let answer = page(&client, &self.url).await?;
         let csp = Csp::of(&answer);
         let hsts = Hsts::of(&answer);
@@ -35,12 +35,12 @@ impl Probe for Headers {
                 Ok(resource) => isolation.blocks(&resource),
                 Err(error) => Some(error.to_string()),
             };
-            blocked.extend(why.map(|why| json!({ "url": url, "why": why })));
+            blocked.extend(why.map(|why| json!({ "url": shown(url), "why": why })));
         }
         let mut unready = Vec::new();
         for url in &self.subdomains {
             if let Err(error) = page(&client, &secure(url)).await {
-                unready.push(json!({ "url": secure(url), "why": error.to_string() }));
+                unready.push(json!({ "url": shown(&secure(url)), "why": error.to_string() }));
             }
         }
         let trap = hsts.as_ref().map(Hsts::trap).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Probe for Headers {
         let reaches = hsts.as_ref().is_some_and(|hsts| hsts.subdomains || hsts.preload);
         let trapped = if reaches { unready.len() } else { 0 };
         let details = json!({
-            "url": self.url, "status": answer.status, "headers": answer.headers, "csp_weak": csp.weak,
+            "url": shown(&self.url), "status": answer.status, "headers": answer.headers, "csp_weak": csp.weak,
             "preload_trap": trap, "not_on_https": unready, "blocked": blocked,
         });
         Ok(Measured::new(details)

@@ -7,7 +7,7 @@ use spark_core::TimeSpan;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::{Measured, Probe, ProbeError, Value};
-use super::request::{Web, page, quantile};
+use super::request::{PAGE_BYTES_MAX, Web, page, quantile};
 use rust_decimal::Decimal;
 
 /// Failures that are kept in words.
@@ -28,7 +28,7 @@ pub struct Health {
 
 impl Probe for Health {
     async fn measure(&self) -> Result<Measured, ProbeError> {
-        let client = self.web.client()?;
+        let client = self.web.client(PAGE_BYTES_MAX)?;
         let begun = Instant::now();
         let until = begun.checked_add(self.lasts.to_std());
         let until = until.ok_or_else(|| ProbeError::Setting("no clock goes that far".to_owned()))?;
@@ -65,7 +65,7 @@ impl Probe for Health {
         let span = |percent| {
             quantile(&took, percent).map_or_else(|| Value::unknown("it never answered well"), Value::span)
         };
-        Ok(Measured::new(json!({ "url": self.url, "asked": asked, "failures": told }))
+        Ok(Measured::new(json!({ "url": crate::http::shown(&self.url), "asked": asked, "failures": told }))
             .with("asked", Value::count(asked))
             .with("failed", Value::len(failures.len()))
             .with("availability", Value::ratio(well, Decimal::from(asked)))

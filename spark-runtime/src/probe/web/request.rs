@@ -9,8 +9,12 @@ use spark_core::TimeSpan;
 use super::super::ProbeError;
 use crate::http::{AllowedHost, Exchange, HttpClient, HttpConfig, Method};
 
-/// Most bytes of an answer: what is looked at are statuses, headers and short bodies.
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// Most bytes of a page: what is looked at are statuses and headers.
+pub(super) const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Most bytes of an answer where hundreds come at once: what an order is answered is some hundred bytes, and five hundred such
+/// answers together stay below 32 MiB.
+pub(super) const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// How a service is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +30,13 @@ pub struct Web {
 }
 
 impl Web {
-    pub(in super::super) fn client(&self) -> Result<HttpClient, ProbeError> {
+    /// A client that takes answers of at most so many bytes.
+    pub(in super::super) fn client(&self, body_bytes_max: usize) -> Result<HttpClient, ProbeError> {
         let config = HttpConfig {
             token_file: self.token_file.clone(),
             ca_file: self.ca_file.clone(),
             allow: Some(self.allow.clone()),
-            body_bytes_max: BODY_BYTES_MAX,
+            body_bytes_max,
             ..HttpConfig::default()
         };
         Ok(HttpClient::new(config.within(self.timeout.to_std()))?)

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use spark_runtime::probe::{FlagsFile, Identity, Program, Provenance, Sbom};
 
-use super::{holds, measured};
+use super::{fails, holds, measured, passes};
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
@@ -72,6 +72,34 @@ async fn bills() {
     assert!(measured(gone).await.is_err());
 }
 
+/// Bills that npm 11 made of the editor's extension, in both formats: they say the same; a licence that changed, and one that is
+/// gone, are seen in either.
+#[tokio::test]
+async fn bills_of_npm() {
+    let folder = tempfile::tempdir().unwrap();
+    let bills = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/bills");
+    let (cyclone, spdx) = (bills.join("npm.cdx.json"), bills.join("npm.spdx.json"));
+    let allow = Some(["MIT", "Apache-2.0", "ISC", "0BSD"].map(str::to_owned).to_vec());
+    let probe =
+        |file: &Path| Sbom { file: file.to_owned(), before: Some(cyclone.clone()), allow: allow.clone() };
+    for bill in [&cyclone, &spdx] {
+        let found = measured(probe(bill)).await;
+        holds(&found, &[("components", "11"), ("components_new", "0")]);
+        passes("sbom", &found);
+        passes("licence_drift", &found);
+        let text = std::fs::read_to_string(bill).unwrap();
+        let other = write(folder.path(), "other.json", &text.replacen("\"MIT\"", "\"GPL-3.0-only\"", 1));
+        let found = measured(probe(&other)).await;
+        holds(&found, &[("licences_changed", "1"), ("licences_new", "1"), ("not_allowed", "1")]);
+        fails("licence_drift", &found);
+        let lacking =
+            text.replacen("\"licenses\"", "\"was\"", 2).replacen("\"licenseDeclared\"", "\"was\"", 1);
+        let found = measured(probe(&write(folder.path(), "lacking.json", &lacking))).await;
+        holds(&found, &[("without_licence", "1")]);
+        fails("sbom", &found);
+    }
+}
+
 /// A statement is of the very file, and signed by the very key; another file, another key, a changed payload and another builder
 /// are seen. The envelope is signed by OpenSSL.
 #[tokio::test]
@@ -122,8 +150,10 @@ async fn provenance() {
             ("builder", "true"),
         ],
     );
+    passes("provenance", &found);
     let found = measured(probe(&envelope(&statement), &artifact, "other.pub")).await;
     holds(&found, &[("signed", "false")]);
+    fails("provenance", &found);
     let changed = statement.replace("ci.example", "evil.example");
     holds(
         &measured(probe(&envelope(&changed), &artifact, "own.pub")).await,
@@ -161,12 +191,15 @@ async fn identity() {
     git(&["init", "-q"]);
     git(&["add", "file"]);
     git(&["commit", "-q", "-m", "one"]);
-    holds(&measured(probe(None)).await, &[("tagged", "false"), ("changed", "0")]);
+    let found = measured(probe(None)).await;
+    holds(&found, &[("tagged", "false"), ("changed", "0")]);
+    fails("identity", &found);
     git(&["tag", "-a", "v1", "-m", "x"]);
     let (_, public) = spark_runtime::evidence::keygen(&folder.path().join("release.key")).unwrap();
     assert!(public.exists());
     let found = measured(probe(Some(folder.path().join("release.key")))).await;
     holds(&found, &[("tagged", "true"), ("changed", "0"), ("files", "1"), ("sealed", "true")]);
+    passes("identity", &found);
     assert!(
         found.unwrap().details["sealed"]
             .as_str()

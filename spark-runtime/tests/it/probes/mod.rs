@@ -1,8 +1,12 @@
 //! Probes against real parts: each has a case that passes, one that fails, and says that it does not know where it cannot.
+//!
+//! What passes and fails is said by the shipped rules. `docs/checks.md` lists the tests by `passes("CHECK"` and `fails("CHECK"`.
 
 mod database;
 mod documented;
 mod documents;
+mod hostile;
+mod pages;
 mod pool;
 mod restores;
 mod rules_of_prometheus;
@@ -10,13 +14,17 @@ mod services;
 mod settings;
 mod time;
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use spark_core::Truth;
+use spark_core::check::{Check, Finding, Judged};
 use spark_runtime::config::SecretSource;
 use spark_runtime::http::AllowedHost;
-use spark_runtime::probe::{Measured, Probe, Web, probe};
+use spark_runtime::probe::{Measured, Probe, Value, Web, probe};
 
 /// The longest that a probe of a test may take on a busy machine.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -25,6 +33,65 @@ const WITHIN: Duration = Duration::from_secs(60);
 async fn measured<P: Probe + Sync>(what: P) -> Result<Measured, String> {
     let result = probe(&what, WITHIN).await.result;
     result.inspect(documented::hold::<P>).map_err(|error| error.to_string())
+}
+
+/// A check of the shipped rules, judged on what a probe measured.
+#[track_caller]
+fn judged(name: &str, found: &Result<Measured, String>) -> Judged {
+    static PACK: OnceLock<Vec<Check>> = OnceLock::new();
+    let pack = PACK.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+        let read = |path: &str| std::fs::read_to_string(folder.join(path)).map_err(|error| error.to_string());
+        let loaded =
+            spark_rules::load("checks.rules", &read("checks.rules").unwrap(), &mut |path| read(path));
+        loaded.unwrap().policy.checks().to_vec()
+    });
+    let check = pack.iter().find(|check| check.name == name);
+    let check = check.unwrap_or_else(|| panic!("the shipped rules have no check `{name}`"));
+    let found = match found {
+        Ok(found) => found,
+        Err(why) => return check.unanswered(why),
+    };
+    let finding = |name: &str| match found.value(name) {
+        Value::Known(quantity) => Finding::Value(quantity),
+        Value::Flag(so) => Finding::Flag(so),
+        Value::Unknown(why) => Finding::Missing(why),
+    };
+    let measures = check.measures.iter().map(|measure| (measure.name.clone(), finding(&measure.name)));
+    check.judge(&measures.collect::<BTreeMap<_, _>>())
+}
+
+/// The check passes.
+#[track_caller]
+fn passes(check: &str, found: &Result<Measured, String>) {
+    let judged = judged(check, found);
+    assert_eq!(judged.truth, Truth::True, "{check}: {}", judged.words);
+}
+
+/// The check fails by what was measured.
+#[track_caller]
+fn fails(check: &str, found: &Result<Measured, String>) {
+    let judged = judged(check, found);
+    assert_eq!(judged.truth, Truth::False, "{check}: {}", judged.words);
+}
+
+/// The check does not pass, as something of it is not known.
+#[track_caller]
+fn unknown(check: &str, found: &Result<Measured, String>) {
+    let judged = judged(check, found);
+    assert_eq!(judged.truth, Truth::Unknown, "{check}: {}", judged.words);
+}
+
+/// What a probe measures at the first try that passes; of a busy machine's clocks not every one does.
+async fn until_it_passes<P: Probe + Sync>(check: &str, what: impl Fn() -> P) -> Result<Measured, String> {
+    for _ in 0..40 {
+        let found = measured(what()).await;
+        if judged(check, &found).truth == Truth::True {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    measured(what()).await
 }
 
 /// Holds what a probe measures to texts, name by name.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use spark_core::TimeSpan;
 use spark_runtime::probe::Pgbouncer;
 
-use super::{holds, measured, number, secret};
+use super::{fails, holds, measured, number, passes, secret};
 use crate::postgres_server::PostgresServer;
 
 /// A pool at rest has room; one whose four servers are held by clients that do nothing is full, has a client waiting, and tells
@@ -22,6 +22,8 @@ async fn pools() {
     };
     let found = measured(probe(Vec::new())).await;
     holds(&found, &[("saturation", "0%"), ("waiting", "0"), ("held", "0"), ("stopped", "0")]);
+    passes("pool_saturation", &found);
+    passes("pool_leak", &found);
     assert!(number(&found, "clients_used") > 0.into());
     let unknown = measured(probe(vec!["nothing".to_owned()])).await;
     assert!(unknown.unwrap_err().contains("no database `nothing`"));
@@ -31,6 +33,8 @@ async fn pools() {
         let found = measured(probe(vec!["postgres".to_owned()])).await;
         if number(&found, "held") == 4.into() {
             holds(&found, &[("saturation", "100%"), ("waiting", "1")]);
+            fails("pool_saturation", &found);
+            fails("pool_leak", &found);
             assert!(number(&found, "longest_held") > 1.into());
             assert!(number(&found, "longest_wait") > 0.into());
             // what is no console answers nothing of a pool

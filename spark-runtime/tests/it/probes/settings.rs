@@ -60,6 +60,10 @@ fn bad() {
             "probes: { c: { http-cases: { cases: [ { name: a, method: get, url: \"http://a:1/\", status: 200 } ] } } }\n",
             "expected GET, POST",
         ),
+        (
+            "probes: { b: { http-burst: { url: \"http://a:1/\", headers: { Authorization: \"Bearer hunter2\" }, body: a, other-body: b } } }\n",
+            "`authorization`: a secret must not stand in the configuration",
+        ),
         ("sign-off: [Release Manager]\n", "expected a role of small letters"),
     ] {
         let error = read(text).map(|config| format!("{config:?}")).unwrap_err();

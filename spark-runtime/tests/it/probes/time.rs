@@ -7,7 +7,7 @@ use spark_core::TimeSpan;
 use spark_runtime::probe::Ntp;
 use tempfile::TempDir;
 
-use super::{holds, measured, number};
+use super::{fails, holds, measured, number, passes, until_it_passes};
 
 struct Chrony {
     child: Child,
@@ -74,7 +74,7 @@ fn probe(servers: Vec<String>) -> Ntp {
 /// another agrees; where none answers the drift is unknown.
 #[tokio::test]
 async fn servers_of_time() {
-    let (right, ahead) = (Chrony::start("+0s"), Chrony::start("+7.5s"));
+    let (right, other, ahead) = (Chrony::start("+0s"), Chrony::start("+0s"), Chrony::start("+7.5s"));
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();
     let mut found = measured(probe(vec![right.server(), ahead.server()])).await;
@@ -89,9 +89,13 @@ async fn servers_of_time() {
         let value = number(&found, name);
         assert!(value > "7".parse().unwrap() && value < "8".parse().unwrap(), "{found:?}");
     }
+    fails("clock", &found);
+    let found = until_it_passes("clock", || probe(vec![right.server(), other.server()])).await;
+    passes("clock", &found);
     let found = measured(probe(vec![right.server(), silent.clone()])).await;
     holds(&found, &[("servers", "2"), ("answered", "1"), ("stratum", "3"), ("leap_warnings", "0")]);
     assert!(number(&found, "drift") < "0.5".parse().unwrap(), "{found:?}");
     let none = measured(probe(vec![silent])).await.unwrap();
     assert_eq!(none.value("drift").to_string(), "unknown: no server told the time");
+    fails("clock", &Ok(none));
 }
