@@ -115,7 +115,7 @@ impl Fault {
                 ("risk_and_errors", "T7", "risk limits collapse, and asking them fails", "%", 20, 100)
             }
             Self::LockConvoy => {
-                ("lock_convoy", "T8", "orders queue for one lock, held while idle", "ms", 350, 5_000)
+                ("lock_convoy", "T8", "orders queue for one lock, held while idle", "ms", 300, 5_000)
             }
             Self::MemoryLeak => {
                 ("memory_leak", "T9", "memory is taken and not given back", "MiB per minute", 30, 6_000)
@@ -137,8 +137,8 @@ impl Fault {
                 "T16",
                 "errors and risk blocks rise and fall together, up to 3 % each",
                 "s",
-                3_600,
                 7_200,
+                28_800,
             ),
             Self::RuntimeBlocked => (
                 "runtime_blocked",

@@ -175,12 +175,18 @@ impl Behind {
         stop: oneshot::Sender<()>,
     ) -> Result<(Timestamp, Seen), Failure> {
         let late = self.clock.now().plus(self.pack.at_speed(WELL_WITHIN)).plus(BESIDE);
-        let mut second = false;
+        let settles = case.map_or(TimeSpan::ZERO, |case| self.pack.at_speed(case.settles()));
+        let mut settled = None;
         let mut last = None;
         loop {
             match told.recv().await {
-                Some(Told::Stage(stage)) => second = stage > 0,
-                Some(Told::Decided(decision)) if second && decision.verdict == Verdict::Proceed => break,
+                Some(Told::Stage(stage)) => settled = (stage > 0).then(|| self.clock.now().plus(settles)),
+                Some(Told::Decided(decision))
+                    if settled.is_some_and(|settled| decision.at >= settled)
+                        && decision.verdict == Verdict::Proceed =>
+                {
+                    break;
+                }
                 Some(Told::Decided(decision)) => last = Some(decision),
                 Some(Told::Drained(_)) => {}
                 None => return Err(ill(last.as_ref())),

@@ -1,6 +1,7 @@
 //! How much of each fault a row is measured with.
 
 use serde_json::{Value, json};
+use spark_core::TimeSpan;
 
 use crate::fault::{Fault, Switch};
 
@@ -16,8 +17,8 @@ impl Case {
     pub(super) fn new(fault: Fault, speed: u32) -> Self {
         let default = fault.switch().default;
         let level = match fault {
-            // more than four connections within five minutes, at a speed too
-            Fault::ConnectionLeak => default.saturating_mul(speed),
+            // what leaks does so as many times as fast: more than four connections within five minutes, and more than a pool breathes
+            Fault::ConnectionLeak | Fault::ConnectionCreep => default.saturating_mul(speed),
             // the wave is as many windows long
             Fault::ErrorRiskWaves => default.checked_div(speed).unwrap_or(default).max(1),
             _ => default,
@@ -33,6 +34,15 @@ impl Case {
             // a per cent of errors within a minute has to be more than a handful
             Some(Fault::ErrorRiskWaves) => 16,
             _ => 6,
+        }
+    }
+
+    /// How long the second stage lasts before the fault is switched on, at speed 1.
+    pub(super) const fn settles(self) -> TimeSpan {
+        match self.fault {
+            // connections that grow as the traffic did are none to T10: it looks five minutes back, at rates over one
+            Fault::ConnectionLeak => TimeSpan::from_seconds(360),
+            _ => TimeSpan::ZERO,
         }
     }
 

@@ -11,6 +11,7 @@ mod row;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +26,13 @@ use self::row::{Healthy, Row, seconds};
 use crate::client::Client;
 use crate::config::GuardMode;
 use crate::fault::Fault;
-use crate::local::{Addresses, Local, UpSettings};
+use crate::local::{Local, UpSettings};
 
 /// What goes wrong here is told, not handled.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How long the slowest trigger may take, at speed 1: T16 wants a wave that rises for fourteen minutes.
-const DECIDED_WITHIN: TimeSpan = TimeSpan::from_seconds(1_500);
+/// How long the slowest trigger may take, at speed 1: the waves of T16 rise for half an hour, since T7 speaks for what rises faster.
+const DECIDED_WITHIN: TimeSpan = TimeSpan::from_seconds(2_400);
 
 /// Where the tables stand in a file.
 const ONE_AT_A_TIME: &str = "faults: one at a time";
@@ -54,7 +55,7 @@ pub struct TableSettings {
     /// Orders per second, of which the canary gets half; side by side each canary gets a few of its own
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=1_000))]
     pub rate: u32,
-    /// Side by side, each fault in a canary of its own that HAProxy does not know
+    /// Side by side, each fault in a canary of its own that HAProxy does not know, as many at once as the machine carries
     #[arg(long)]
     pub at_once: bool,
     /// A file with the marks `<!-- faults: one at a time -->`, or `all at once`, and `<!-- end of … -->`: the table is put in between
@@ -82,8 +83,33 @@ pub async fn table(
     let pack = Pack::read(&settings.rules, settings.speed)?;
     let faults = if settings.only.is_empty() { Fault::ALL.to_vec() } else { settings.only.clone() };
     let mut ended = std::pin::pin!(ended);
-    let mut starting = std::pin::pin!(Local::up(up(&settings, &faults)));
+    let groups = if settings.at_once { beside::groups(&faults) } else { vec![faults.clone()] };
+    let (mut rows, mut healthy) = (Vec::new(), Healthy::default());
+    for group in groups {
+        let (some, quiet) = with_parts(&settings, &pack, &group, ended.as_mut()).await?;
+        rows.extend(some);
+        healthy = healthy.and(quiet);
+    }
+    rows.sort_by_key(|row: &Row| faults.iter().position(|fault| *fault == row.case.fault));
+    let text = row::table(&heading(&settings), &rows, Some(&healthy));
+    println!("{text}");
+    if let Some(path) = &settings.write {
+        let mark = if settings.at_once { ALL_AT_ONCE } else { ONE_AT_A_TIME };
+        row::write(path, mark, &text, !settings.only.is_empty())?;
+    }
+    let complete = rows.len() == faults.len();
+    Ok(complete && rows.iter().all(Row::is_as_meant) && healthy.rollbacks == 0)
+}
+
+/// Starts all parts, measures these faults, and stops all parts.
+async fn with_parts(
+    settings: &TableSettings,
+    pack: &Pack,
+    faults: &[Fault],
+    mut ended: Pin<&mut impl Future<Output = std::io::Result<()>>>,
+) -> Result<(Vec<Row>, Healthy), Failure> {
     let asked = || Failure::from("it was asked to end");
+    let mut starting = std::pin::pin!(Local::up(up(settings, faults)));
     let at = tokio::select! {
         at = &mut starting => at?,
         // what is half started could not be stopped
@@ -93,13 +119,15 @@ pub async fn table(
             return Err(ended.map_or_else(Into::into, |()| asked()));
         }
     };
-    let folder = settings.folder.canonicalize()?;
+    let (folder, pack) = (settings.folder.canonicalize()?, pack.clone());
+    let (clock, client) = (SystemClock::start(), Client::default());
     let measuring = async {
         if settings.at_once {
-            all_at_once(at, pack, &faults, settings.speed).await
+            let cases: Vec<Case> = faults.iter().map(|fault| Case::new(*fault, settings.speed)).collect();
+            let lasting = pack.at_speed(DECIDED_WITHIN);
+            Beside { at: Arc::new(at), pack, clock, client }.rows(&cases, lasting).await
         } else {
-            let (up, clock, client) = (folder.clone(), SystemClock::start(), Client::default());
-            one_at_a_time(&Behind { at, pack, up, clock, client }, &faults, &settings).await
+            one_at_a_time(&Behind { at, pack, up: folder.clone(), clock, client }, faults, settings).await
         }
     };
     let measured = tokio::select! {
@@ -107,15 +135,7 @@ pub async fn table(
         ended = ended => Err(ended.map_or_else(Into::into, |()| asked())),
     };
     Local::down(&folder, false)?;
-    let (rows, healthy) = measured?;
-    let text = row::table(&heading(&settings), &rows, Some(&healthy));
-    println!("{text}");
-    if let Some(path) = &settings.write {
-        let mark = if settings.at_once { ALL_AT_ONCE } else { ONE_AT_A_TIME };
-        row::write(path, mark, &text, !settings.only.is_empty())?;
-    }
-    let complete = rows.len() == faults.len();
-    Ok(complete && rows.iter().all(Row::is_as_meant) && healthy.rollbacks == 0)
+    measured
 }
 
 async fn one_at_a_time(
@@ -137,18 +157,6 @@ async fn one_at_a_time(
     eprintln!("healthy, {}", seconds(longest));
     let healthy = behind.healthy(longest.saturating_add(Duration::from_secs(1))).await?;
     Ok((rows, healthy))
-}
-
-async fn all_at_once(
-    at: Addresses,
-    pack: Pack,
-    faults: &[Fault],
-    speed: u32,
-) -> Result<(Vec<Row>, Healthy), Failure> {
-    let cases: Vec<Case> = faults.iter().map(|fault| Case::new(*fault, speed)).collect();
-    let lasting = pack.at_speed(DECIDED_WITHIN);
-    let beside = Beside { at: Arc::new(at), pack, clock: SystemClock::start(), client: Client::default() };
-    beside.rows(&cases, |case| Case::orders_beside(case.map(|case| case.fault)), lasting).await
 }
 
 fn up(settings: &TableSettings, faults: &[Fault]) -> UpSettings {
@@ -181,7 +189,7 @@ fn heading(settings: &TableSettings) -> String {
     };
     if settings.at_once {
         return format!(
-            "All switches at one instant, each in a canary of its own with a few orders a second, observed directly. {at_speed} Times are from the switch."
+            "Side by side, each in a canary of its own with a few orders a second, observed directly. {at_speed} Times are from the switch."
         );
     }
     format!(

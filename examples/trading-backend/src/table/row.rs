@@ -29,7 +29,7 @@ pub(super) struct Row {
 }
 
 /// What was seen without any fault.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Healthy {
     pub(super) watched: Duration,
     pub(super) decisions: usize,
@@ -37,6 +37,18 @@ pub(super) struct Healthy {
     pub(super) rollbacks: usize,
     /// The triggers that asked for a rollback: none, it is to be hoped.
     pub(super) because: Vec<String>,
+}
+
+impl Healthy {
+    /// Both together; as long as the longer one, as each stood beside its own rows.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.watched = self.watched.max(other.watched);
+        self.decisions = self.decisions.saturating_add(other.decisions);
+        self.holds = self.holds.saturating_add(other.holds);
+        self.rollbacks = self.rollbacks.saturating_add(other.rollbacks);
+        self.because.extend(other.because);
+        self
+    }
 }
 
 impl Row {
