@@ -10,6 +10,7 @@ mod api;
 mod error;
 pub mod limits;
 mod link;
+mod program;
 mod proxies;
 mod proxy;
 mod shaper;
@@ -17,6 +18,7 @@ mod toxic;
 
 pub use self::api::serve;
 pub use self::error::Refused;
+pub use self::program::{Settings, run};
 pub use self::proxies::{Proxies, ProxyChange, ProxyRequest};
 pub use self::proxy::ProxyState;
 pub use self::toxic::{Direction, Kind, Toxic, ToxicChange, ToxicRequest};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::error::Refused;
@@ -12,7 +12,7 @@ use crate::proxy::{Proxy, ProxyState};
 use crate::toxic::{Toxic, ToxicChange, ToxicRequest, checked_name};
 
 /// A proxy as it is asked for.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProxyRequest {
     /// Its name.
     #[serde(default)]

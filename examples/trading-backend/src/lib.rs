@@ -4,6 +4,7 @@
 //! It is an example twice: of such a service in Rust, and of what Spark is pointed at. The fault switches break it where
 //! a real defect would. See the README beside this crate for how to start it.
 
+pub mod chaos;
 pub mod client;
 pub mod config;
 pub mod database;
@@ -22,6 +23,7 @@ pub mod orders;
 pub mod outbox;
 pub mod positions;
 pub mod quotes;
+pub mod reconcile;
 pub mod release;
 pub mod service;
 pub mod table;

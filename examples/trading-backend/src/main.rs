@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use trading_backend::chaos::ChaosSettings;
 use trading_backend::config::Settings;
 use trading_backend::feed::FeedSettings;
 use trading_backend::load::LoadSettings;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         database: String,
     },
+    /// Stands between parts and spoils their connections as it is told by Toxiproxy's HTTP interface
+    FaultProxy(fault_proxy::Settings),
     /// Starts everything in a folder of its own, on free ports of the loopback, and prints where
     Up(UpSettings),
     /// Makes a whole release in compressed time, with Spark, and leaves its evidence
@@ -61,6 +64,29 @@ enum Command {
     },
     /// Turns each fault on for real, asks the pack as a rollout does, and prints what it decided after which time
     Table(TableSettings),
+    /// Breaks everything in six ways, one after the other, and prints what Spark decides and whether anything was lost
+    Chaos(ChaosSettings),
+    /// Stops the work of a part and leaves it there, as a machine that hangs: SIGSTOP to it and its children
+    Pause {
+        /// The folder that `up` was given
+        folder: PathBuf,
+        /// The part
+        part: String,
+    },
+    /// Lets a part go on that was paused
+    Resume {
+        /// The folder that `up` was given
+        folder: PathBuf,
+        /// The part
+        part: String,
+    },
+    /// Ends a part at once, as a crash does: SIGKILL
+    Kill {
+        /// The folder that `up` was given
+        folder: PathBuf,
+        /// The part
+        part: String,
+    },
     /// Stops what `up` started there
     Down {
         /// The folder that `up` was given
@@ -113,6 +139,10 @@ async fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
             );
             Ok(())
         }
+        Command::FaultProxy(settings) => tokio::select! {
+            served = fault_proxy::run(settings) => Ok(served?),
+            ended = ended() => Ok(ended?),
+        },
         Command::Migrate { database } => Ok(trading_backend::migrate::migrate(&database).await?),
         Command::Up(settings) => {
             let addresses = Local::up(settings).await?;
@@ -126,6 +156,16 @@ async fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
             true => Ok(()),
             false => Err("not every fault was decided as it is meant: see the table".into()),
         },
+        Command::Chaos(settings) => {
+            let good = tokio::select! {
+                good = trading_backend::chaos::chaos(settings) => good?,
+                ended = ended() => return Ok(ended?),
+            };
+            if good { Ok(()) } else { Err("not every scenario went as expected: see the table".into()) }
+        }
+        Command::Pause { folder, part } => Local::pause(&folder, &part),
+        Command::Resume { folder, part } => Local::resume(&folder, &part),
+        Command::Kill { folder, part } => Local::kill(&folder, &part),
         Command::Down { folder, keep } => Local::down(&folder, keep),
     }
 }

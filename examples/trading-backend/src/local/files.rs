@@ -88,3 +88,14 @@ pub(super) fn instance(
         guard: up.guard,
     })
 }
+
+/// Leads an instance's ways to pgBouncer and to the venues through a proxy: each pair is the port there, and the proxy's.
+pub(super) fn lead_through(settings: &mut Settings, database: (u16, u16), feed: (u16, u16)) {
+    let lead = |url: &mut String, (from, to): (u16, u16)| {
+        *url = url.replace(&format!("127.0.0.1:{from}"), &format!("127.0.0.1:{to}"));
+    };
+    lead(&mut settings.database, database);
+    lead(&mut settings.watch_database, database);
+    lead(&mut settings.pooler, database);
+    lead(&mut settings.feed, feed);
+}

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use self::parts::Starting;
-pub(crate) use self::parts::wait_ready;
+pub(crate) use self::parts::{database_owner, wait_ready};
 use self::processes::{New, Process, Processes};
 use crate::config::GuardMode;
 
@@ -54,6 +54,12 @@ pub struct UpSettings {
     /// Further canaries, each with its own pool, which HAProxy does not know: for faults side by side
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=30))]
     pub beside: u32,
+    /// Puts a fault proxy between each instance and pgBouncer, and between it and the venues
+    #[arg(long)]
+    pub fault_proxy: bool,
+    /// Another place for PostgreSQL's write-ahead log, such as a small file system: an empty folder that its user may write
+    #[arg(long)]
+    pub wal_folder: Option<PathBuf>,
 }
 
 /// Where everything is.
@@ -88,6 +94,9 @@ pub struct Addresses {
     pub postgres_data: PathBuf,
     /// Logs of all parts, `NAME.log`.
     pub logs: PathBuf,
+    /// Toxiproxy's interface of the fault proxy, with the proxies `INSTANCE-database` and `INSTANCE-feed`; without `--fault-proxy`, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault_proxy: Option<String>,
 }
 
 /// Where an instance is.
@@ -155,6 +164,38 @@ impl Local {
     /// A folder that `up` did not make, or a program that is not there.
     pub fn add(folder: &Path, name: &str, command: Vec<String>) -> Result<(), Failure> {
         Processes::start(folder, New { name: name.to_owned(), last: false, command, owner: None }).map(|_| ())
+    }
+
+    /// Stops the work of a part, with its children, and leaves it there.
+    ///
+    /// # Errors
+    /// A part that there is not, or that does not run.
+    pub fn pause(folder: &Path, part: &str) -> Result<(), Failure> {
+        Processes::read(folder)?.named(part)?.pause()
+    }
+
+    /// Lets a part go on that was paused.
+    ///
+    /// # Errors
+    /// A part that there is not, or that does not run.
+    pub fn resume(folder: &Path, part: &str) -> Result<(), Failure> {
+        Processes::read(folder)?.named(part)?.resume()
+    }
+
+    /// Ends a part at once. What it has begun is not ended by it.
+    ///
+    /// # Errors
+    /// A part that there is not, or that does not run.
+    pub fn kill(folder: &Path, part: &str) -> Result<(), Failure> {
+        Processes::read(folder)?.named(part)?.kill()
+    }
+
+    /// Whether a part runs.
+    ///
+    /// # Errors
+    /// A part that there is not.
+    pub fn runs(folder: &Path, part: &str) -> Result<bool, Failure> {
+        Ok(Processes::read(folder)?.named(part)?.runs())
     }
 
     /// Stops what was started there, and removes the folder unless it is to be kept.

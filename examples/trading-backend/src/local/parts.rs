@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fault_proxy::ProxyRequest;
+
 use super::processes::{New, Processes, log, missing};
 use super::{Addresses, Failure, FreePorts, InstanceAddresses, UpSettings, files};
 
@@ -35,6 +37,9 @@ struct Ports {
     beside: Vec<(u16, u16)>,
     front: u16,
     haproxy_admin: u16,
+    /// The fault proxy's interface, and its proxies: those of each instance to pgBouncer and to the venues.
+    fault_proxy: u16,
+    proxied: Vec<(u16, u16)>,
 }
 
 impl Ports {
@@ -58,6 +63,8 @@ impl<'a> Starting<'a> {
             beside: (0..up.beside).map(|_| free.pair()).collect::<Result<_, _>>()?,
             front: free.next()?,
             haproxy_admin: free.next()?,
+            fault_proxy: free.next()?,
+            proxied: (0..up.beside.saturating_add(2)).map(|_| free.pair()).collect::<Result<_, _>>()?,
         };
         drop(free);
         let mut token = [0_u8; 16];
@@ -81,6 +88,7 @@ impl<'a> Starting<'a> {
             wal_archive: folder.join("postgres/archive"),
             postgres_data: folder.join("postgres/data"),
             logs: folder.join("logs"),
+            fault_proxy: up.fault_proxy.then(|| http(ports.fault_proxy)),
         };
         let program = std::env::current_exe()?;
         Ok(Self { folder, up, program, owner: database_owner()?, ports, addresses })
@@ -93,8 +101,15 @@ impl<'a> Starting<'a> {
         let (listen, seed) = (loopback(self.ports.feed).to_string(), self.up.seed.to_string());
         let feed = self.part("feed", &self.program, &["feed", "--listen", &listen, "--seed", &seed]);
         self.start(feed, self.ports.feed).await?;
-        for (name, ports) in self.ports.instances() {
-            let settings = files::instance(&name, ports, &self.addresses, self.up)?;
+        if self.up.fault_proxy {
+            self.start_fault_proxy().await?;
+        }
+        for ((name, ports), proxied) in self.ports.instances().into_iter().zip(&self.ports.proxied) {
+            let mut settings = files::instance(&name, ports, &self.addresses, self.up)?;
+            if self.up.fault_proxy {
+                let (database, feed) = *proxied;
+                files::lead_through(&mut settings, (self.ports.pgbouncer, database), (self.ports.feed, feed));
+            }
             let path = self.folder.join(format!("{name}.json"));
             files::write_private(&path, &serde_json::to_string_pretty(&settings)?)?;
             let path = path.display().to_string();
@@ -139,8 +154,12 @@ impl<'a> Starting<'a> {
         }
         let mut initdb = self.as_owner(&format!("{POSTGRES}/initdb"));
         initdb.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]);
-        initdb.args(["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US", "-D"]);
-        self.run("initdb", initdb.arg(&self.addresses.postgres_data))?;
+        initdb.args(["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]);
+        if let Some(wal) = &self.up.wal_folder {
+            // segments that suit a small file system
+            initdb.args(["--wal-segsize=1", "--waldir"]).arg(wal.canonicalize()?);
+        }
+        self.run("initdb", initdb.arg("-D").arg(&self.addresses.postgres_data))?;
         let data = self.addresses.postgres_data.display().to_string();
         let (port, archive_command) = (
             format!("port={}", self.ports.postgres),
@@ -164,6 +183,10 @@ impl<'a> Starting<'a> {
             // who keeps a transaction open for so long has forgotten it; longer than any fault of the demo
             "idle_in_transaction_session_timeout=2h",
         ];
+        // a log that is cut back before a small file system is full
+        let small = ["max_wal_size=16MB", "min_wal_size=4MB"];
+        let settings: Vec<&str> =
+            settings.into_iter().chain(small.into_iter().filter(|_| self.up.wal_folder.is_some())).collect();
         let words: Vec<&str> = ["-D", data.as_str()]
             .into_iter()
             .chain(settings.iter().flat_map(|setting| ["-c", *setting]))
@@ -190,6 +213,27 @@ impl<'a> Starting<'a> {
         }
         crate::migrate::migrate(&self.addresses.postgres).await?;
         Ok(())
+    }
+
+    async fn start_fault_proxy(&self) -> Result<(), Failure> {
+        let Ports { pgbouncer, feed, fault_proxy, .. } = self.ports;
+        let mut proxies = Vec::new();
+        for ((name, _), (to_database, to_feed)) in self.ports.instances().iter().zip(&self.ports.proxied) {
+            for (what, listen, upstream) in [("database", *to_database, pgbouncer), ("feed", *to_feed, feed)]
+            {
+                proxies.push(ProxyRequest {
+                    name: format!("{name}-{what}"),
+                    listen: loopback(listen).to_string(),
+                    upstream: loopback(upstream).to_string(),
+                    enabled: true,
+                });
+            }
+        }
+        let path = self.folder.join("fault-proxy.json");
+        fs::write(&path, serde_json::to_string_pretty(&proxies)?)?;
+        let (listen, config) = (loopback(fault_proxy).to_string(), path.display().to_string());
+        let words = ["fault-proxy", "--listen", &listen, "--config", &config];
+        self.start(self.part("fault-proxy", &self.program, &words), fault_proxy).await
     }
 
     async fn start_pgbouncer(&self) -> Result<(), Failure> {
@@ -283,7 +327,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 /// PostgreSQL does not run as root: then its files and processes are those of the user `postgres`.
-fn database_owner() -> Result<Option<(u32, u32)>, Failure> {
+pub(crate) fn database_owner() -> Result<Option<(u32, u32)>, Failure> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }

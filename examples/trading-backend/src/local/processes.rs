@@ -97,6 +97,8 @@ impl Processes {
             let wanted = |process: &&Process| process.last == last && chosen(process);
             let some: Vec<&Process> = self.0.iter().rev().filter(wanted).collect();
             for process in &some {
+                // who is paused hears nothing
+                let _ = process.resume();
                 // PostgreSQL waits for its clients on SIGTERM, and ends at once on SIGINT; the others take either
                 process.signal(Signal::INT);
             }
@@ -141,6 +143,50 @@ impl Process {
         started(self.pid) == Some(self.started)
     }
 
+    /// Stops it and its children where they are. It first: it begins no more of them then.
+    pub(super) fn pause(&self) -> Result<(), Failure> {
+        self.check()?;
+        self.signal(Signal::STOP);
+        self.signal_children(Signal::STOP)
+    }
+
+    /// Lets it and its children go on.
+    pub(super) fn resume(&self) -> Result<(), Failure> {
+        self.check()?;
+        self.signal_children(Signal::CONT)?;
+        self.signal(Signal::CONT);
+        Ok(())
+    }
+
+    /// Ends it at once, and waits until it is gone.
+    pub(super) fn kill(&self) -> Result<(), Failure> {
+        self.check()?;
+        let from = Instant::now();
+        while self.runs() {
+            if from.elapsed() > PATIENCE {
+                return Err(format!("{} does not end", self.name).into());
+            }
+            self.signal(Signal::KILL);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        if self.runs() { Ok(()) } else { Err(format!("{} does not run", self.name).into()) }
+    }
+
+    /// PostgreSQL's servers are sessions of their own: a signal to the group would not reach them.
+    fn signal_children(&self, signal: Signal) -> Result<(), Failure> {
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if let Some(pid) = pid.filter(|pid| parent(*pid) == Some(self.pid)).and_then(Pid::from_raw) {
+                let _ = kill_process(pid, signal);
+            }
+        }
+        Ok(())
+    }
+
     fn signal(&self, signal: Signal) {
         if self.runs()
             && let Some(pid) = Pid::from_raw(self.pid)
@@ -159,6 +205,12 @@ fn started(pid: i32) -> Option<u64> {
         return None;
     }
     fields.nth(18)?.parse().ok()
+}
+
+/// The process that began this one.
+fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]

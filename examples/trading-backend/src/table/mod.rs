@@ -175,6 +175,8 @@ fn up(settings: &TableSettings, faults: &[Fault]) -> UpSettings {
         pool: if settings.at_once { 12 } else { 40 },
         seed: 1,
         beside,
+        fault_proxy: false,
+        wal_folder: None,
     }
 }
 

@@ -102,14 +102,6 @@ impl Backend {
     pub(crate) fn part(&self, word: &str, part: &str) {
         run(word, &self.folder, &[part]);
     }
-
-    /// Waits until every queued event is sent.
-    pub(crate) async fn drained(&self) {
-        until("the outbox is empty", async || {
-            self.ask("SELECT count(*) FROM outbox WHERE sent_at IS NULL") == "0"
-        })
-        .await;
-    }
 }
 
 /// Runs a command of the program on a folder; it has to succeed.

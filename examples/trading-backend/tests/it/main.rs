@@ -10,6 +10,7 @@
 mod backend;
 mod browsers;
 mod bursts;
+mod chaos;
 mod checks;
 mod contracts;
 mod faults;
