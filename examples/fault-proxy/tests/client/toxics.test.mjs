@@ -1,5 +1,5 @@
 // The published client of Toxiproxy drives the proxy; what each toxic does is measured on TCP connections to a server of Node's.
-// Bounds from below are the toxic's own; those from above leave room for a busy machine.
+// Bounds from below are the toxic's own. Those from above are for the quickest of some, or far away: the machine may be busy.
 import assert from "node:assert/strict";
 import net from "node:net";
 import { after, afterEach, before, test } from "node:test";
@@ -62,11 +62,15 @@ async function round(seen, bytes = 1) {
   return performance.now() - from;
 }
 
-async function timed(promise) {
-  const from = performance.now();
-  const value = await promise;
-  return { value, took: performance.now() - from };
+/** The quickest of so many measurements, one after the other. */
+async function quickest(measure, times = 5) {
+  const all = [];
+  for (let n = 0; n < times; n += 1) all.push(await measure());
+  return Math.min(...all);
 }
+
+/** Far above what anything here takes. */
+const FAR = 20_000;
 
 const within = (value, least, most, what) =>
   assert.ok(value >= least && value <= most, `${what}: ${value}, expected ${least} to ${most}`);
@@ -133,47 +137,51 @@ test("toxics are made, shown, changed and removed", async () => {
 
 test("latency delays bytes of a connection that is open, and its jitter varies", async () => {
   const seen = await connect();
-  within(await round(seen), 0, 100, "without");
+  within(await quickest(() => round(seen)), 0, 100, "without");
   const toxic = await proxy.addToxic({ type: "latency", attributes: { latency: 200, jitter: 0 } });
-  within(await round(seen), 199, 600, "downstream");
+  within(await quickest(() => round(seen), 3), 199, 600, "downstream");
   await toxic.remove();
-  within(await round(seen), 0, 100, "again");
+  within(await quickest(() => round(seen)), 0, 100, "again");
   await proxy.addToxic({ type: "latency", stream: "upstream", attributes: { latency: 100, jitter: 80 } });
   const times = [];
   for (let n = 0; n < 12; n += 1) times.push(await round(seen));
   within(Math.min(...times), 19, 110, "the quickest of twelve");
-  within(Math.max(...times), 100, 400, "the slowest of twelve");
+  within(Math.max(...times), 100, FAR, "the slowest of twelve");
 });
 
 test("latency delays and does not narrow", async () => {
   await proxy.addToxic({ type: "latency", attributes: { latency: 200, jitter: 0 } });
-  within(await round(await connect(), 200_000), 199, 900, "200 kB at 200 ms");
+  within(await quickest(async () => round(await connect(), 200_000), 3), 199, 900, "200 kB at 200 ms");
 });
 
 test("bandwidth lets so many bytes a second through", async () => {
   const seen = await connect();
-  within(await round(seen, 100_000), 0, 300, "without");
+  within(await quickest(() => round(seen, 100_000)), 0, 300, "without");
   await proxy.addToxic({ type: "bandwidth", attributes: { rate: 100 } });
-  within(await round(seen, 100_000), 950, 1_600, "100 kB at 100 kB a second");
+  within(await round(seen, 100_000), 950, FAR, "100 kB at 100 kB a second");
 });
 
 test("slow_close delays the end", async () => {
   const end = async () => {
     const seen = await connect();
     await round(seen);
+    const from = performance.now();
     seen.socket.end();
-    return (await timed(seen.end)).took;
+    await seen.end;
+    return performance.now() - from;
   };
-  within(await end(), 0, 150, "without");
+  within(await quickest(end), 0, 150, "without");
   await proxy.addToxic({ type: "slow_close", attributes: { delay: 300 } });
-  within(await end(), 299, 900, "with");
+  within(await end(), 299, FAR, "with");
 });
 
 test("timeout lets nothing through and ends the connection", async () => {
   await proxy.addToxic({ type: "timeout", attributes: { timeout: 300 } });
+  const from = performance.now();
   const seen = await connect();
   seen.socket.write("x");
-  within((await timed(seen.end)).took, 250, 900, "the end");
+  await seen.end;
+  within(performance.now() - from, 299, FAR, "the end");
   assert.equal(seen.bytes, 0);
 });
 
@@ -192,20 +200,20 @@ test("a timeout of 0 hangs until the toxic goes, and what was lost ends the conn
 test("reset_peer resets", async () => {
   const seen = await connect();
   await round(seen);
+  const from = performance.now();
   await proxy.addToxic({ type: "reset_peer", attributes: { timeout: 200 } });
-  const { value, took } = await timed(seen.end);
-  assert.equal(value, "ECONNRESET");
-  within(took, 150, 700, "the reset");
+  assert.equal(await seen.end, "ECONNRESET");
+  within(performance.now() - from, 199, FAR, "the reset");
 });
 
 test("slicer sends small pieces with time between them", async () => {
   const attributes = { average_size: 10, size_variation: 4, delay: 20_000 };
   await proxy.addToxic({ type: "slicer", attributes });
   const seen = await connect();
-  within(await round(seen, 100), 6 * 20, 1_500, "100 bytes in pieces of 6 to 14, 20 ms between them");
-  within(seen.chunks.length, 4, 17, "pieces");
+  within(await round(seen, 100), 6 * 20, FAR, "100 bytes in pieces of 6 to 14, 20 ms between them");
+  within(seen.chunks.length, 2, 17, "pieces");
   // two pieces may be read as one where this process was late
-  within(Math.min(...seen.chunks.slice(0, -1).map((chunk) => chunk.length)), 6, 14, "the smallest");
+  within(Math.min(...seen.chunks.slice(0, -1).map((chunk) => chunk.length)), 6, 50, "the smallest");
 });
 
 test("limit_data ends the connection after so many bytes", async () => {
@@ -222,7 +230,7 @@ test("toxicity is a share of connections", async () => {
     Array.from({ length: 60 }, async () => {
       const seen = await connect();
       seen.socket.write("x");
-      return Promise.race([seen.end, sleep(1_000, "lives")]).finally(() => seen.socket.destroy());
+      return Promise.race([seen.end, sleep(3_000, "lives")]).finally(() => seen.socket.destroy());
     }),
   );
   // outside of 12 to 48 once in a million runs
@@ -233,7 +241,7 @@ test("one direction is spoiled, the other is not", async () => {
   const seen = await connect();
   await proxy.addToxic({ type: "latency", stream: "upstream", attributes: { latency: 150, jitter: 0 } });
   await proxy.addToxic({ type: "latency", stream: "downstream", attributes: { latency: 150, jitter: 0 } });
-  within(await round(seen), 299, 800, "both");
+  within(await round(seen), 299, FAR, "both");
   await (await proxy.getToxic("latency_upstream")).remove();
-  within(await round(seen), 149, 290, "one");
+  within(await quickest(() => round(seen)), 149, 290, "one");
 });
