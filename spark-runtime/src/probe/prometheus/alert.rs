@@ -18,6 +18,9 @@ use crate::http::HttpClient;
 /// How often the series is written and the rule looked at: rules are evaluated some seconds apart.
 const EVERY: Duration = Duration::from_millis(500);
 
+/// How long an alert may be on its way: Prometheus sends from a queue, and finds its Alertmanagers within five seconds.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
+
 /// R9: an alert's rule that is loaded, and fires when a series is there that it is for; and an Alertmanager that has it, and has
 /// all else that fires, and is told to be silent about none of it.
 ///
@@ -55,6 +58,8 @@ struct Told {
     manager: Alertmanager,
     /// How long it takes until it is told again of what fires already.
     resend: Duration,
+    /// For how long it was seen to lack something of it.
+    missing: Duration,
     /// All that fires, and of them those that it lacks, and those that it is silent about.
     firing: usize,
     lost: Vec<Labels>,
@@ -65,9 +70,9 @@ struct Told {
 }
 
 impl Told {
-    /// Whether it has had the time to be told of all that fires.
+    /// Whether it lacks what it was told again: one that has just started, or that Prometheus has just found, was not.
     fn is_settled(&self) -> bool {
-        self.manager.up_for > self.resend
+        self.missing > self.resend.saturating_add(ON_ITS_WAY)
     }
 }
 
@@ -132,6 +137,7 @@ impl Alert {
     async fn watch(&self, client: &HttpClient, seen: &mut Seen) -> Result<(), ProbeError> {
         let bits = self.value.to_f64().unwrap_or(f64::NAN).to_bits();
         let begun = Instant::now();
+        let mut whole_at = Duration::ZERO;
         while begun.elapsed() < self.patience.to_std() {
             self.write(client, bits).await?;
             sleep(EVERY).await;
@@ -140,12 +146,18 @@ impl Alert {
                 seen.noticed.get_or_insert(begun.elapsed());
             }
             if seen.rule.firing.is_empty() {
+                whole_at = begun.elapsed();
                 continue;
             }
             seen.fired.get_or_insert(begun.elapsed());
             let Some(base) = &self.alertmanager else { break };
             // one that does not answer may do so the next time; that it never did is told
-            let told = self.told(client, base, &seen.rule).await;
+            let told = self.told(client, base, &seen.rule).await.map(|told| {
+                if told.lost.is_empty() {
+                    whole_at = begun.elapsed();
+                }
+                Told { missing: begun.elapsed().saturating_sub(whole_at), ..told }
+            });
             let done = |told: &Told| told.has && (told.lost.is_empty() || told.is_settled());
             if seen.told.insert(told).as_ref().is_ok_and(done) {
                 break;
@@ -179,6 +191,7 @@ impl Alert {
         };
         Ok(Told {
             resend,
+            missing: Duration::ZERO,
             firing: firing.len(),
             lost: of(|held| held.is_none()),
             silent: of(|held| held == Some(true)),
@@ -211,8 +224,8 @@ impl Alert {
         let settled = |told: &Told, known: Value| match told.is_settled() {
             true => known,
             false => Value::unknown(format!(
-                "the Alertmanager is up for {} only, and is told again of what fires after {}",
-                Value::span(told.manager.up_for),
+                "the Alertmanager was seen to lack what fires for {} only, and is told again after {}",
+                Value::span(told.missing),
                 Value::span(told.resend)
             )),
         };

@@ -13,7 +13,7 @@ pub(super) type Labels = serde_json::Map<String, Json>;
 /// An Alertmanager as it was when it was looked at.
 pub(super) struct Alertmanager {
     /// How long it has been up: one that has just started has nothing yet, and says so as if all were well.
-    pub(super) up_for: Duration,
+    up_for: Duration,
     alerts: Vec<Held>,
     silences: Vec<Json>,
 }

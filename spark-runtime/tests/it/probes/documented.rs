@@ -98,7 +98,7 @@ pub(super) fn hold<P>(measured: &Measured) {
 #[test]
 fn the_pack_reads_what_there_is() {
     let manual = page("docs/config.md");
-    let probes = manual.split("```yaml\n").find(|block| block.contains("\nprobes:\n")).unwrap();
+    let probes = manual.split("```yaml\n").find(|block| block.contains("\nprobes:\n  identity:")).unwrap();
     let text = probes.split("```").next().unwrap();
     let config = Config::parse(Path::new("spark.yaml"), text.as_bytes(), &|name| Some(name.to_lowercase()));
     let config = config.unwrap_or_else(|errors| panic!("{errors}"));
