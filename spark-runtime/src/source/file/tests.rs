@@ -74,5 +74,5 @@ fn streams() {
     let mut text = "time,signal,value\n0,p95,450ms\n".as_bytes();
     assert_eq!(read_from("-", &mut text, &policy()).unwrap().len(), 1);
     let error = read_from("-", &mut Broken, &policy()).unwrap_err();
-    assert_eq!(error.to_string(), "-: the pipe broke");
+    assert_eq!(error.to_string(), "cannot read `-`: the pipe broke");
 }
