@@ -31,8 +31,8 @@ pub(crate) const BEGIN: i64 = 1_700_000_000 * TICK;
 pub(crate) const TICK: i64 = 1_000_000_000;
 
 /// What a rollout gives to a hasher before its phase: five stages of three fields and their number, two times of the plan,
-/// four of the pace, the reach, the fence and the number of steps.
-const BEFORE_PHASE: usize = 25;
+/// five of the pace, the reach, the fence and the number of steps.
+const BEFORE_PHASE: usize = 26;
 
 /// More values than a rollout has.
 const VALUES: usize = 96;
