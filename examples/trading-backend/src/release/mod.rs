@@ -1,6 +1,6 @@
 //! A whole release in compressed time, on real parts: checks, five stages behind HAProxy, the first night, evidence.
 //!
-//! What decides is the `spark` program, by the pack's rules [in compressed time](rehearsal); what is here starts what stands around it,
+//! What decides is the `spark` program, by the pack's rules in compressed time (`rehearsal`); what is here starts what stands around it,
 //! says the words that people would type, and counts what is left.
 
 mod evidence;
