@@ -24,12 +24,7 @@ pub(super) struct Agenda {
     pub(super) watch: Watch,
     /// Whether there was an evaluation, and nothing but samples and instants came since.
     settled: bool,
-    /// Parts that are still to be visited, the first on top.
-    waiting: BinaryHeap<Reverse<usize>>,
-    /// By part: whether it was put on for the present evaluation.
-    is_put_on: Vec<bool>,
-    /// The parts that were put on for it.
-    put_on: Vec<usize>,
+    visits: Visits,
     /// Parts that every evaluation visits.
     always: Vec<usize>,
     /// By part: when what it remembers changes by itself.
@@ -47,9 +42,7 @@ impl Agenda {
         Self {
             watch: Watch::new(policy),
             settled: false,
-            waiting: BinaryHeap::with_capacity(parts.len()),
-            is_put_on: vec![false; parts.len()],
-            put_on: Vec::with_capacity(parts.len()),
+            visits: Visits::new(parts.len()),
             always: always.map(|(part, _)| part).collect(),
             due: vec![NEVER; parts.len()],
             next_due: NEVER,
@@ -65,12 +58,7 @@ impl Agenda {
 
     /// Puts a part on, once.
     pub(super) fn put_on(&mut self, part: usize) {
-        if let Some(is_put_on) = self.is_put_on.get_mut(part)
-            && !std::mem::replace(is_put_on, true)
-        {
-            self.put_on.push(part);
-            self.waiting.push(Reverse(part));
-        }
+        self.visits.put_on(part);
     }
 
     /// Begins an evaluation, the last of which was at `last`. Gives whether every part is visited.
@@ -80,51 +68,33 @@ impl Agenda {
         last: Option<Timestamp>,
         compared: &[Option<Outcome>],
     ) -> bool {
-        let parts = &view.program.parts;
+        let program = view.program;
         let gap = last.filter(|_| self.settled && view.at < self.next_word).map(|last| view.at.since(last));
+        let Self { watch, visits, running, .. } = self;
         let Some(gap) = gap else {
-            (0..parts.len()).for_each(|part| self.put_on(part));
-            self.watch.refresh_all(view);
+            (0..program.parts.len()).for_each(|part| visits.put_on(part));
+            watch.refresh_all(view);
             return true;
         };
-        for place in 0..self.always.len() {
-            if let Some(part) = self.always.get(place) {
-                self.put_on(*part);
-            }
-        }
+        self.always.iter().for_each(|part| visits.put_on(*part));
         if view.at >= self.next_due {
-            for part in 0..self.due.len() {
-                if self.due.get(part).is_some_and(|due| view.at >= *due) {
-                    self.put_on(part);
-                }
-            }
+            let due = self.due.iter().enumerate().filter(|(_, due)| view.at >= **due);
+            due.for_each(|(part, _)| visits.put_on(part));
         }
-        if gap > self.running.reach {
+        if gap > running.reach {
             // so long an interval is no evidence for some of them, which they find themselves
-            for place in 0..self.running.clocks.len() {
-                let part =
-                    self.running.clocks.get(place).and_then(|clock| view.program.part_of_clock.get(*clock));
-                if let Some(part) = part {
-                    self.put_on(*part);
-                }
-            }
+            let parts = running.clocks.iter().filter_map(|clock| program.part_of_clock.get(*clock));
+            parts.for_each(|part| visits.put_on(*part));
         }
-        let Self { watch, is_put_on, put_on, waiting, .. } = self;
         watch.changed(view, compared, &mut |comparison| {
-            if let Some(part) = view.program.part_of_comparison.get(comparison)
-                && let Some(is_put_on) = is_put_on.get_mut(*part)
-                && !std::mem::replace(is_put_on, true)
-            {
-                put_on.push(*part);
-                waiting.push(Reverse(*part));
-            }
+            program.part_of_comparison.get(comparison).into_iter().for_each(|part| visits.put_on(*part));
         });
         false
     }
 
     /// The next part to visit.
     pub(super) fn next(&mut self) -> Option<usize> {
-        self.waiting.pop().map(|Reverse(part)| part)
+        self.visits.next()
     }
 
     /// Ends an evaluation: brings the clocks of what was not visited forward, and takes up what was.
@@ -139,16 +109,13 @@ impl Agenda {
         let gap = last.map_or(TimeSpan::ZERO, |last| view.at.since(last));
         for clock in &self.running.clocks {
             let part = program.part_of_clock.get(*clock);
-            let visited = part.and_then(|part| self.is_put_on.get(*part)).copied().unwrap_or(true);
+            let visited = part.is_none_or(|part| self.visits.has(*part));
             if let Some(clock) = memory.clocks.get_mut(*clock).filter(|_| !visited) {
                 clock.add(view.at, gap);
             }
         }
         let overdue = view.at >= self.next_due;
-        while let Some(place) = self.put_on.pop() {
-            if let Some(is_put_on) = self.is_put_on.get_mut(place) {
-                *is_put_on = false;
-            }
+        while let Some(place) = self.visits.take() {
             let Some(part) = program.parts.get(place) else { continue };
             let due = self.take_up(view, memory, part);
             self.next_due = self.next_due.min(due);
@@ -185,6 +152,52 @@ impl Agenda {
             due = due.min(memory.gives_up_at(trigger).filter(|due| *due > view.at).unwrap_or(NEVER));
         }
         due
+    }
+}
+
+/// The parts that one evaluation visits.
+#[derive(Debug, Clone)]
+struct Visits {
+    /// Those that are still to come, the first on top.
+    waiting: BinaryHeap<Reverse<usize>>,
+    /// All of them, and by part whether it is one.
+    all: Vec<usize>,
+    is_one: Vec<bool>,
+}
+
+impl Visits {
+    fn new(parts: usize) -> Self {
+        Self {
+            waiting: BinaryHeap::with_capacity(parts),
+            all: Vec::with_capacity(parts),
+            is_one: vec![false; parts],
+        }
+    }
+
+    fn put_on(&mut self, part: usize) {
+        if let Some(is_one) = self.is_one.get_mut(part)
+            && !std::mem::replace(is_one, true)
+        {
+            self.all.push(part);
+            self.waiting.push(Reverse(part));
+        }
+    }
+
+    fn has(&self, part: usize) -> bool {
+        self.is_one.get(part).copied().unwrap_or(false)
+    }
+
+    fn next(&mut self) -> Option<usize> {
+        self.waiting.pop().map(|Reverse(part)| part)
+    }
+
+    /// Takes one off that was visited.
+    fn take(&mut self) -> Option<usize> {
+        let part = self.all.pop()?;
+        if let Some(is_one) = self.is_one.get_mut(part) {
+            *is_one = false;
+        }
+        Some(part)
     }
 }
 

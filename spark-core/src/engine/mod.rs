@@ -11,6 +11,7 @@ mod overrides;
 mod parts;
 mod pass;
 mod program;
+mod readers;
 mod recollection;
 mod report;
 mod stages;
@@ -37,7 +38,6 @@ pub(crate) use self::program::reach;
 pub use self::recollection::{FAILURE_WORDS_MAX, RECALLED_MAX, Recollection, RecollectionError};
 use self::stages::StageMemory;
 pub use self::trace::Conditions;
-use self::view::View;
 use crate::decision::{Decision, Observed, Truth};
 use crate::policy::Policy;
 use crate::signal::{Sample, Track};
@@ -160,14 +160,7 @@ impl Engine {
             return;
         }
         for place in &self.program.previous_stage {
-            let view = View {
-                policy: &self.policy,
-                program: &self.program,
-                histories: &self.state.histories,
-                stages: &self.state.stages,
-                at,
-            };
-            let value = view.left(*place).ok();
+            let value = self.view(at).left(*place).ok();
             self.state.stages.add(*place, value);
         }
     }

@@ -69,16 +69,11 @@ impl Program {
             PartKind::Trigger(trigger) => (1, rank.get(trigger).copied().unwrap_or_default()),
             PartKind::Proceed => (2, 0),
         });
-        let places: Vec<(usize, usize)> = (0..)
-            .zip(&self.parts)
-            .filter_map(|(place, part)| match part.kind {
-                PartKind::Trigger(trigger) => Some((trigger, place)),
-                PartKind::Expectation(_) | PartKind::Proceed => None,
-            })
-            .collect();
         let mut place_of = vec![0; policy.triggers().len()];
-        for (trigger, place) in places {
-            if let Some(slot) = place_of.get_mut(trigger) {
+        for (place, part) in self.parts.iter().enumerate() {
+            if let PartKind::Trigger(trigger) = part.kind
+                && let Some(slot) = place_of.get_mut(trigger)
+            {
                 *slot = place;
             }
         }

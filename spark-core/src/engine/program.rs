@@ -1,7 +1,7 @@
 //! Conditions, laid out for evaluation: nodes by place, with a place for what each remembers.
 
 use super::parts::{Part, PartKind};
-use super::watch::Readers;
+use super::readers::Readers;
 use crate::condition::{Comparison, Condition, Expression};
 use crate::policy::Policy;
 use crate::time::TimeSpan;

@@ -7,113 +7,11 @@ use rust_decimal::Decimal;
 
 use super::clock::Outcome;
 use super::history::{History, Newest};
+use super::readers::{Newness, TRACKS, place_of};
 use super::view::View;
-use crate::condition::{Comparison, Expression, Test};
 use crate::policy::Policy;
 use crate::signal::{Reading, SignalId, Track};
 use crate::time::{TimeSpan, Timestamp};
-
-/// Which comparisons read what.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Readers {
-    /// Comparisons whose value may change as time goes by: those of windows.
-    timed: Vec<usize>,
-    /// By series: who reads its newest sample.
-    newest: Vec<Newness>,
-}
-
-/// The comparisons that read the newest sample of one series.
-#[derive(Debug, Clone, Default)]
-struct Newness {
-    comparisons: Vec<usize>,
-    /// The literals that it is held against, rising; none where it is held against anything else.
-    fences: Option<Vec<Decimal>>,
-}
-
-impl Readers {
-    pub(super) fn new(policy: &Policy, comparisons: &[Comparison]) -> Self {
-        let nobody = Newness { comparisons: Vec::new(), fences: Some(Vec::new()) };
-        let series = policy.signals().len().saturating_mul(TRACKS.len());
-        let mut readers = Self { timed: Vec::new(), newest: vec![nobody; series] };
-        for (place, comparison) in comparisons.iter().enumerate() {
-            readers.add(place, comparison);
-        }
-        for newness in &mut readers.newest {
-            newness.fences.iter_mut().for_each(|fences| fences.sort_unstable());
-        }
-        readers
-    }
-
-    fn add(&mut self, place: usize, comparison: &Comparison) {
-        let mut timed = false;
-        for expression in comparison.expressions() {
-            self.read(place, comparison, expression, Track::Canary, &mut timed);
-        }
-        if timed {
-            self.timed.push(place);
-        }
-    }
-
-    /// Goes through an expression as [`View`] computes it.
-    fn read(
-        &mut self,
-        place: usize,
-        comparison: &Comparison,
-        expression: &Expression,
-        track: Track,
-        timed: &mut bool,
-    ) {
-        match expression {
-            Expression::Literal(_) | Expression::PreviousStage => {}
-            Expression::Window { .. } | Expression::Correlation { .. } => *timed = true,
-            Expression::Arithmetic { left, right, .. } => {
-                self.read(place, comparison, left, track, timed);
-                self.read(place, comparison, right, track, timed);
-            }
-            Expression::Baseline => self.read(place, comparison, &comparison.left, Track::Baseline, timed),
-            Expression::Signal(signal) => {
-                let Some(newness) = self.newest.get_mut(place_of(*signal, track)) else { return };
-                if newness.comparisons.last() != Some(&place) {
-                    newness.comparisons.push(place);
-                }
-                match (&mut newness.fences, literals(comparison)) {
-                    (Some(fences), Some(literals)) => fences.extend(literals),
-                    (fences, _) => *fences = None,
-                }
-            }
-        }
-    }
-}
-
-/// Both tracks, in the order of their series.
-const TRACKS: [Track; 2] = [Track::Canary, Track::Baseline];
-
-/// The place of a signal's series among all: the canary's, then the baseline's.
-const fn place_of(signal: SignalId, track: Track) -> usize {
-    let place = signal.index().saturating_mul(2);
-    match track {
-        Track::Canary => place,
-        Track::Baseline => place.saturating_add(1),
-    }
-}
-
-/// The literals of a comparison of one newest sample with nothing else, where they are compared to their last digit.
-fn literals(comparison: &Comparison) -> Option<Vec<Decimal>> {
-    if !comparison.is_plain() || comparison.unit.per_time {
-        return None;
-    }
-    let mut signals: usize = 0;
-    comparison.signals(&mut |_| signals = signals.saturating_add(1));
-    let sides = match &comparison.test {
-        Test::Is(_, right) => vec![&comparison.left, right],
-        Test::Between(low, high) => vec![&comparison.left, low, high],
-    };
-    let literals = sides.into_iter().filter_map(|side| match side {
-        Expression::Literal(value) => Some(*value),
-        _ => None,
-    });
-    (signals == 1).then(|| literals.collect())
-}
 
 /// What is known of one series since the last evaluation.
 #[derive(Debug, Clone, Copy, Default)]
