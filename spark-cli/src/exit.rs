@@ -3,6 +3,7 @@
 use std::fmt;
 
 use spark_core::Verdict;
+use spark_runtime::causes::in_one_line;
 
 /// An exit code of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,17 +59,7 @@ impl Failure {
 
     /// An error with what is behind it, in one line.
     pub(crate) fn of(error: &dyn std::error::Error) -> Self {
-        let mut words = error.to_string();
-        let mut source = error.source();
-        while let Some(behind) = source {
-            let text = behind.to_string();
-            if !words.ends_with(&text) {
-                words.push_str(": ");
-                words.push_str(&text);
-            }
-            source = behind.source();
-        }
-        Self::could_not_run(words)
+        Self::could_not_run(in_one_line(error))
     }
 }
 

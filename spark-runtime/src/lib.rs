@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod audit;
+pub mod causes;
 #[cfg(feature = "http")]
 pub mod config;
 #[cfg(feature = "http")]

@@ -170,12 +170,6 @@ fn look_at(
     }
 }
 
-/// An error with what caused it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// The records of a folder's journal, without touching it.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client as Legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use spark_runtime::causes::in_one_line;
 
 /// Longest answer that is read: `/metrics` is some 20 KiB.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
@@ -67,7 +68,7 @@ impl Client {
         }
         let request = request.body(Full::new(body.into())).map_err(|error| failed(error.to_string()))?;
         let whole = async {
-            let response = self.0.request(request).await.map_err(|error| failed(chain(&error)))?;
+            let response = self.0.request(request).await.map_err(|error| failed(in_one_line(&error)))?;
             let (head, body) = response.into_parts();
             let bytes =
                 Limited::new(body, ANSWER_MAX).collect().await.map_err(|error| failed(error.to_string()))?;
@@ -86,16 +87,4 @@ impl Client {
     pub async fn get(&self, url: &str) -> Result<Reply, ClientError> {
         self.send("GET", url, &[], Bytes::new()).await
     }
-}
-
-/// An error with its causes: the first alone says only that something failed.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

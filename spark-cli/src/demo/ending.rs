@@ -4,15 +4,16 @@ use std::path::Path;
 
 use spark_core::rollout::Ending;
 use spark_runtime::audit::{Counts, fold};
+use spark_runtime::causes::in_one_line;
 use spark_runtime::evidence::{self, EvidenceError, Sealed};
 use spark_runtime::release::{Left, read};
 use spark_runtime::runner::RunEnd;
 
+use super::Failure;
 use super::effect::Effect;
 use super::frame::{clock, shown_millis};
 use super::rollout::Shared;
 use super::traffic::Traffic;
-use super::{Failure, with_causes};
 use crate::exit::Exit;
 
 /// Seals, verifies and replays the evidence, tells how the demo ended, and gives its exit code.
@@ -26,7 +27,7 @@ pub(super) async fn tell(
     effect: Option<Result<Effect, Failure>>,
     healthy: bool,
 ) -> Result<Exit, Failure> {
-    let failed = |error: EvidenceError| Failure(format!("the evidence: {}", with_causes(&error)));
+    let failed = |error: EvidenceError| Failure(format!("the evidence: {}", in_one_line(&error)));
     if let Some(Ok(effect)) = &effect {
         left.folder.write_json("", "rollback-effect.json", effect).map_err(failed)?;
         shared.screen().event(&format!(
@@ -39,14 +40,14 @@ pub(super) async fn tell(
     }
     let key = evidence::throw_away_key().map_err(failed)?;
     let sealed =
-        left.seal(&key).await.map_err(|error| Failure(format!("the evidence: {}", with_causes(&error))))?;
+        left.seal(&key).await.map_err(|error| Failure(format!("the evidence: {}", in_one_line(&error))))?;
     let folder = left.folder.path();
     let public = evidence::key_beside(folder);
     let read_back = evidence::public_key(&public).map_err(failed)?;
     let verified = evidence::verify(folder, &read_back).map_err(failed)?;
     let not_again = |words: String| Failure(format!("the evidence does not replay: {words}"));
-    let records = read(folder).map_err(|error| not_again(with_causes(&error)))?;
-    let replayed = fold(&records, &mut |_: &_, _: &_| {}).map_err(|error| not_again(with_causes(&error)))?;
+    let records = read(folder).map_err(|error| not_again(in_one_line(&error)))?;
+    let replayed = fold(&records, &mut |_: &_, _: &_| {}).map_err(|error| not_again(in_one_line(&error)))?;
     let exit = exit_of(&left.end, &effect, healthy);
     let parts = [
         what_happened(shared, &left, effect.as_ref(), healthy),

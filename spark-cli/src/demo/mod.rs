@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use spark_core::rollout::{Ending, Pace};
 use spark_core::{Plan, Policy, TimeSpan, Track};
+use spark_runtime::causes::in_one_line;
 use spark_runtime::evidence::ReleaseId;
 use spark_runtime::release::{Left, OpenRelease};
 use spark_runtime::runner::{NoWords, Ports, Release, RunEnd, SystemClock};
@@ -161,7 +162,7 @@ async fn demo(args: &DemoArgs, quiet: bool) -> Result<Exit, Failure> {
     };
     let id = ReleaseId::new(RELEASE).map_err(|error| Failure(error.to_string()))?;
     make_room(&args.evidence)?;
-    let open = OpenRelease::open(&args.evidence, &id).map_err(|error| Failure(with_causes(&error)))?;
+    let open = OpenRelease::open(&args.evidence, &id).map_err(|error| Failure(in_one_line(&error)))?;
     let stable = Instance::start(Track::Baseline).await?;
     let new = Instance::start(Track::Canary).await?;
     let shared = Shared::new(Screen::new(quiet));
@@ -231,8 +232,8 @@ impl Stage {
         let begin = OpenRelease::begin(folded, || release);
         let outcome = spark_runtime::runner::run(begin, ports, self.ended_early())
             .await
-            .map_err(|error| Failure(with_causes(&error)))?;
-        Left::of(outcome, folder).await.map_err(|error| Failure(with_causes(&error)))
+            .map_err(|error| Failure(in_one_line(&error)))?;
+        Left::of(outcome, folder).await.map_err(|error| Failure(in_one_line(&error)))
     }
 
     /// Done once the rollout cannot come to its end.
@@ -306,9 +307,4 @@ fn make_room(root: &Path) -> Result<(), Failure> {
         return Err(failed("is there, and is not of a demo: say another place with --evidence DIR"));
     }
     std::fs::remove_dir_all(&folder).map_err(|error| failed(&format!("cannot be written anew: {error}")))
-}
-
-/// An error with what lies behind it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    crate::exit::Failure::of(error).words
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use spark_core::metrics::MetricsReader;
 use spark_core::{Policy, Sample, Timestamp, Track};
+use spark_runtime::causes::in_one_line;
 use spark_runtime::http::HttpConfig;
 use spark_runtime::runner::SampleSource;
 use spark_runtime::source::scrape::{Scraper, Target};
 
+use super::Failure;
 use super::rollout::Shared;
 use super::traffic::Addresses;
-use super::{Failure, with_causes};
 
 /// Longest wait for a page: it takes milliseconds, and half a second later comes the next instant.
 const PAGE_WITHIN: Duration = Duration::from_millis(300);
@@ -34,7 +35,7 @@ impl DemoSource {
         let target = |base: &str, track| Target { url: format!("{base}/metrics"), track };
         let targets = vec![target(&from.canary, Track::Canary), target(&from.baseline, Track::Baseline)];
         let scraper = Scraper::new(targets, HttpConfig::default().within(PAGE_WITHIN))
-            .map_err(|error| Failure(with_causes(&error)))?;
+            .map_err(|error| Failure(in_one_line(&error)))?;
         Ok(Self { reader: MetricsReader::live(Arc::clone(&policy)), policy, scraper, shared })
     }
 }

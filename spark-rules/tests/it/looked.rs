@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::cursor::{at, behind, offers};
 use spark_rules::session::{Place, Session, SymbolKind};
 
 /// A signal and a trigger are called as the measures and the checks are: each keeps to its own kind.
@@ -16,33 +17,6 @@ const RULES: &str = "edition 2026\n\
     test \"full\" {\n  given  pool.used 95%\n  given  pool.up true\n  given  other.used 1ms\n  expect check pool no-go\n\
     \x20 expect check other pass\n}\n";
 
-/// A session with the rules, and behind them `more`, whose cursor is given as a byte.
-fn at(more: &str) -> (Session, usize) {
-    let text = format!("{RULES}{more}");
-    let byte = text.find("$0").unwrap();
-    let mut session = Session::new();
-    session.open("a.rules", &text.replace("$0", ""));
-    (session, byte)
-}
-
-/// The byte behind a piece of the rules.
-fn behind(piece: &str) -> usize {
-    RULES.find(piece).unwrap() + piece.len()
-}
-
-/// What is offered at a cursor has all of `wanted` and nothing of `unwanted`.
-fn offers(more: &str, wanted: &[&str], unwanted: &[&str]) {
-    let (session, byte) = at(more);
-    let found = session.completions("a.rules", byte);
-    let labels: Vec<&str> = found.items.iter().map(|item| item.label.as_str()).collect();
-    for label in wanted {
-        assert!(labels.contains(label), "`{label}` is not offered at `{more}`: {labels:?}");
-    }
-    for label in unwanted {
-        assert!(!labels.contains(label), "`{label}` is offered at `{more}`: {labels:?}");
-    }
-}
-
 /// Lines, from 1, and texts of places.
 fn lines(session: &Session, places: impl IntoIterator<Item = Place>) -> Vec<(usize, String)> {
     let text = session.text("a.rules").unwrap();
@@ -56,7 +30,7 @@ fn lines(session: &Session, places: impl IntoIterator<Item = Place>) -> Vec<(usi
 fn completion() {
     let check = "check x {\n  probe p\n  measure a is duration\n  measure b is duration\n  measure c is count\n  measure up is flag\n  pass when ";
     let after = |more: &str, wanted: &[&str], unwanted: &[&str]| {
-        offers(&format!("{check}{more}$0"), wanted, unwanted);
+        offers(RULES, &format!("{check}{more}$0"), wanted, unwanted);
     };
     after("", &["a", "c", "up", "not"], &["used", "avg", "baseline"]);
     after("a ", &["<", "between"], &["and", "for", "a"]);
@@ -73,7 +47,7 @@ fn completion() {
     after("up and ", &["a", "c", "not"], &["100ms"]);
     after("(a + ", &["b"], &["not", "used"]);
     let test = |more: &str, wanted: &[&str], unwanted: &[&str]| {
-        offers(&format!("test \"y\" {{\n  {more}$0"), wanted, unwanted);
+        offers(RULES, &format!("test \"y\" {{\n  {more}$0"), wanted, unwanted);
     };
     test("given ", &["pool", "other", "used"], &["full"]);
     test("given pool.", &["used", "waiting", "up"], &["pool", "full"]);
@@ -87,7 +61,7 @@ fn completion() {
 /// Over a check and its measures stand the check and its sentence, over its words what they mean, and over a mistake its page.
 #[test]
 fn hover() {
-    let (mut session, _) = at("$0");
+    let (mut session, _) = at(RULES, "$0");
     let settled = session.snapshot("a.rules").check(None, &AtomicBool::new(false)).unwrap();
     assert!(session.settle(settled));
     let sentence = "`pool` (\"P3 pool\") asks the probe `pgbouncer` in preflight, within 5s";
@@ -114,12 +88,13 @@ fn hover() {
         ("up is fla", vec!["**flag**"]),
         ("\n\nchec", vec!["**check**"]),
     ] {
-        let hover = session.hover("a.rules", behind(piece)).unwrap_or_else(|| panic!("nothing at `{piece}`"));
+        let hover =
+            session.hover("a.rules", behind(RULES, piece)).unwrap_or_else(|| panic!("nothing at `{piece}`"));
         for word in words {
             assert!(hover.markdown.contains(word), "`{word}` at `{piece}`: {}", hover.markdown);
         }
     }
-    let byte = behind("and waiting == 0");
+    let byte = behind(RULES, "and waiting == 0");
     session.edit("a.rules", byte - 1..byte, "5s");
     assert!(session.hover("a.rules", byte).unwrap().markdown.contains("### E0203"));
 }
@@ -128,20 +103,22 @@ fn hover() {
 /// a check apart from a trigger of its name. Broken clauses take part.
 #[test]
 fn names() {
-    let (session, _) = at("$0");
-    let measure = behind("measure  used");
+    let (session, _) = at(RULES, "$0");
+    let measure = behind(RULES, "measure  used");
     let found = lines(&session, session.references("a.rules", measure, true));
     assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [9, 13, 29], "{found:?}");
-    let place = session.definition("a.rules", behind("given  other.used")).unwrap();
+    let place = session.definition("a.rules", behind(RULES, "given  other.used")).unwrap();
     assert_eq!(lines(&session, [place]), [(21, "used".to_owned())]);
-    let signal = lines(&session, session.references("a.rules", behind("signal used"), true));
+    let signal = lines(&session, session.references("a.rules", behind(RULES, "signal used"), true));
     assert_eq!(signal.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 4]);
-    let check = lines(&session, session.references("a.rules", behind("check pool"), true));
+    let check = lines(&session, session.references("a.rules", behind(RULES, "check pool"), true));
     assert_eq!(check.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [6, 29, 30, 32]);
-    for (byte, name) in
-        [(measure, "share"), (behind("check pool"), "pooler"), (behind("given  other"), "clock")]
-    {
-        let (mut session, _) = at("$0");
+    for (byte, name) in [
+        (measure, "share"),
+        (behind(RULES, "check pool"), "pooler"),
+        (behind(RULES, "given  other"), "clock"),
+    ] {
+        let (mut session, _) = at(RULES, "$0");
         for (place, text) in session.rename("a.rules", byte, name).unwrap().iter().rev() {
             session.edit("a.rules", place.range.clone(), text);
         }
@@ -156,19 +133,19 @@ fn names() {
     assert_eq!(session.rename("a.rules", measure, "full").unwrap().len(), 3, "a trigger's name is another's");
     let broken = "check torn { in blast  probe p  measure used is ratio  pass when used << 5% and used  else no-go }\n\
         test \"torn\" { given torn.used <<  expect check torn << }\n$0";
-    let (session, _) = at(broken);
+    let (session, _) = at(RULES, broken);
     let text = session.text("a.rules").unwrap();
     let own = text.find("measure used is ratio  pass").unwrap() + "measure used".len();
     assert_eq!(session.rename("a.rules", own, "x").unwrap().len(), 4, "its own, and no signal's");
     assert_eq!(
-        session.rename("a.rules", behind("signal used"), "x").unwrap().len(),
+        session.rename("a.rules", behind(RULES, "signal used"), "x").unwrap().len(),
         3,
         "and none of a check"
     );
     let check = text.find("check torn").unwrap() + "check torn".len();
     assert_eq!(session.rename("a.rules", check, "x").unwrap().len(), 3);
     assert!(
-        session.renameable("a.rules", behind("probe    pgbou")).is_err(),
+        session.renameable("a.rules", behind(RULES, "probe    pgbou")).is_err(),
         "a probe is the configuration's"
     );
 }
@@ -176,7 +153,7 @@ fn names() {
 /// A check is listed with its measures and what they are, folded, and encloses what is in it.
 #[test]
 fn outline() {
-    let (session, _) = at("$0");
+    let (session, _) = at(RULES, "$0");
     let symbols = session.symbols("a.rules");
     let check = symbols.iter().find(|symbol| symbol.kind == SymbolKind::Check).unwrap();
     assert_eq!((check.name.as_str(), check.detail.as_str()), ("pool", "P3 pool"));
@@ -187,7 +164,7 @@ fn outline() {
     assert!(check.children.iter().all(|symbol| symbol.kind == SymbolKind::Measure));
     assert_eq!(session.folds("a.rules").len(), 3);
     let text = session.text("a.rules").unwrap();
-    let around = session.enclosing("a.rules", behind("used < 90"));
+    let around = session.enclosing("a.rules", behind(RULES, "used < 90"));
     let shown: Vec<&str> = around.iter().map(|range| text[range.clone()].lines().next().unwrap()).collect();
     let whole = "used < 90% and waiting == 0 and up";
     assert_eq!(shown[..4], ["90%", "used < 90%", whole, &format!("pass     when {whole}")]);

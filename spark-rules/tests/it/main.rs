@@ -11,6 +11,7 @@
 mod buckets;
 mod cases;
 mod chance;
+mod cursor;
 mod explain;
 mod export;
 mod format;

@@ -1,5 +1,6 @@
 //! What an editor is told of a place: `$0` in a text is the cursor.
 
+use crate::cursor::{at, behind, offers};
 use spark_rules::session::{Encoding, LinePosition, Session, SymbolKind};
 
 /// Rules that everything below stands in.
@@ -12,123 +13,144 @@ const RULES: &str = "edition 2026\nevaluate every 15s\n\n\
     plan canary {\n  stage 5% for 15m\n  stage 100% for 15m\n  proceed when every signal meets its expectation for 5m\n}\n\n\
     test \"it is slow\" {\n  given p95 200ms for 10m, then 450ms for 10m\n  expect slow rollback from 15m\n  expect decision rollback at 15m because slow\n}\n";
 
-/// A session with the rules, and behind them `more`, whose cursor is given as a byte.
-fn at(more: &str) -> (Session, usize) {
-    let text = format!("{RULES}{more}");
-    let byte = text.find("$0").unwrap();
-    let mut session = Session::new();
-    session.open("a.rules", &text.replace("$0", ""));
-    (session, byte)
-}
-
-/// The byte behind a piece of the rules.
-fn behind(piece: &str) -> usize {
-    RULES.find(piece).unwrap() + piece.len()
-}
-
-/// What is offered at a cursor has all of `wanted` and nothing of `unwanted`.
-fn offers(more: &str, wanted: &[&str], unwanted: &[&str]) {
-    let (session, byte) = at(more);
-    let found = session.completions("a.rules", byte);
-    let labels: Vec<&str> = found.items.iter().map(|item| item.label.as_str()).collect();
-    for label in wanted {
-        assert!(labels.contains(label), "`{label}` is not offered at `{more}`: {labels:?}");
-    }
-    for label in unwanted {
-        assert!(!labels.contains(label), "`{label}` is offered at `{more}`: {labels:?}");
-    }
-}
-
 /// What may be written at a cursor is offered, and what cannot stand there is not.
 #[test]
 fn completion() {
-    offers("\n$0", &["signal", "trigger", "plan", "test", "rollback when"], &["is", "p95", "stage"]);
-    offers("\ntri$0", &["trigger"], &["signal"]);
-    offers("signal x {\n  $0\n}", &["is", "from", "stale after", "expect"], &["hold when", "signal"]);
-    offers("signal x {\n  is duration\n  $0\n}", &["from", "expect"], &["is"]);
-    offers("signal x { is $0 }", &["duration", "ratio", "money"], &["from", "p95"]);
-    offers("signal x { is dur$0", &["duration"], &["ratio"]);
-    offers("signal x { is duration from $0", &["push", "metrics", "prometheus", "sql"], &["duration"]);
-    offers("signal x { is ratio from push in $0", &["%"], &["push", "ms"]);
-    offers("signal x { is duration from push in $0", &["s", "ms"], &["%", "USDT"]);
-    offers("signal x { is duration from push $0", &["in", "stale after"], &["push"]);
-    offers("signal x { is ratio from push expect $0", &["<=", "between"], &["is"]);
-    offers("signal x { is ratio from push expect <= $0", &["5%", "baseline"], &["300ms"]);
-    offers("trigger x {\n  $0\n}", &["hold when", "rollback when", "clear when", "unless"], &["is", "stage"]);
-    offers("trigger x {\n  rollback $0", &["when"], &["p95"]);
-    offers("trigger x { $0 }", &["hold when"], &["for", "and", "within"]);
-    offers("trigger x { rollback when p95 > 4$0", &["4ms", "4s"], &["4", "4%", "100ms"]);
-    offers("trigger x { rollback when p95 > 2x $0", &["baseline", "previous stage"], &["for", "clear when"]);
-    offers("trigger x { rollback when p95 > $0", &["300ms", "baseline"], &["p95", "errors"]);
-    offers("trigger x { rollback when p95 between 1ms $0", &["and"], &["or", "clear when"]);
-    offers("trigger x { rollback when p95 between 1ms and $0", &["300ms"], &["not", "avg"]);
-    offers("trigger x { rollback when avg(p95 $0", &["over"], &[">", "clear when"]);
-    offers("trigger x { rollback when correlation(p95, $0", &["errors"], &["over"]);
-    offers("trigger x { rollback when p95 > 1s unless $0", &["slow"], &["x"]);
-    offers("signal ws { is rate from push }\ntrigger x { rollback when ws > $0", &["50/min"], &["300ms"]);
-    offers("test \"x\" { given p95 1s for 1m, $0", &["then"], &["once", "noise"]);
-    offers("trigger x {\n  rollback when $0", &["p95", "errors", "avg", "not"], &["slow", "canary", "for"]);
-    offers("trigger x {\n  rollback when p95 $0", &[">", "between"], &["p95"]);
+    offers(RULES, "\n$0", &["signal", "trigger", "plan", "test", "rollback when"], &["is", "p95", "stage"]);
+    offers(RULES, "\ntri$0", &["trigger"], &["signal"]);
+    offers(RULES, "signal x {\n  $0\n}", &["is", "from", "stale after", "expect"], &["hold when", "signal"]);
+    offers(RULES, "signal x {\n  is duration\n  $0\n}", &["from", "expect"], &["is"]);
+    offers(RULES, "signal x { is $0 }", &["duration", "ratio", "money"], &["from", "p95"]);
+    offers(RULES, "signal x { is dur$0", &["duration"], &["ratio"]);
+    offers(RULES, "signal x { is duration from $0", &["push", "metrics", "prometheus", "sql"], &["duration"]);
+    offers(RULES, "signal x { is ratio from push in $0", &["%"], &["push", "ms"]);
+    offers(RULES, "signal x { is duration from push in $0", &["s", "ms"], &["%", "USDT"]);
+    offers(RULES, "signal x { is duration from push $0", &["in", "stale after"], &["push"]);
+    offers(RULES, "signal x { is ratio from push expect $0", &["<=", "between"], &["is"]);
+    offers(RULES, "signal x { is ratio from push expect <= $0", &["5%", "baseline"], &["300ms"]);
     offers(
+        RULES,
+        "trigger x {\n  $0\n}",
+        &["hold when", "rollback when", "clear when", "unless"],
+        &["is", "stage"],
+    );
+    offers(RULES, "trigger x {\n  rollback $0", &["when"], &["p95"]);
+    offers(RULES, "trigger x { $0 }", &["hold when"], &["for", "and", "within"]);
+    offers(RULES, "trigger x { rollback when p95 > 4$0", &["4ms", "4s"], &["4", "4%", "100ms"]);
+    offers(
+        RULES,
+        "trigger x { rollback when p95 > 2x $0",
+        &["baseline", "previous stage"],
+        &["for", "clear when"],
+    );
+    offers(RULES, "trigger x { rollback when p95 > $0", &["300ms", "baseline"], &["p95", "errors"]);
+    offers(RULES, "trigger x { rollback when p95 between 1ms $0", &["and"], &["or", "clear when"]);
+    offers(RULES, "trigger x { rollback when p95 between 1ms and $0", &["300ms"], &["not", "avg"]);
+    offers(RULES, "trigger x { rollback when avg(p95 $0", &["over"], &[">", "clear when"]);
+    offers(RULES, "trigger x { rollback when correlation(p95, $0", &["errors"], &["over"]);
+    offers(RULES, "trigger x { rollback when p95 > 1s unless $0", &["slow"], &["x"]);
+    offers(
+        RULES,
+        "signal ws { is rate from push }\ntrigger x { rollback when ws > $0",
+        &["50/min"],
+        &["300ms"],
+    );
+    offers(RULES, "test \"x\" { given p95 1s for 1m, $0", &["then"], &["once", "noise"]);
+    offers(
+        RULES,
+        "trigger x {\n  rollback when $0",
+        &["p95", "errors", "avg", "not"],
+        &["slow", "canary", "for"],
+    );
+    offers(RULES, "trigger x {\n  rollback when p95 $0", &[">", "between"], &["p95"]);
+    offers(
+        RULES,
         "trigger x {\n  rollback when p95 > $0",
         &["300ms", "baseline", "previous stage"],
         &["5%", "10MiB"],
     );
-    offers("trigger x {\n  rollback when errors > $0", &["5%"], &["300ms"]);
-    offers("trigger x {\n  rollback when p95 > 1s and errors > $0", &["5%"], &["300ms"]);
-    offers("trigger x {\n  rollback when slope(rss over 15m) > $0", &["10MiB/min"], &["10MiB", "300ms"]);
-    offers("trigger x {\n  rollback when avg($0", &["p95", "errors"], &["slow"]);
-    offers("trigger x {\n  rollback when avg(p95 $0", &["over"], &["p95"]);
+    offers(RULES, "trigger x {\n  rollback when errors > $0", &["5%"], &["300ms"]);
+    offers(RULES, "trigger x {\n  rollback when p95 > 1s and errors > $0", &["5%"], &["300ms"]);
     offers(
+        RULES,
+        "trigger x {\n  rollback when slope(rss over 15m) > $0",
+        &["10MiB/min"],
+        &["10MiB", "300ms"],
+    );
+    offers(RULES, "trigger x {\n  rollback when avg($0", &["p95", "errors"], &["slow"]);
+    offers(RULES, "trigger x {\n  rollback when avg(p95 $0", &["over"], &["p95"]);
+    offers(
+        RULES,
         "trigger x {\n  rollback when p95 > 1s $0",
         &["for", "and", "or", "hold when"],
         &["rollback when", "p95"],
     );
-    offers("trigger x {\n  rollback when p95 > 1s for $0", &["5m"], &["p95", "hold when"]);
-    offers("trigger x {\n  rollback when p95 > 1s\n  unless $0", &["slow", "other"], &["p95", "clear when"]);
-    offers("trigger x {\n  unknown $0", &["hold"], &["p95"]);
-    offers("plan x {\n  stage $0", &["5%", "100%"], &["p95"]);
-    offers("plan x {\n  stage 5% for 1m\n  $0", &["stage", "proceed when"], &["is"]);
+    offers(RULES, "trigger x {\n  rollback when p95 > 1s for $0", &["5m"], &["p95", "hold when"]);
     offers(
+        RULES,
+        "trigger x {\n  rollback when p95 > 1s\n  unless $0",
+        &["slow", "other"],
+        &["p95", "clear when"],
+    );
+    offers(RULES, "trigger x {\n  unknown $0", &["hold"], &["p95"]);
+    offers(RULES, "plan x {\n  stage $0", &["5%", "100%"], &["p95"]);
+    offers(RULES, "plan x {\n  stage 5% for 1m\n  $0", &["stage", "proceed when"], &["is"]);
+    offers(
+        RULES,
         "plan x {\n  stage 5% for 1m $0",
         &["needs approval", "warmup", "watch", "stage"],
         &["approval", "for"],
     );
-    offers("plan x {\n  stage 5% for 1m needs $0", &["approval"], &["warmup", "stage"]);
-    offers("plan x {\n  stage 5% for 1m needs approval\n  $0", &["stage", "warmup"], &["needs approval"]);
-    offers("plan x {\n  stage 5% for 1m\n  warmup $0", &["2m", "30s"], &["stage", "p95"]);
-    offers("plan x {\n  watch $0", &["24h"], &["15s", "stage"]);
-    offers("plan x {\n  warmup 2m watch 24h\n  $0", &["stage", "proceed when"], &["warmup", "watch"]);
-    offers("trigger x {\n  $0", &[], &["warmup", "watch", "needs approval"]);
+    offers(RULES, "plan x {\n  stage 5% for 1m needs $0", &["approval"], &["warmup", "stage"]);
+    offers(
+        RULES,
+        "plan x {\n  stage 5% for 1m needs approval\n  $0",
+        &["stage", "warmup"],
+        &["needs approval"],
+    );
+    offers(RULES, "plan x {\n  stage 5% for 1m\n  warmup $0", &["2m", "30s"], &["stage", "p95"]);
+    offers(RULES, "plan x {\n  watch $0", &["24h"], &["15s", "stage"]);
+    offers(RULES, "plan x {\n  warmup 2m watch 24h\n  $0", &["stage", "proceed when"], &["warmup", "watch"]);
+    offers(RULES, "trigger x {\n  $0", &[], &["warmup", "watch", "needs approval"]);
     let named = "signal watch { is ratio from push }\nsignal needs { is ratio from push }\n";
-    offers(&format!("{named}plan x {{ proceed when watch $0"), &[">", "between"], &["24h", "2m"]);
-    offers(&format!("{named}plan x {{ proceed when watch > $0"), &["5%"], &["24h", "watch"]);
-    offers(&format!("{named}plan x {{ proceed when needs $0"), &[">", "<="], &["approval"]);
-    offers(&format!("{named}plan x {{ proceed when needs > watch $0"), &["for", "warmup", "watch"], &["24h"]);
-    offers("plan x {\n  proceed when $0", &["every signal meets its expectation", "p95"], &[]);
+    offers(RULES, &format!("{named}plan x {{ proceed when watch $0"), &[">", "between"], &["24h", "2m"]);
+    offers(RULES, &format!("{named}plan x {{ proceed when watch > $0"), &["5%"], &["24h", "watch"]);
+    offers(RULES, &format!("{named}plan x {{ proceed when needs $0"), &[">", "<="], &["approval"]);
+    offers(
+        RULES,
+        &format!("{named}plan x {{ proceed when needs > watch $0"),
+        &["for", "warmup", "watch"],
+        &["24h"],
+    );
+    offers(RULES, "plan x {\n  proceed when $0", &["every signal meets its expectation", "p95"], &[]);
     let check = "check pool {\n  in preflight\n  probe p\n  measure used is ratio\n  measure up is flag\n";
-    offers(&format!("{check}  $0\n}}"), &["pass when", "else", "within", "measure"], &["in", "is"]);
-    offers("check x { in $0", &["preflight", "redteam", "blast"], &["p95", "ms"]);
-    offers("check x {\n  measure a is $0", &["flag", "ratio"], &["counter", "p95"]);
-    offers("check x {\n  else $0", &["no-go", "warn"], &["hold"]);
-    offers(&format!("{check}  pass when $0"), &["used", "up", "not"], &["p95", "slow"]);
-    offers(&format!("{check}  pass when used < 5% and $0"), &["used", "up"], &["p95"]);
+    offers(RULES, &format!("{check}  $0\n}}"), &["pass when", "else", "within", "measure"], &["in", "is"]);
+    offers(RULES, "check x { in $0", &["preflight", "redteam", "blast"], &["p95", "ms"]);
+    offers(RULES, "check x {\n  measure a is $0", &["flag", "ratio"], &["counter", "p95"]);
+    offers(RULES, "check x {\n  else $0", &["no-go", "warn"], &["hold"]);
+    offers(RULES, &format!("{check}  pass when $0"), &["used", "up", "not"], &["p95", "slow"]);
+    offers(RULES, &format!("{check}  pass when used < 5% and $0"), &["used", "up"], &["p95"]);
     let check = format!("{check}  pass when up\n  else no-go\n  within 5s\n  evidence \"p.json\"\n}}\n");
-    offers(&format!("{check}test \"y\" {{\n  given pool.$0"), &["used", "up"], &["p95"]);
-    offers(&format!("{check}test \"y\" {{\n  expect check $0"), &["pool"], &["p95", "slow"]);
-    offers(&format!("{check}test \"y\" {{\n  expect check pool $0"), &["pass", "no-go", "unknown"], &["ok"]);
-    offers("test \"x\" {\n  $0", &["given", "expect", "at stage"], &["is"]);
-    offers("test \"x\" {\n  given $0", &["p95", "errors"], &["slow"]);
-    offers("test \"x\" {\n  given p95 $0", &["300ms", "rises"], &["5%"]);
-    offers("test \"x\" {\n  expect $0", &["slow", "other", "p95", "decision"], &["canary"]);
-    offers("test \"x\" {\n  expect slow $0", &["rollback", "pending", "unknown"], &["proceed", "p95"]);
-    offers("test \"x\" {\n  expect decision $0", &["proceed", "hold"], &["pending"]);
-    offers("test \"x\" {\n  expect decision hold at 1m because $0", &["slow", "p95"], &["canary"]);
-    offers("test \"x\" {\n  at stage $0", &["5%", "100%"], &["slow"]);
-    offers("test \"x\" {\n  at stage 5% of $0", &["canary"], &["slow"]);
-    offers("rollback when $0", &["p95", "errors"], &["slow"]);
+    offers(RULES, &format!("{check}test \"y\" {{\n  given pool.$0"), &["used", "up"], &["p95"]);
+    offers(RULES, &format!("{check}test \"y\" {{\n  expect check $0"), &["pool"], &["p95", "slow"]);
+    offers(
+        RULES,
+        &format!("{check}test \"y\" {{\n  expect check pool $0"),
+        &["pass", "no-go", "unknown"],
+        &["ok"],
+    );
+    offers(RULES, "test \"x\" {\n  $0", &["given", "expect", "at stage"], &["is"]);
+    offers(RULES, "test \"x\" {\n  given $0", &["p95", "errors"], &["slow"]);
+    offers(RULES, "test \"x\" {\n  given p95 $0", &["300ms", "rises"], &["5%"]);
+    offers(RULES, "test \"x\" {\n  expect $0", &["slow", "other", "p95", "decision"], &["canary"]);
+    offers(RULES, "test \"x\" {\n  expect slow $0", &["rollback", "pending", "unknown"], &["proceed", "p95"]);
+    offers(RULES, "test \"x\" {\n  expect decision $0", &["proceed", "hold"], &["pending"]);
+    offers(RULES, "test \"x\" {\n  expect decision hold at 1m because $0", &["slow", "p95"], &["canary"]);
+    offers(RULES, "test \"x\" {\n  at stage $0", &["5%", "100%"], &["slow"]);
+    offers(RULES, "test \"x\" {\n  at stage 5% of $0", &["canary"], &["slow"]);
+    offers(RULES, "rollback when $0", &["p95", "errors"], &["slow"]);
     for silent in ["# a comment $0", "signal x \"a title $0", "signal x { is duration from metrics a{$0"] {
-        offers(silent, &[], &["p95", "is", "signal", "from"]);
+        offers(RULES, silent, &[], &["p95", "is", "signal", "from"]);
     }
 }
 
@@ -136,7 +158,7 @@ fn completion() {
 /// and the page of what is wrong there.
 #[test]
 fn hover() {
-    let (mut session, _) = at("$0");
+    let (mut session, _) = at(RULES, "$0");
     let settled =
         session.snapshot("a.rules").check(None, &std::sync::atomic::AtomicBool::new(false)).unwrap();
     assert!(session.settle(settled));
@@ -151,14 +173,15 @@ fn hover() {
         ("> 3%", vec!["`3%` = 0.03"]),
         ("  giv", vec!["**given**"]),
     ] {
-        let hover = session.hover("a.rules", behind(piece)).unwrap_or_else(|| panic!("nothing at `{piece}`"));
+        let hover =
+            session.hover("a.rules", behind(RULES, piece)).unwrap_or_else(|| panic!("nothing at `{piece}`"));
         for word in words {
             assert!(hover.markdown.contains(word), "`{word}` at `{piece}`: {}", hover.markdown);
         }
     }
     let plan = "signal watch { is ratio from push }\n\
         plan x { stage 5% for 1m needs approval warmup 2m watch 24h proceed when watch < 5%$0 }";
-    let (session, byte) = at(plan);
+    let (session, byte) = at(RULES, plan);
     let text = session.text("a.rules").unwrap();
     let place = |piece: &str| text.find(piece).unwrap();
     for (place, words) in [
@@ -171,9 +194,9 @@ fn hover() {
         let hover = session.hover("a.rules", place + 1).unwrap();
         assert!(hover.markdown.contains(words), "{words}: {}", hover.markdown);
     }
-    let (mut session, _) = at("$0");
-    assert_eq!(session.hover("a.rules", behind("# how")), None);
-    let byte = behind("p95 > 400ms");
+    let (mut session, _) = at(RULES, "$0");
+    assert_eq!(session.hover("a.rules", behind(RULES, "# how")), None);
+    let byte = behind(RULES, "p95 > 400ms");
     session.edit("a.rules", byte - 5..byte, "5%");
     assert!(session.hover("a.rules", byte - 4).unwrap().markdown.contains("### E0203"));
 }
@@ -192,32 +215,32 @@ fn texts(session: &Session, places: &[spark_rules::session::Place]) -> Vec<(usiz
 /// A name leads to its declaration and to all its uses; a one-line trigger is found by its line.
 #[test]
 fn definition_and_references() {
-    let (session, _) = at("trigger z { hold when errors > 1% unless line_20 }\n$0");
+    let (session, _) = at(RULES, "trigger z { hold when errors > 1% unless line_20 }\n$0");
     let named = |places: &[spark_rules::session::Place]| texts(&session, places);
-    let place = session.definition("a.rules", behind("hold when p95")).unwrap();
+    let place = session.definition("a.rules", behind(RULES, "hold when p95")).unwrap();
     assert_eq!(named(&[place]), [(6, "p95".to_owned())]);
-    let found = named(&session.references("a.rules", behind("signal p95"), true));
+    let found = named(&session.references("a.rules", behind(RULES, "signal p95"), true));
     assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [6, 15, 16, 17, 29]);
-    assert_eq!(session.references("a.rules", behind("signal p95"), false).len(), 4);
+    assert_eq!(session.references("a.rules", behind(RULES, "signal p95"), false).len(), 4);
     let line = session.text("a.rules").unwrap().find("line_20").unwrap();
     let place = session.definition("a.rules", line).unwrap();
     assert_eq!(named(&[place])[0].1, "rollback when rss > 1GiB for 5m");
     assert_eq!(
         session
-            .highlights("a.rules", behind("trigger slow"))
+            .highlights("a.rules", behind(RULES, "trigger slow"))
             .iter()
             .filter(|(_, declares)| *declares)
             .count(),
         1
     );
-    assert_eq!(session.definition("a.rules", behind("  is durat")), None);
+    assert_eq!(session.definition("a.rules", behind(RULES, "  is durat")), None);
 }
 
 /// A name is changed wherever it stands, in broken clauses too, and the rules mean the same; what cannot be a name is refused.
 #[test]
 fn rename() {
-    let (mut session, _) = at("$0");
-    let byte = behind("signal p95");
+    let (mut session, _) = at(RULES, "$0");
+    let byte = behind(RULES, "signal p95");
     let changes = session.rename("a.rules", byte, "latency").unwrap();
     assert_eq!(changes.len(), 5);
     for (place, text) in changes.iter().rev() {
@@ -240,17 +263,17 @@ fn rename() {
     }
     assert_eq!(session.rename("a.rules", byte, "latency"), Ok(vec![]));
     assert!(session.renameable("a.rules", 3).is_err());
-    let (session, _) = at("trigger z { hold when errors > 1% unless line_20 }\n$0");
+    let (session, _) = at(RULES, "trigger z { hold when errors > 1% unless line_20 }\n$0");
     let line = session.text("a.rules").unwrap().find("line_20").unwrap();
     assert!(session.renameable("a.rules", line).unwrap_err().contains("named by its line"));
-    let (session, _) = at("trigger z { hold when errors >> p95 and }\n$0");
+    let (session, _) = at(RULES, "trigger z { hold when errors >> p95 and }\n$0");
     assert_eq!(session.rename("a.rules", byte, "x").unwrap().len(), 6, "the broken clause has one more");
 }
 
 /// A file's blocks are listed with their stages, folded, and enclose what is in them.
 #[test]
 fn outline() {
-    let (session, _) = at("$0");
+    let (session, _) = at(RULES, "$0");
     let symbols = session.symbols("a.rules");
     let names: Vec<(&str, SymbolKind)> =
         symbols.iter().map(|symbol| (symbol.name.as_str(), symbol.kind)).collect();
@@ -271,7 +294,8 @@ fn outline() {
         symbols[6].children.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>(),
         ["5%", "100%"]
     );
-    let (more, _) = at("plan x { stage 5% for 1m needs approval watch 24h warmup 2m stage 9% for 3m }$0");
+    let (more, _) =
+        at(RULES, "plan x { stage 5% for 1m needs approval watch 24h warmup 2m stage 9% for 3m }$0");
     let children = more.symbols("a.rules").pop().unwrap().children;
     let told = |symbol: &spark_rules::session::Symbol| {
         format!("{:?} {}: {}", symbol.kind, symbol.name, symbol.detail)
@@ -282,7 +306,7 @@ fn outline() {
     );
     let folds = session.folds("a.rules");
     assert_eq!(folds.iter().map(|fold| fold.comment).collect::<Vec<_>>(), [true, false, false, false, false]);
-    let around = session.enclosing("a.rules", behind("> 400m"));
+    let around = session.enclosing("a.rules", behind(RULES, "> 400m"));
     let text = session.text("a.rules").unwrap();
     let shown: Vec<&str> = around.iter().map(|range| text[range.clone()].lines().next().unwrap()).collect();
     let inner = ["400ms", "p95 > 400ms", "p95 > 400ms for 5m", "rollback when p95 > 400ms for 5m"];
@@ -294,7 +318,7 @@ fn outline() {
 /// Every word has its colour once, in order; hints stand behind thresholds that are not in the base unit.
 #[test]
 fn colours_and_hints() {
-    let (session, _) = at("$0");
+    let (session, _) = at(RULES, "$0");
     let text = session.text("a.rules").unwrap();
     let painted = session.painted("a.rules", 0..text.len());
     assert!(painted.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
@@ -317,7 +341,7 @@ fn colours_and_hints() {
         assert!(shown.iter().any(|shown| shown == word), "{word}: {shown:?}");
     }
     let named = "signal watch { is ratio from push }\nplan x { stage 5% for 1m needs approval watch 24h proceed when watch < 5% }";
-    let (more, _) = at(&format!("{named}$0"));
+    let (more, _) = at(RULES, &format!("{named}$0"));
     let text = more.text("a.rules").unwrap();
     let from = text.find("plan x").unwrap();
     let shown: Vec<String> = more
@@ -327,14 +351,14 @@ fn colours_and_hints() {
         .filter(|word| ["needs", "approval", "watch"].iter().any(|one| word.ends_with(one)))
         .collect();
     assert_eq!(shown, ["Keyword needs", "Keyword approval", "Keyword watch", "Signal watch"]);
-    let part = session.painted("a.rules", behind("trigger slow")..behind("trigger slow") + 30);
+    let part = session.painted("a.rules", behind(RULES, "trigger slow")..behind(RULES, "trigger slow") + 30);
     assert!(part.len() < 12 && !part.is_empty());
     let hints: Vec<(String, usize)> =
         session.hints("a.rules", 0..text.len()).into_iter().map(|hint| (hint.text, hint.at)).collect();
-    assert!(hints.contains(&("= 0.4 s".to_owned(), behind("p95 > 400ms"))), "{hints:?}");
-    assert!(hints.contains(&("= 1073741824 B".to_owned(), behind("1GiB"))), "{hints:?}");
+    assert!(hints.contains(&("= 0.4 s".to_owned(), behind(RULES, "p95 > 400ms"))), "{hints:?}");
+    assert!(hints.contains(&("= 1073741824 B".to_owned(), behind(RULES, "1GiB"))), "{hints:?}");
     assert!(hints.iter().any(|(text, _)| text == "line_20:"), "{hints:?}");
-    let (session, byte) = at("signal ws { is rate from push expect < 0.5/min$0 }");
+    let (session, byte) = at(RULES, "signal ws { is rate from push expect < 0.5/min$0 }");
     let hints = session.hints("a.rules", byte..byte);
     assert_eq!(hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>(), ["≈ 0.00833333/s"]);
     assert_eq!(session.hover("a.rules", byte - 1).unwrap().markdown, "`0.5/min` ≈ 0.00833333/s");

@@ -6,6 +6,7 @@ use super::document::Place;
 use super::environment::Lookup;
 use super::secret::SecretSource;
 use super::{ConfigFinding, FindingSeverity};
+use crate::causes::in_one_line;
 use crate::evidence;
 
 /// Something that must be there at run time, and the place that says so.
@@ -51,7 +52,7 @@ impl Need {
         match &self.needed {
             Needed::Program(name, folder) => program(name, folder, lookup).map_or_else(Vec::new, error),
             Needed::SigningKey(path) => match evidence::private_key(path) {
-                Err(failed) => error(one_line(&failed)),
+                Err(failed) => error(in_one_line(&failed)),
                 Ok(_) => Vec::new(),
             },
             Needed::SecretFile(path) => match SecretSource::File(path.clone()).read(lookup) {
@@ -105,21 +106,6 @@ fn program(name: &str, folder: &Path, lookup: Lookup<'_>) -> Option<String> {
     (!there).then(|| {
         format!("there is no program `{name}` in any folder of PATH; one beside this file is `./{name}`")
     })
-}
-
-/// An error with what is behind it.
-fn one_line(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(behind) = source {
-        let text = behind.to_string();
-        if !words.ends_with(&text) {
-            words.push_str(": ");
-            words.push_str(&text);
-        }
-        source = behind.source();
-    }
-    words
 }
 
 fn is_program(path: &Path) -> bool {

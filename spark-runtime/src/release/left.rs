@@ -1,9 +1,10 @@
 //! What is left of a run: the evidence, written from its journal and sealed.
 
-use super::{ReleaseError, read, with_causes};
+use super::{ReleaseError, read};
 #[cfg(feature = "postgres")]
 use super::{shared::Held, untold};
 use crate::audit::{self, AuditError, Folded};
+use crate::causes::in_one_line;
 use crate::evidence::{self, Chronicle, Derived, EvidenceError, EvidenceFolder, Sealed, SecretKey};
 use crate::journal::{AnyJournal, FileJournal, Journal as _, Leave, RealDisk};
 use crate::release::OpenRelease;
@@ -60,7 +61,7 @@ impl Left {
                     Ok(held) => Self::of_held(end, unrecorded, held, folder).await,
                     Err(error @ ReleaseError::Fenced(_)) => Err(error),
                     Err(error) => {
-                        let why = with_causes(&error);
+                        let why = in_one_line(&error);
                         let told = untold::write(&folder, &end, fence, &unrecorded, &controller, &lost);
                         Err(ReleaseError::NoEvidence { end: Box::new(end), unrecorded, why, told })
                     }
@@ -135,7 +136,7 @@ impl Left {
             // the journal is whole, and what the run did stays done: the rest is written when there is room
             Err(ReleaseError::Evidence(error)) => {
                 let folded = audit::fold(&read(folder.path())?, &mut |_: &_, _: &_| {})?;
-                (Chronicle::default(), folded, Some(with_causes(&error)))
+                (Chronicle::default(), folded, Some(in_one_line(&error)))
             }
             Err(error) => return Err(error),
         };

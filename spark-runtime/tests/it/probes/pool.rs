@@ -29,9 +29,11 @@ async fn pools() {
     assert!(unknown.unwrap_err().contains("no database `nothing`"));
     let mut clients: Vec<_> = (0..5).map(|_| server.client_of_pooler()).collect();
     clients.iter_mut().for_each(|client| client.say("BEGIN; SELECT 1;\n"));
+    // a database that stands in no list is known to the console from its first client on
+    let mut found = Err("not asked".to_owned());
     for _ in 0..200 {
-        let found = measured(probe(vec!["postgres".to_owned()])).await;
-        if number(&found, "held") == 4.into() {
+        found = measured(probe(vec!["postgres".to_owned()])).await;
+        if found.is_ok() && number(&found, "held") == 4.into() {
             holds(&found, &[("saturation", "100%"), ("waiting", "1")]);
             fails("pool_saturation", &found);
             fails("pool_leak", &found);
@@ -44,5 +46,5 @@ async fn pools() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("servers that are held are not seen");
+    panic!("servers that are held are not seen: {found:?}");
 }
