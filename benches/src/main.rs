@@ -4,6 +4,7 @@
 //! Ratios are what counts: the machine's own speed is in both.
 
 mod check;
+mod journal;
 mod keystroke;
 mod live;
 mod peer;
@@ -12,8 +13,12 @@ mod peer;
 type Benchmark = fn() -> Result<String, String>;
 
 fn main() -> std::process::ExitCode {
-    let all: [(&str, Benchmark); 3] =
-        [("check", check::run), ("keystroke", keystroke::run), ("live", live::run)];
+    let all: [(&str, Benchmark); 4] = [
+        ("check", check::run),
+        ("journal", journal::run),
+        ("keystroke", keystroke::run),
+        ("live", live::run),
+    ];
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let tables: Result<Vec<String>, String> = all
         .iter()

@@ -209,6 +209,7 @@ impl Show<'_> {
             ("ntp_2", time_2.clone()),
             ("source", SOURCE.to_owned()),
             ("prometheus", around.prometheus.clone()),
+            ("alertmanager", around.alertmanager.clone()),
             ("licences", surroundings::licences()),
             ("wal_archive", text(&at.wal_archive)),
             // PostgreSQL refuses to run as root

@@ -1,4 +1,4 @@
-//! What stands around a release: servers of time, a Prometheus, keys, what is deployed, what it is made of and who built it.
+//! What stands around a release: servers of time, a Prometheus with its Alertmanager, keys, what is deployed, what it is made of and who built it.
 
 use std::fs;
 use std::io::Read as _;
@@ -32,14 +32,15 @@ const LICENCES: [&str; 9] = [
 /// Where what was started is.
 pub(super) struct Surroundings {
     pub(super) prometheus: String,
+    pub(super) alertmanager: String,
     pub(super) time: [String; 2],
 }
 
-/// Starts two servers of time and a Prometheus; `down` of the backend ends them with it.
+/// Starts two servers of time, a Prometheus and its Alertmanager; `down` of the backend ends them with it.
 pub(super) async fn start(folder: &Path, backend: &Path, at: &Addresses) -> Result<Surroundings, Failure> {
-    let [time_1, time_2, prometheus] = {
+    let [time_1, time_2, prometheus, alertmanager] = {
         let mut free = FreePorts::default();
-        [free.next()?, free.next()?, free.next()?]
+        [free.next()?, free.next()?, free.next()?, free.next()?]
     };
     let chronyd = chronyd()?;
     for (place, port) in [(1, time_1), (2, time_2)] {
@@ -69,11 +70,13 @@ pub(super) async fn start(folder: &Path, backend: &Path, at: &Addresses) -> Resu
         { "job_name": "trading", "static_configs": [{ "targets": targets }] },
         { "job_name": "prometheus", "static_configs": [{ "targets": [own] }] },
     ]);
+    let tells = format!("127.0.0.1:{alertmanager}");
     // JSON is YAML
     let config = json!({
         "global": { "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s" },
         "rule_files": ["alerts.yml"],
         "scrape_configs": scrapes,
+        "alerting": { "alertmanagers": [{ "static_configs": [{ "targets": [tells] }] }] },
     });
     fs::write(folder.join("prometheus.yml"), config.to_string())?;
     let alerts = json!({ "groups": [{ "name": "market-data", "interval": "1s", "rules": [{
@@ -82,6 +85,7 @@ pub(super) async fn start(folder: &Path, backend: &Path, at: &Addresses) -> Resu
         "for": "2s",
     }] }] });
     fs::write(folder.join("alerts.yml"), alerts.to_string())?;
+    start_alertmanager(folder, backend, &tells)?;
     let words = [
         "prometheus".to_owned(),
         format!("--config.file={}", folder.join("prometheus.yml").display()),
@@ -92,7 +96,30 @@ pub(super) async fn start(folder: &Path, backend: &Path, at: &Addresses) -> Resu
     Local::add(backend, "prometheus", words.to_vec())?;
     let prometheus = format!("http://{own}");
     until_scraped(&prometheus).await?;
-    Ok(Surroundings { prometheus, time: [time_1, time_2].map(|port| format!("127.0.0.1:{port}")) })
+    Ok(Surroundings {
+        prometheus,
+        alertmanager: format!("http://{tells}"),
+        time: [time_1, time_2].map(|port| format!("127.0.0.1:{port}")),
+    })
+}
+
+/// Starts an Alertmanager that has an alert at once, and tells nobody.
+fn start_alertmanager(folder: &Path, backend: &Path, at: &str) -> Result<(), Failure> {
+    let config = json!({
+        "route": { "receiver": "nobody", "group_wait": "1s" },
+        "receivers": [{ "name": "nobody" }],
+    });
+    let path = folder.join("alertmanager.yml");
+    fs::write(&path, config.to_string())?;
+    let words = [
+        "prometheus-alertmanager".to_owned(),
+        format!("--config.file={}", path.display()),
+        format!("--storage.path={}", folder.join("alertmanager").display()),
+        format!("--web.listen-address={at}"),
+        // alone: it looks for no others
+        "--cluster.listen-address=".to_owned(),
+    ];
+    Local::add(backend, "alertmanager", words.to_vec())
 }
 
 /// Waits until Prometheus has read all that it is to read, and twice: a rate is of two readings.
