@@ -24,7 +24,7 @@ pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relat
 pub use decision::{Change, Decision, Evidence, Observed, Report, State, Truth, Unknown, Verdict};
 pub use engine::{
     Closeness, Conditions, Engine, EngineState, FAILURE_WORDS_MAX, Glance, Measured, RECALLED_MAX,
-    Recollection, RecollectionError, RestoreError, UnknownTrigger,
+    Recollection, RecollectionError, RestoreError, Ruling, UnknownTrigger,
 };
 pub use policy::{Policy, PolicyError, PolicyParts};
 pub use quantity::{Currency, Dimension, PerTime, Quantity, QuantityError, Unit};

@@ -120,11 +120,15 @@ impl Clock {
         self.last_true
     }
 
-    /// Takes in an evaluation that is as true as the last one, `gap` after it; what is compared with `duration` does not
-    /// pass it.
-    pub(super) const fn add(&mut self, at: Timestamp, gap: TimeSpan) {
-        self.held = self.held.plus(gap);
-        self.last_true = Some(at);
+    /// Takes in that all was as true as at the last instant that it saw, at each evaluation up to `at`, no two of them
+    /// farther apart than is evidence.
+    #[must_use]
+    pub(super) const fn up_to(mut self, at: Timestamp) -> Self {
+        if let Some(last_true) = self.last_true {
+            self.held = self.held.plus(at.since(last_true));
+            self.last_true = Some(at);
+        }
+        self
     }
 
     /// When it comes to its end by itself, or starts over, if all stays as it is at `at`.

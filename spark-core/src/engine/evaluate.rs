@@ -4,6 +4,8 @@ use super::clock::Outcome;
 use super::overrides::Overrides;
 use super::parts::PartKind;
 use super::pass::Pass;
+use super::program::Program;
+use super::ruling::{Asks, Ruling};
 use super::triggers::Levels;
 use super::view::View;
 use super::{Engine, truth};
@@ -21,87 +23,81 @@ pub(super) struct Made {
     pub(super) traced: Vec<Option<Levels>>,
     /// By signal: its expectation.
     met: Vec<Option<Outcome>>,
-    /// By part: what it asks for.
-    asks: Vec<Option<Verdict>>,
-    /// Room for the triggers that change in an evaluation, kept to be used again.
+    /// The parts that ask for something, by the rank of their names.
+    pub(super) asks: Asks,
+    /// The triggers that changed in it.
     changed: Vec<usize>,
 }
 
 impl Made {
-    pub(super) fn new(comparisons: usize, triggers: usize, signals: usize, parts: usize) -> Self {
+    pub(super) fn new(program: &Program) -> Self {
+        let triggers = program.triggers.len();
         Self {
-            compared: vec![None; comparisons],
+            compared: vec![None; program.comparisons.len()],
             traced: vec![None; triggers],
-            met: vec![None; signals],
-            asks: vec![None; parts],
-            changed: Vec::new(),
+            met: vec![None; program.expectations.len()],
+            asks: Asks::new(program.parts.len()),
+            changed: Vec::with_capacity(triggers),
         }
     }
 }
 
 impl Engine {
-    /// Decides at an instant.
+    /// Decides at an instant, and gives the decision away. Where it is looked at and dropped, [`Self::decide`] is cheaper.
     pub fn evaluate(&mut self, at: Timestamp) -> Decision {
-        if let Some(last) = &self.state.last
-            && at <= last.at
-        {
-            return last.clone();
+        self.decide(at).to_decision()
+    }
+
+    /// Decides at an instant, and lends the decision: nothing is allocated where no trigger changes.
+    pub fn decide(&mut self, at: Timestamp) -> Ruling<'_> {
+        if self.latest.at.is_none_or(|last| at > last) {
+            self.advance(at);
         }
+        Ruling::new(self)
+    }
+
+    fn advance(&mut self, at: Timestamp) {
         self.remember_stage_means(at);
         self.state.overrides.end_before(at);
-        let visited = self.visit(at);
-        let mut decision = self.state.last.take().unwrap_or_else(|| self.undecided());
-        decision.at = at;
-        if visited.asks_changed {
-            decision.verdict = self.made.asks.iter().flatten().copied().max().unwrap_or(Verdict::Proceed);
-            decision.because = self.because(decision.verdict);
+        let ready = self.visit(at);
+        let mut latest = std::mem::take(&mut self.latest);
+        latest.ready = ready.unwrap_or(latest.ready);
+        latest.at = Some(at);
+        latest.verdict = self.made.asks.verdict();
+        latest.turned.clear();
+        if !self.made.changed.is_empty() {
+            let rank = |place: &usize| self.program.trigger_ranks.get(*place);
+            self.made.changed.sort_unstable_by_key(rank);
+            latest.turned.extend(self.made.changed.iter().filter_map(|place| self.turned(*place, at)));
         }
-        if let Some(ready) = visited.ready {
-            decision.ready = ready;
+        if !(latest.overridden.is_empty() && self.state.overrides.is_empty()) {
+            latest.overridden = self.state.overrides.names();
         }
-        decision.changes.clear();
-        decision.changes.extend(self.made.changed.iter().filter_map(|place| self.change(*place, at)));
-        decision.changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        if !(decision.overridden.is_empty() && self.state.overrides.is_empty()) {
-            decision.overridden = self.state.overrides.names();
-        }
-        self.state.last = Some(decision.clone());
-        self.forget(at);
-        decision
+        self.latest = latest;
     }
 
-    /// The decision before the first evaluation. A plan that the policy does not have can never be ready.
-    fn undecided(&self) -> Decision {
-        let has_plan = |plan: &String| self.policy.plan(plan).is_some();
-        let ready = if self.state.plan.as_ref().is_none_or(has_plan) { Truth::True } else { Truth::Unknown };
-        Decision {
-            at: Timestamp::EPOCH,
-            verdict: Verdict::Proceed,
-            because: Vec::new(),
-            ready,
-            changes: Vec::new(),
-            overridden: Vec::new(),
-        }
-    }
-
-    /// Visits every part that may come to something else than before.
-    fn visit(&mut self, at: Timestamp) -> Visited {
-        let state = &mut self.state;
-        let last = state.last.as_ref().map(|last| last.at);
+    /// Visits every part that may come to something else than before. Gives whether the plan's `proceed when` holds, where
+    /// it was visited.
+    fn visit(&mut self, at: Timestamp) -> Option<Truth> {
+        let (state, agenda, last) = (&mut self.state, &mut self.agenda, self.latest.at);
         let (policy, program, made) = (&self.policy, &self.program, &mut self.made);
         let view = View { policy, program, histories: &state.histories, stages: &state.stages, at };
-        let mut visited =
-            Visited { asks_changed: self.agenda.open(&view, last, &made.compared), ready: None };
+        agenda.open(&mut self.watch, &view, last, &made.compared);
         made.changed.clear();
+        let mut ready = None;
         let mut pass = Pass {
             view,
+            watch: &self.watch,
             memory: &mut state.memory,
             compared: &mut made.compared,
             every_expectation: Outcome::True,
         };
-        while let Some((place, part)) = self.agenda.next().and_then(|n| Some((n, program.parts.get(n)?))) {
+        while let Some((place, part)) = agenda.next().and_then(|n| Some((n, program.parts.get(n)?))) {
             if let Some(compared) = pass.compared.get_mut(part.comparisons.clone()) {
                 compared.fill(None);
+            }
+            if let Some(last) = last {
+                agenda.bring_forward(pass.memory, part, last);
             }
             let asks = match part.kind {
                 PartKind::Expectation(signal) => {
@@ -111,7 +107,7 @@ impl Engine {
                         && std::mem::replace(met, outcome) != outcome
                     {
                         // `every signal meets its expectation` stands in the last part alone
-                        self.agenda.put_on(program.parts.len().saturating_sub(1));
+                        agenda.put_on(program.parts.len().saturating_sub(1));
                     }
                     if let Some(memory) = state.expectations.get_mut(signal) {
                         *memory = outcome.map(|outcome| {
@@ -130,47 +126,23 @@ impl Engine {
                     }
                     if pass.memory.triggers.get(trigger).map(|memory| memory.shown) != before {
                         made.changed.push(trigger);
-                        part.listeners.iter().for_each(|listener| self.agenda.put_on(*listener));
+                        part.listeners.iter().for_each(|listener| agenda.put_on(*listener));
                     }
                     asks
                 }
                 PartKind::Proceed => {
                     pass.every_expectation = made.met.iter().flatten().fold(Outcome::True, |a, b| a.and(*b));
                     let root = program.proceed.as_ref();
-                    visited.ready = root.map(|root| truth(pass.root(root, None).unwrap_or(Outcome::True)));
+                    ready = root.map(|root| truth(pass.root(root, None).unwrap_or(Outcome::True)));
                     None
                 }
             };
-            if let Some(asked) = made.asks.get_mut(place) {
-                visited.asks_changed |= std::mem::replace(asked, asks) != asks;
-            }
+            made.asks.set(part.rank, asks);
+            agenda.take_up(&view, pass.memory, place, part);
         }
-        self.agenda.close(&view, last, &mut state.memory, &state.overrides);
-        visited
+        agenda.close(&view, &state.overrides);
+        ready
     }
-
-    /// The names of what asks for a verdict, in order.
-    fn because(&self, verdict: Verdict) -> Vec<String> {
-        let asking =
-            self.program.parts.iter().zip(&self.made.asks).filter(|(_, asks)| **asks == Some(verdict));
-        let mut names: Vec<String> = asking
-            .filter_map(|(part, _)| match part.kind {
-                PartKind::Expectation(signal) => Some(self.policy.signals().get(signal)?.name.clone()),
-                PartKind::Trigger(trigger) => Some(self.policy.triggers().get(trigger)?.name.clone()),
-                PartKind::Proceed => None,
-            })
-            .collect();
-        names.sort_unstable();
-        names
-    }
-}
-
-/// What a visit came to, beside what is remembered.
-struct Visited {
-    /// Whether any part asks for something else than before.
-    asks_changed: bool,
-    /// Whether the plan's `proceed when` holds, where it was visited.
-    ready: Option<Truth>,
 }
 
 fn is_met(expectation: Outcome) -> bool {

@@ -54,7 +54,7 @@ pub struct Measured {
 impl Engine {
     /// What a trigger shows at the last evaluation; none before the first, or where there is no such trigger.
     pub fn glance(&self, trigger: TriggerId) -> Option<Glance> {
-        self.state.last.as_ref()?;
+        self.latest.at?;
         let memory = self.state.memory.triggers.get(trigger.index())?;
         let overridden = self.overridden_until(trigger).is_some();
         Some(Glance {
@@ -91,8 +91,8 @@ impl Engine {
     }
 
     fn closeness(&self, root: &Root, full: Outcome, bare: Outcome) -> Closeness {
-        let measured = self.state.last.as_ref().and_then(|last| {
-            let view = self.view(last.at);
+        let measured = self.latest.at.and_then(|last| {
+            let view = self.view(last);
             let deciding = view.deciding(root).filter(|_| !matches!(full, Outcome::Unknown(_)))?;
             let (value, threshold, margin, _) = view.measured(Some(deciding), State::Ok);
             let span = self.program.comparisons.get(deciding.place)?.span;
@@ -100,7 +100,8 @@ impl Engine {
         });
         let held = match self.program.nodes.get(root.full) {
             Some(Node::Held { clock, duration, .. }) => {
-                let clock = self.state.memory.clocks.get(*clock);
+                let last = self.latest.at.unwrap_or_default();
+                let clock = self.agenda.clock(&self.state.memory, *clock, last);
                 clock.map(|clock| (duration.minus(clock.missing(*duration)), *duration))
             }
             _ => None,

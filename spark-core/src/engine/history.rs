@@ -152,9 +152,26 @@ impl History {
 
     /// Forgets what no window that ends at `at` or later can reach, but the newest before it (it bounds coverage).
     pub(super) fn forget_before(&mut self, at: Timestamp, horizon: TimeSpan) {
+        self.forget(at, horizon, usize::MAX);
+    }
+
+    /// The same bit by bit, before a sample: more goes than comes, so that nothing piles up, and so little at once that no
+    /// sample is slow.
+    pub(super) fn forget_some(&mut self, at: Timestamp, horizon: TimeSpan) {
+        const EVERY: usize = 4;
+        const AT_ONCE: usize = 8;
+        let count = if self.points.len() >= POINTS_MAX { usize::MAX } else { AT_ONCE };
+        if self.points.len().is_multiple_of(EVERY) || !self.failures.is_empty() {
+            self.forget(at, horizon, count);
+        }
+    }
+
+    fn forget(&mut self, at: Timestamp, horizon: TimeSpan, at_once: usize) {
         let keep_after = at.minus(horizon);
-        while self.points.get(1).is_some_and(|second| second.at <= keep_after) {
+        let mut left = at_once;
+        while left > 0 && self.points.get(1).is_some_and(|second| second.at <= keep_after) {
             self.points.pop_front();
+            left = left.saturating_sub(1);
         }
         while self.failures.get(1).is_some_and(|(second, _)| *second <= at) {
             self.failures.pop_front();

@@ -3,17 +3,21 @@
 mod agenda;
 mod cause;
 mod clock;
+mod deadlines;
 mod evaluate;
+mod fixed;
 mod glance;
 mod history;
 mod measure;
 mod overrides;
 mod parts;
 mod pass;
+mod places;
 mod program;
 mod readers;
 mod recollection;
 mod report;
+mod ruling;
 mod stages;
 mod trace;
 mod triggers;
@@ -36,8 +40,11 @@ use self::pass::Memory;
 use self::program::Program;
 pub(crate) use self::program::reach;
 pub use self::recollection::{FAILURE_WORDS_MAX, RECALLED_MAX, Recollection, RecollectionError};
+use self::ruling::Latest;
+pub use self::ruling::Ruling;
 use self::stages::StageMemory;
 pub use self::trace::Conditions;
+use self::watch::Watch;
 use crate::decision::{Decision, Observed, Truth};
 use crate::policy::Policy;
 use crate::signal::{Sample, Track};
@@ -57,6 +64,8 @@ pub struct Engine {
     program: Arc<Program>,
     state: EngineState,
     made: Made,
+    latest: Latest,
+    watch: Watch,
     agenda: Agenda,
 }
 
@@ -73,6 +82,7 @@ pub struct EngineState {
     stages: StageMemory,
     /// By signal: whether its expectation was met, and the first instant at which it was so.
     expectations: Vec<Option<(Truth, Timestamp)>>,
+    /// The last decision, once it is saved.
     last: Option<Decision>,
     #[serde(default, skip_serializing_if = "Overrides::is_empty")]
     overrides: Overrides,
@@ -115,20 +125,18 @@ impl Engine {
             last: None,
             overrides: Overrides::default(),
         };
-        let (signals, triggers) = (policy.signals().len(), policy.triggers().len());
-        let made = Made::new(program.comparisons.len(), triggers, signals, program.parts.len());
-        let agenda = Agenda::new(&policy, &program.parts, program.clocks.len());
-        Self { policy, program: Arc::new(program), state, made, agenda }
+        // a plan that the policy does not have can never be ready
+        let has_plan = state.plan.as_ref().is_none_or(|plan| policy.plan(plan).is_some());
+        let ready = if has_plan { Truth::True } else { Truth::Unknown };
+        let latest = Latest { ready, ..Latest::default() };
+        let agenda = Agenda::new(&program.parts, program.clocks.len());
+        let (made, watch) = (Made::new(&program), Watch::new(&program.readers.newest));
+        Self { policy, program: Arc::new(program), state, made, latest, watch, agenda }
     }
 
     /// The policy.
     pub fn policy(&self) -> &Arc<Policy> {
         &self.policy
-    }
-
-    /// The last decision.
-    pub fn last(&self) -> Option<&Decision> {
-        self.state.last.as_ref()
     }
 
     /// Takes a sample in; it is seen by every later evaluation at an instant that is not before it.
@@ -140,9 +148,13 @@ impl Engine {
             Track::Canary => canary,
             Track::Baseline => baseline,
         };
+        let horizon = self.program.horizons.get(sample.signal.index());
+        if let (Some(last), Some(horizon)) = (self.latest.at, horizon) {
+            history.forget_some(last, *horizon);
+        }
         let became = history.observe(sample.at, &sample.reading);
         if became == Observed::Kept {
-            self.agenda.watch.observe(sample.signal, sample.track, sample.at, &sample.reading);
+            self.watch.observe(sample.signal, sample.track, sample.at, &sample.reading);
         }
         became
     }
@@ -165,22 +177,27 @@ impl Engine {
         }
     }
 
-    fn forget(&mut self, at: Timestamp) {
-        for (histories, horizon) in self.state.histories.iter_mut().zip(&self.program.horizons) {
-            histories.iter_mut().for_each(|history| history.forget_before(at, *horizon));
-        }
-    }
-
     /// The state, to be saved.
     pub fn save(&self) -> EngineState {
-        self.state.clone()
+        let mut state = self.state.clone();
+        let Some(last) = self.last() else { return state };
+        let at = last.at();
+        // what is done bit by bit, or once somebody looks, is done
+        for (histories, horizon) in state.histories.iter_mut().zip(&self.program.horizons) {
+            histories.iter_mut().for_each(|history| history.forget_before(at, *horizon));
+        }
+        for (place, clock) in state.memory.clocks.iter_mut().enumerate() {
+            *clock = self.agenda.clock(&self.state.memory, place, at).unwrap_or(*clock);
+        }
+        state.last = Some(last.to_decision());
+        state
     }
 
     /// An engine that goes on where another stopped, with the same bytes out.
     ///
     /// # Errors
     /// The state was saved under another policy: its parts do not fit.
-    pub fn restore(policy: Arc<Policy>, state: EngineState) -> Result<Self, RestoreError> {
+    pub fn restore(policy: Arc<Policy>, mut state: EngineState) -> Result<Self, RestoreError> {
         let mut engine = Self::start(policy, state.plan.clone());
         let shape = |state: &EngineState| {
             let memory = &state.memory;
@@ -190,7 +207,11 @@ impl Engine {
         if shape(&state) != shape(&engine.state) {
             return Err(RestoreError::OtherPolicy);
         }
+        let last = state.last.take();
         engine.state = state;
+        if let Some(last) = last {
+            engine.take_up(last);
+        }
         Ok(engine)
     }
 }

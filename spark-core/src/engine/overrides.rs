@@ -81,7 +81,7 @@ impl Engine {
     /// Until when a trigger is overridden: by the words given so far, at the last evaluation's instant.
     pub fn overridden_until(&self, trigger: TriggerId) -> Option<Timestamp> {
         let name = &self.policy.triggers().get(trigger.index())?.name;
-        let at = self.state.last.as_ref().map_or(Timestamp::from_nanos(i64::MIN), |last| last.at);
+        let at = self.latest.at.unwrap_or(Timestamp::from_nanos(i64::MIN));
         self.state.overrides.until(name, at)
     }
 

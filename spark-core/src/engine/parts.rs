@@ -27,6 +27,8 @@ pub(super) struct Part {
     pub(super) has_sequence: bool,
     /// The parts that listen to what this one shows: by `unless`. They come after it.
     pub(super) listeners: Vec<usize>,
+    /// The place of its name among those of all parts, in order.
+    pub(super) rank: usize,
 }
 
 /// Where a part begins, while a program is laid out.
@@ -52,7 +54,7 @@ impl Program {
         let comparisons = beginning.comparisons..self.comparisons.len();
         let clocks = beginning.clocks..self.clocks.len();
         let has_sequence = beginning.sequences < self.sequences;
-        self.parts.push(Part { kind, comparisons, clocks, has_sequence, listeners: Vec::new() });
+        self.parts.push(Part { kind, comparisons, clocks, has_sequence, listeners: Vec::new(), rank: 0 });
     }
 
     /// Brings the triggers into the policy's order, and notes who listens to whom and what belongs to which.
@@ -77,6 +79,7 @@ impl Program {
                 *slot = place;
             }
         }
+        self.rank_names(policy);
         for (trigger, place) in policy.triggers().iter().zip(&place_of) {
             for speaker in &trigger.unless {
                 let speaker = place_of.get(speaker.index()).and_then(|speaker| self.parts.get_mut(*speaker));
@@ -90,6 +93,34 @@ impl Program {
             comparisons.into_iter().for_each(|comparisons| comparisons.fill(place));
             let clocks = self.part_of_clock.get_mut(part.clocks.clone());
             clocks.into_iter().for_each(|clocks| clocks.fill(place));
+        }
+    }
+
+    /// Brings the parts' names into order: names are told in it.
+    fn rank_names(&mut self, policy: &Policy) {
+        let mut by_name: Vec<usize> = (0..self.parts.len()).collect();
+        by_name.sort_by_key(|place| self.parts.get(*place).and_then(|part| part.kind.name(policy)));
+        self.trigger_ranks = vec![0; policy.triggers().len()];
+        for (rank, place) in by_name.iter().enumerate() {
+            let Some(part) = self.parts.get_mut(*place) else { continue };
+            part.rank = rank;
+            if let PartKind::Trigger(trigger) = part.kind
+                && let Some(slot) = self.trigger_ranks.get_mut(trigger)
+            {
+                *slot = rank;
+            }
+        }
+        self.parts_by_name = by_name;
+    }
+}
+
+impl PartKind {
+    /// What a reader knows it by: a trigger's name, a signal's of an expectation.
+    pub(super) fn name(self, policy: &Policy) -> Option<&str> {
+        match self {
+            Self::Expectation(signal) => Some(policy.signals().get(signal)?.name.as_str()),
+            Self::Trigger(trigger) => Some(policy.triggers().get(trigger)?.name.as_str()),
+            Self::Proceed => None,
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::clock::{Clock, Outcome, Sequence};
 use super::program::{LevelRoots, Node, NodeId, Root, TriggerRoots};
-use super::triggers::{Levels, TriggerMemory};
+use super::triggers::{LEVELS_MAX, LevelTruth, Levels, TriggerMemory};
 use super::view::View;
+use super::watch::Watch;
 use crate::decision::Unknown;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ pub(super) struct Memory {
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     pub(super) view: View<'a>,
+    /// What series show at this instant.
+    pub(super) watch: &'a Watch,
     pub(super) memory: &'a mut Memory,
     /// Comparisons of this instant: both readings of a condition ask for each.
     pub(super) compared: &'a mut [Option<Outcome>],
@@ -31,7 +34,7 @@ impl Pass<'_> {
         if let Some(Some(known)) = self.compared.get(place) {
             return *known;
         }
-        let outcome = self.view.compare(place);
+        let outcome = self.watch.compare(&self.view, place);
         if let Some(slot) = self.compared.get_mut(place) {
             *slot = Some(outcome);
         }
@@ -92,17 +95,20 @@ impl Pass<'_> {
         let left_out = |root: &Root| root.reads_previous_stage && self.view.stages.is_first();
         if roots.given.as_ref().is_some_and(left_out) {
             // its levels read the stage before through it
-            return Levels { levels: vec![None; roots.levels.len()], clear: None, given: None };
+            return Levels { levels: [None; LEVELS_MAX], clear: None, given: None };
         }
         let given = roots.given.as_ref().and_then(|given| self.root(given, None));
         let masked = given.filter(|given| !given.is_true()).map(|_| Unknown::TooLittleEvidence);
-        let levels = roots.levels.iter().map(|level| self.level(level, masked)).collect();
+        let mut levels = [None; LEVELS_MAX];
+        for (slot, level) in levels.iter_mut().zip(&roots.levels) {
+            *slot = self.level(level, masked);
+        }
         let without_stage = Outcome::Unknown(Unknown::NoPreviousStage);
         let clear = roots.clear.as_ref().map(|clear| self.root(clear, masked).unwrap_or(without_stage));
         Levels { levels, clear, given }
     }
 
-    fn level(&mut self, level: &LevelRoots, masked: Option<Unknown>) -> Option<super::triggers::LevelTruth> {
+    fn level(&mut self, level: &LevelRoots, masked: Option<Unknown>) -> Option<LevelTruth> {
         let root = &level.root;
         let full = self.root(root, masked)?;
         let mut bare = if root.bare == root.full { full } else { self.node(root.bare, masked) };
@@ -115,6 +121,6 @@ impl Pass<'_> {
         }
         let start = |place: usize| self.memory.clocks.get(place).and_then(Clock::start);
         let running = root.clocks.iter().filter_map(|(place, _)| start(*place)).min();
-        Some(super::triggers::LevelTruth { full, bare, run: start(level.run), running })
+        Some(LevelTruth { full, bare, run: start(level.run), running })
     }
 }

@@ -89,6 +89,9 @@ pub(super) struct Program {
     pub(super) parts: Vec<Part>,
     pub(super) part_of_comparison: Vec<usize>,
     pub(super) part_of_clock: Vec<usize>,
+    /// The parts in the order of their names, and by trigger its place among them.
+    pub(super) parts_by_name: Vec<usize>,
+    pub(super) trigger_ranks: Vec<usize>,
 }
 
 impl Program {

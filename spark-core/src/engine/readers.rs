@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use super::fixed::{Band, PlainTest, scale_for};
 use crate::condition::{Comparison, Expression};
 use crate::policy::Policy;
 use crate::signal::{SignalId, Track};
@@ -13,28 +14,75 @@ pub(super) struct Readers {
     pub(super) timed: Vec<usize>,
     /// By series: who reads its newest sample.
     pub(super) newest: Vec<Newness>,
+    /// By comparison: what it asks of one newest sample, where that is all that it reads and its literals fit.
+    pub(super) plain: Vec<Option<Plain>>,
+}
+
+/// A comparison of a newest sample with literals.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plain {
+    pub(super) series: usize,
+    pub(super) band: Band,
 }
 
 /// The comparisons that read the newest sample of one series.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Newness {
-    pub(super) comparisons: Vec<usize>,
-    /// The literals that it is held against, rising; none where it is held against anything else.
-    pub(super) fences: Option<Vec<Decimal>>,
+    /// The scale in which it is compared.
+    pub(super) scale: u32,
+    /// The values at which plain comparisons turn, rising, each with its comparison.
+    pub(super) edges: Vec<(i64, usize)>,
+    /// The comparisons that are not plain.
+    pub(super) computed: Vec<usize>,
+}
+
+impl Newness {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.edges.is_empty() && self.computed.is_empty()
+    }
+
+    /// All of them, some of them twice.
+    pub(super) fn comparisons(&self) -> impl Iterator<Item = usize> {
+        self.computed.iter().copied().chain(self.edges.iter().map(|(_, comparison)| *comparison))
+    }
 }
 
 impl Readers {
     pub(super) fn new(policy: &Policy, comparisons: &[Comparison]) -> Self {
-        let nobody = Newness { comparisons: Vec::new(), fences: Some(Vec::new()) };
         let series = policy.signals().len().saturating_mul(TRACKS.len());
-        let mut readers = Self { timed: Vec::new(), newest: vec![nobody; series] };
+        let mut readers = Self {
+            timed: Vec::new(),
+            newest: vec![Newness::default(); series],
+            plain: vec![None; comparisons.len()],
+        };
+        let mut literals: Vec<Vec<Decimal>> = vec![Vec::new(); series];
+        for (signal, test) in comparisons.iter().filter_map(PlainTest::of) {
+            if let Some(literals) = literals.get_mut(place_of(signal, Track::Canary)) {
+                literals.extend(test.literals());
+            }
+        }
+        for (newness, literals) in readers.newest.iter_mut().zip(&literals) {
+            newness.scale = scale_for(literals);
+        }
         for (place, comparison) in comparisons.iter().enumerate() {
-            readers.add(place, comparison);
+            if !readers.add_plain(place, comparison) {
+                readers.add(place, comparison);
+            }
         }
-        for newness in &mut readers.newest {
-            newness.fences.iter_mut().for_each(|fences| fences.sort_unstable());
-        }
+        readers.newest.iter_mut().for_each(|newness| newness.edges.sort_unstable());
         readers
+    }
+
+    fn add_plain(&mut self, place: usize, comparison: &Comparison) -> bool {
+        let Some((signal, test)) = PlainTest::of(comparison) else { return false };
+        let series = place_of(signal, Track::Canary);
+        let (Some(newness), Some(slot)) = (self.newest.get_mut(series), self.plain.get_mut(place)) else {
+            return false;
+        };
+        let Some(band) = test.band(newness.scale) else { return false };
+        newness.edges.extend(band.edges().map(|edge| (edge, place)));
+        *slot = Some(Plain { series, band });
+        true
     }
 
     fn add(&mut self, place: usize, comparison: &Comparison) {
@@ -47,7 +95,7 @@ impl Readers {
         }
     }
 
-    /// Goes through an expression as [`View`] computes it.
+    /// Goes through an expression as [`View`](super::view::View) computes it.
     fn read(
         &mut self,
         place: usize,
@@ -66,12 +114,8 @@ impl Readers {
             Expression::Baseline => self.read(place, comparison, &comparison.left, Track::Baseline, timed),
             Expression::Signal(signal) => {
                 let Some(newness) = self.newest.get_mut(place_of(*signal, track)) else { return };
-                if newness.comparisons.last() != Some(&place) {
-                    newness.comparisons.push(place);
-                }
-                match (&mut newness.fences, literals(comparison)) {
-                    (Some(fences), Some(literals)) => fences.extend(literals),
-                    (fences, _) => *fences = None,
+                if newness.computed.last() != Some(&place) {
+                    newness.computed.push(place);
                 }
             }
         }
@@ -88,18 +132,4 @@ pub(super) const fn place_of(signal: SignalId, track: Track) -> usize {
         Track::Canary => place,
         Track::Baseline => place.saturating_add(1),
     }
-}
-
-/// The literals of a comparison of one newest sample with nothing else, where they are compared to their last digit.
-fn literals(comparison: &Comparison) -> Option<Vec<Decimal>> {
-    if !comparison.is_plain() || comparison.unit.per_time {
-        return None;
-    }
-    let mut signals: usize = 0;
-    comparison.signals(&mut |_| signals = signals.saturating_add(1));
-    let literals = comparison.expressions().into_iter().filter_map(|side| match side {
-        Expression::Literal(value) => Some(*value),
-        _ => None,
-    });
-    (signals == 1).then(|| literals.collect())
 }

@@ -150,7 +150,9 @@ impl Recollection {
                         engine.observe(&Sample { signal, track: *track, at: *at, reading });
                     }
                 }
-                Told::Evaluated(at) => drop(engine.evaluate(*at)),
+                Told::Evaluated(at) => {
+                    let _ = engine.decide(*at);
+                }
                 Told::Stage(stage) => engine.enter_stage(*stage),
                 // a trigger that is gone has nothing to silence
                 Told::Word(word) => drop(match &**word {

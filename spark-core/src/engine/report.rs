@@ -4,9 +4,10 @@ use rust_decimal::Decimal;
 
 use super::Engine;
 use super::program::{LevelRoots, Node, NodeId, Root};
+use super::ruling::Turned;
 use super::view::{Sides, View};
 use crate::condition::{Comparison, Expression};
-use crate::decision::{Change, Evidence, Report, State, Truth};
+use crate::decision::{Evidence, Report, State, Truth};
 use crate::quantity::Quantity;
 use crate::signal::{SignalId, SourceSpan, Track};
 use crate::time::{TimeSpan, Timestamp};
@@ -31,16 +32,14 @@ impl Engine {
         }
     }
 
-    /// A trigger's present state as a change.
-    pub(super) fn change(&self, place: usize, at: Timestamp) -> Option<Change> {
-        let trigger = self.policy.triggers().get(place)?;
+    /// A trigger's present state as a change, its name aside.
+    pub(super) fn turned(&self, place: usize, at: Timestamp) -> Option<Turned> {
         let memory = self.state.memory.triggers.get(place)?;
         let view = self.view(at);
         let deciding = self.deciding_level(place, at).and_then(|(_, level)| view.deciding(&level.root));
-        let (value, _, margin, _) = view.measured(deciding, memory.shown);
-        Some(Change {
+        let (value, margin) = view.value_and_margin(deciding, memory.shown);
+        Some(Turned {
             trigger: TriggerId(u32::try_from(place).ok()?),
-            name: trigger.name.clone(),
             state: memory.shown,
             since: memory.since.unwrap_or(at),
             value,
@@ -51,8 +50,8 @@ impl Engine {
 
     /// Everything about every trigger at the last instant, in the order of declaration; nothing before the first.
     pub fn trigger_reports(&self) -> Vec<Report> {
-        let Some(last) = self.state.last.as_ref() else { return Vec::new() };
-        (0..self.policy.triggers().len()).filter_map(|place| self.trigger_report(place, last.at)).collect()
+        let Some(last) = self.latest.at else { return Vec::new() };
+        (0..self.policy.triggers().len()).filter_map(|place| self.trigger_report(place, last)).collect()
     }
 
     fn trigger_report(&self, place: usize, at: Timestamp) -> Option<Report> {
@@ -121,8 +120,8 @@ impl Engine {
 
     /// Everything about every expectation at the last instant, in the order of declaration; nothing before the first.
     pub fn expectation_reports(&self) -> Vec<Report> {
-        let Some(last) = self.state.last.as_ref() else { return Vec::new() };
-        let view = self.view(last.at);
+        let Some(last) = self.latest.at else { return Vec::new() };
+        let view = self.view(last);
         let roots =
             self.policy.signals().iter().zip(&self.program.expectations).zip(&self.state.expectations);
         roots
@@ -234,7 +233,7 @@ impl Engine {
         let Some(Node::Held { clock: place, duration, .. }) = self.program.nodes.get(level.root.full) else {
             return None;
         };
-        let clock = self.state.memory.clocks.get(*place)?;
+        let clock = self.agenda.clock(&self.state.memory, *place, at)?;
         clock.start()?;
         Some(at.plus(clock.missing(*duration)))
     }
@@ -304,21 +303,31 @@ impl<'a> View<'a> {
         deciding: Option<Deciding>,
         state: State,
     ) -> (Option<Quantity>, Option<Quantity>, Option<Quantity>, Option<Decimal>) {
-        let known = deciding
-            .filter(|_| state != State::Unknown)
-            .and_then(|deciding| Some((self.comparison(deciding.place)?, deciding.sides?)));
-        let Some((comparison, sides)) = known else { return (None, None, None, None) };
-        let shown = |value| Some(Quantity::new(value, comparison.unit).shown_per(comparison.per));
-        // `10 > connections`: the threshold stands on the left
-        let mut measured = false;
-        comparison.left.signals(&mut |_| measured = true);
-        let (value, threshold) = if measured { (sides.left, sides.right) } else { (sides.right, sides.left) };
+        let Some((comparison, sides)) = self.known(deciding, state) else { return (None, None, None, None) };
+        let shown = |value| Some(shown(comparison, value));
+        let (value, threshold) = sides.measured_first(comparison);
         let percent = sides
             .margin
             .checked_div(threshold.abs())
             .and_then(|part| part.checked_mul(Decimal::ONE_HUNDRED))
             .map(|percent| percent.round_dp(1).normalize());
         (shown(value), shown(threshold), shown(sides.margin), percent)
+    }
+
+    /// The same without what has to be divided.
+    fn value_and_margin(
+        &self,
+        deciding: Option<Deciding>,
+        state: State,
+    ) -> (Option<Quantity>, Option<Quantity>) {
+        let Some((comparison, sides)) = self.known(deciding, state) else { return (None, None) };
+        let (value, _) = sides.measured_first(comparison);
+        (Some(shown(comparison, value)), Some(shown(comparison, sides.margin)))
+    }
+
+    fn known(&self, deciding: Option<Deciding>, state: State) -> Option<(&'a Comparison, Sides)> {
+        let deciding = deciding.filter(|_| state != State::Unknown)?;
+        Some((self.comparison(deciding.place)?, deciding.sides?))
     }
 
     /// The canary's samples that the comparison at that place rests on: as far back as its windows and the `for` reach.
@@ -362,6 +371,20 @@ impl<'a> View<'a> {
         evidence.oldest = [evidence.oldest, oldest].into_iter().flatten().min();
         evidence.newest = [evidence.newest, before].into_iter().flatten().max();
     }
+}
+
+impl Sides {
+    /// The side that is measured, and the other: in `10 > connections` the threshold stands on the left.
+    fn measured_first(&self, comparison: &Comparison) -> (Decimal, Decimal) {
+        let mut measured = false;
+        comparison.left.signals(&mut |_| measured = true);
+        if measured { (self.left, self.right) } else { (self.right, self.left) }
+    }
+}
+
+/// A value in a comparison's unit, as it is shown there.
+const fn shown(comparison: &Comparison, value: Decimal) -> Quantity {
+    Quantity::new(value, comparison.unit).shown_per(comparison.per)
 }
 
 /// Calls `see` for every signal of an expression with how far back it is read.

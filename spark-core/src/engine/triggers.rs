@@ -8,6 +8,9 @@ use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 use crate::trigger::{Severity, Trigger};
 
+/// Levels of a trigger, at the most: one for each severity.
+pub(super) const LEVELS_MAX: usize = 3;
+
 /// One level's condition at an instant.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LevelTruth {
@@ -24,7 +27,8 @@ pub(super) struct LevelTruth {
 /// A trigger's conditions at an instant; a level that is left out is `None`.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
-    pub(super) levels: Vec<Option<LevelTruth>>,
+    /// In the trigger's order; none behind its last.
+    pub(super) levels: [Option<LevelTruth>; LEVELS_MAX],
     /// `None` where there is no `clear`.
     pub(super) clear: Option<Outcome>,
     /// `None` where there is no `given`, or where it is left out.

@@ -1,56 +1,88 @@
 //! Which comparisons a new sample, or the time alone, may have changed.
 //!
 //! For each series it is known between which literals its newest sample lies and until when that is believed. A sample
-//! between the same literals changes nothing; windows are computed at each evaluation.
-
-use rust_decimal::Decimal;
+//! between the same literals changes nothing, and one beyond some of them changes what is held against those; windows
+//! are computed at each evaluation.
 
 use super::clock::Outcome;
+use super::deadlines::{Deadlines, NEVER};
+use super::fixed::scaled;
 use super::history::{History, Newest};
-use super::readers::{Newness, TRACKS, place_of};
+use super::readers::{Newness, Plain, place_of};
 use super::view::View;
-use crate::policy::Policy;
 use crate::signal::{Reading, SignalId, Track};
 use crate::time::{TimeSpan, Timestamp};
 
 /// What is known of one series since the last evaluation.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Watched {
-    /// Strictly between these, its newest sample changes no comparison.
-    between: Option<(Option<Decimal>, Option<Decimal>)>,
+    /// Between these, ends included, its newest sample changes no comparison; between none where `low` is above `high`.
+    low: i64,
+    high: i64,
+    /// The scale of these; [`UNREAD`] where nobody reads the series.
+    scale: u32,
+    /// How many literals lie below its newest sample.
+    rank: u32,
     /// A sample of that time, or an earlier one, may change one.
     moved: Option<Timestamp>,
-    /// Until then its newest sample is believed.
-    fresh_until: Timestamp,
+    /// Whether it is among those that have to be looked at.
+    listed: bool,
+    /// Its newest sample at the last evaluation, where it was believed, is a value and fits.
+    shown: Option<i64>,
 }
 
+/// No scale: no value fits, and nobody asks.
+const UNREAD: u32 = u32::MAX;
+
 impl Watched {
-    fn observe(&mut self, at: Timestamp, reading: &Reading) {
-        let inside = match (&self.between, reading) {
-            (Some((low, high)), Reading::Value(value)) => {
-                low.is_none_or(|low| *value > low) && high.is_none_or(|high| *value < high)
-            }
-            _ => false,
-        };
-        if !inside {
-            self.moved = self.moved.max(Some(at));
-        }
+    fn new(newness: &Newness) -> Self {
+        let scale = if newness.is_empty() { UNREAD } else { newness.scale };
+        Self { low: i64::MAX, high: i64::MIN, scale, rank: 0, moved: None, listed: false, shown: None }
     }
 
-    /// Takes up what the series shows at an instant.
-    fn refresh(&mut self, history: &History, newness: &Newness, stale_after: TimeSpan, at: Timestamp) {
-        // what was seen ahead was held against the fences of another sample
+    /// Takes a sample in; gives whether it has to be looked at and is not yet among those that have to be.
+    fn observe(&mut self, at: Timestamp, reading: &Reading) -> bool {
+        if let Reading::Value(value) = reading
+            && let Some(value) = scaled(*value, self.scale)
+            && self.low <= value
+            && value <= self.high
+        {
+            return false;
+        }
+        if self.scale == UNREAD {
+            return false;
+        }
+        self.moved = self.moved.max(Some(at));
+        !std::mem::replace(&mut self.listed, true)
+    }
+
+    /// Takes up what the series shows at an instant; gives when that is no longer believed.
+    fn refresh(
+        &mut self,
+        history: &History,
+        newness: &Newness,
+        stale_after: TimeSpan,
+        at: Timestamp,
+    ) -> Timestamp {
+        // what was seen ahead was held against the literals around another sample
         self.moved = history.last().filter(|last| *last > at).max(self.moved.filter(|moved| *moved > at));
-        (self.between, self.fresh_until) = (None, Timestamp::from_nanos(i64::MAX));
-        if let Newest::Point(point) = history.newest(at) {
-            self.fresh_until = point.at.plus(stale_after);
-            if let (Some(fences), Some(value)) = (&newness.fences, point.reading.value()) {
-                let above = fences.partition_point(|fence| *fence <= value);
-                let low = above.checked_sub(1).and_then(|place| fences.get(place)).copied();
-                // on a fence, the next sample decides anew
-                self.between = (low != Some(value)).then(|| (low, fences.get(above).copied()));
+        (self.low, self.high, self.shown) = (i64::MAX, i64::MIN, None);
+        let Newest::Point(point) = history.newest(at) else { return NEVER };
+        let doubted_at = point.at.plus(stale_after).plus(TimeSpan::from_nanos(1));
+        // a stale one is older at each instant
+        if at < doubted_at
+            && let Some(value) = point.reading.value().and_then(|value| scaled(value, self.scale))
+        {
+            self.shown = Some(value);
+            let edge = |place: usize| newness.edges.get(place).map(|(edge, _)| *edge);
+            let above = newness.edges.partition_point(|(edge, _)| *edge <= value);
+            self.rank = u32::try_from(above).unwrap_or(u32::MAX);
+            if newness.computed.is_empty() {
+                self.low = above.checked_sub(1).and_then(edge).unwrap_or(i64::MIN);
+                self.high = edge(above).map_or(i64::MAX, |edge| edge.saturating_sub(1));
             }
         }
+        doubted_at
     }
 }
 
@@ -60,31 +92,39 @@ pub(super) struct Watch {
     /// By series.
     series: Vec<Watched>,
     /// The series of which a sample may change something.
-    moved: Vec<(SignalId, Track)>,
+    moved: Vec<usize>,
     /// Room for those of them that are looked at, kept to be used again.
-    looked_at: Vec<(SignalId, Track)>,
-    /// Until then the newest sample of each series is believed.
-    fresh_until: Timestamp,
+    looked_at: Vec<usize>,
+    /// By series: when its newest sample is no longer believed.
+    doubted: Deadlines,
 }
 
 impl Watch {
-    pub(super) fn new(policy: &Policy) -> Self {
+    pub(super) fn new(newest: &[Newness]) -> Self {
         Self {
-            series: vec![Watched::default(); policy.signals().len().saturating_mul(TRACKS.len())],
+            series: newest.iter().map(Watched::new).collect(),
             moved: Vec::new(),
             looked_at: Vec::new(),
-            fresh_until: Timestamp::from_nanos(i64::MIN),
+            doubted: Deadlines::new(newest.len()),
         }
     }
 
     /// A sample was kept.
     pub(super) fn observe(&mut self, signal: SignalId, track: Track, at: Timestamp, reading: &Reading) {
-        let Some(watched) = self.series.get_mut(place_of(signal, track)) else { return };
-        let had_moved = watched.moved.is_some();
-        watched.observe(at, reading);
-        if !had_moved && watched.moved.is_some() {
-            self.moved.push((signal, track));
+        let place = place_of(signal, track);
+        if self.series.get_mut(place).is_some_and(|watched| watched.observe(at, reading)) {
+            self.moved.push(place);
         }
+    }
+
+    /// The truth of the comparison at that place, once all series that moved were taken up.
+    pub(super) fn compare(&self, view: &View<'_>, place: usize) -> Outcome {
+        if let Some(Some(Plain { series, band })) = view.program.readers.plain.get(place)
+            && let Some(Watched { shown: Some(value), .. }) = self.series.get(*series)
+        {
+            return Outcome::of(band.holds(*value));
+        }
+        view.compare(place)
     }
 
     /// Tells each comparison that is not what it was at the last evaluation. One that was not asked then, under a `given`
@@ -95,57 +135,65 @@ impl Watch {
         compared: &[Option<Outcome>],
         tell: &mut impl FnMut(usize),
     ) {
-        let mut look = |comparisons: &[usize]| {
-            for place in comparisons {
-                if let Some(Some(known)) = compared.get(*place)
-                    && *known != view.compare(*place)
-                {
-                    tell(*place);
-                }
+        let readers = &view.program.readers;
+        let mut look = |watch: &Self, place: usize| {
+            if let Some(Some(known)) = compared.get(place)
+                && *known != watch.compare(view, place)
+            {
+                tell(place);
             }
         };
-        let readers = &view.program.readers;
-        look(&readers.timed);
-        if view.at > self.fresh_until {
-            // some sample may be too old now, and is found to be so wherever it is compared
-            readers.newest.iter().for_each(|newness| look(&newness.comparisons));
-            self.refresh_all(view);
-            return;
-        }
+        readers.timed.iter().for_each(|place| look(self, *place));
         std::mem::swap(&mut self.moved, &mut self.looked_at);
-        while let Some((signal, track)) = self.looked_at.pop() {
-            if let Some(newness) = readers.newest.get(place_of(signal, track)) {
-                look(&newness.comparisons);
-            }
-            self.refresh(view, signal, track);
+        while let Some(series) = self.doubted.take_due(view.at) {
+            self.looked_at.push(series);
         }
+        while let Some(place) = self.looked_at.pop() {
+            let Some(newness) = readers.newest.get(place) else { continue };
+            if let Some(watched) = self.series.get_mut(place) {
+                watched.listed = false;
+            }
+            let known = self.rank(place);
+            self.refresh(view, place);
+            match (known, self.rank(place)) {
+                (Some(before), Some(now)) => {
+                    let crossed = newness.edges.get(before.min(now)..before.max(now)).unwrap_or_default();
+                    crossed.iter().for_each(|(_, comparison)| look(self, *comparison));
+                    newness.computed.iter().for_each(|comparison| look(self, *comparison));
+                }
+                _ => newness.comparisons().for_each(|comparison| look(self, comparison)),
+            }
+        }
+    }
+
+    /// How many literals lie below the sample that a series shows, where it is known.
+    fn rank(&self, place: usize) -> Option<usize> {
+        let watched = self.series.get(place)?;
+        watched.shown.map(|_| watched.rank as usize)
     }
 
     /// Takes up what every series shows.
     pub(super) fn refresh_all(&mut self, view: &View<'_>) {
         self.moved.clear();
-        self.fresh_until = Timestamp::from_nanos(i64::MAX);
-        for signal in (0..).map(SignalId).take(view.policy.signals().len()) {
-            for track in TRACKS {
-                self.refresh(view, signal, track);
-            }
+        self.series.iter_mut().for_each(|watched| watched.listed = false);
+        for place in 0..self.series.len() {
+            self.refresh(view, place);
         }
     }
 
-    fn refresh(&mut self, view: &View<'_>, signal: SignalId, track: Track) {
-        let place = place_of(signal, track);
-        let readers = view.program.readers.newest.get(place);
-        let (Some(watched), Some(readers), Some(history)) =
-            (self.series.get_mut(place), readers, view.history(signal, track))
+    fn refresh(&mut self, view: &View<'_>, place: usize) {
+        let readers = view.program.readers.newest.get(place).filter(|newness| !newness.is_empty());
+        let history = view.histories.get(place / 2).and_then(|histories| histories.get(place % 2));
+        let signal = u32::try_from(place / 2).map(SignalId);
+        let (Some(watched), Some(readers), Some(history), Ok(signal)) =
+            (self.series.get_mut(place), readers, history, signal)
         else {
             return;
         };
-        watched.refresh(history, readers, view.stale_after(signal), view.at);
-        if watched.moved.is_some() {
-            self.moved.push((signal, track));
+        let doubted_at = watched.refresh(history, readers, view.stale_after(signal), view.at);
+        if watched.moved.is_some() && !std::mem::replace(&mut watched.listed, true) {
+            self.moved.push(place);
         }
-        if !readers.comparisons.is_empty() {
-            self.fresh_until = self.fresh_until.min(watched.fresh_until);
-        }
+        self.doubted.set(place, doubted_at);
     }
 }

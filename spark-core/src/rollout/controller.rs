@@ -171,6 +171,6 @@ impl Controller {
 
     /// Up to when the record goes, in the rollout's own time.
     pub fn last(&self) -> Option<Timestamp> {
-        self.engine.last().map(|decision| decision.at)
+        self.engine.last().map(|ruling| ruling.at())
     }
 }

@@ -48,6 +48,17 @@ pub(crate) fn compare(left: Expression, relation: Relation, right: Expression) -
     }))
 }
 
+/// `left between low and high`
+pub(crate) fn between(left: Expression, low: Expression, high: Expression) -> Condition {
+    match compare(left, Relation::Equal, low.clone()) {
+        Condition::Compare(mut comparison) => {
+            comparison.test = Test::Between(low, high);
+            Condition::Compare(comparison)
+        }
+        other => other,
+    }
+}
+
 /// `signal RELATION threshold`
 pub(crate) fn simple(signal: u32, relation: Relation, threshold: &str) -> Condition {
     compare(Expression::Signal(SignalId(signal)), relation, Expression::Literal(number(threshold)))

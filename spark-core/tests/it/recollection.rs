@@ -127,7 +127,7 @@ fn a_new_clock_has_run() {
     }
     assert_eq!(tighten::compare(&old, &new, "canary").unwrap().changes, ["trigger `late` is new"]);
     let reloaded = kept.replay_into(new, Some("canary")).unwrap();
-    assert_eq!(reloaded.last().unwrap().verdict, Verdict::Rollback);
+    assert_eq!(reloaded.last().unwrap().verdict(), Verdict::Rollback);
 }
 
 /// A day of 30 series takes what the limit's words say.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use spark_core::{
-    Condition, Engine, Expression, Policy, PolicyParts, Reading, Sample, Severity, SignalId, TimeSpan,
-    Timestamp, Track, Trigger, TriggerId, WindowFunction,
+    Condition, Engine, Expression, Operator, Policy, PolicyParts, Reading, Relation, Sample, Severity,
+    SignalId, Test, TimeSpan, Timestamp, Track, Trigger, TriggerId, WindowFunction,
 };
 
 use crate::policies::*;
@@ -23,9 +23,18 @@ fn condition() -> impl Strategy<Value = Condition> {
         1 => Just(Expression::Baseline),
         1 => Just(Expression::PreviousStage),
     ];
-    let plain = (left, crate::properties::relation(), right)
-        .prop_map(|(left, relation, right)| compare(left, relation, right))
-        .boxed();
+    let signal = || (0..SIGNALS).prop_map(|id| Expression::Signal(SignalId(id)));
+    let literal = |n: i64| Expression::Literal(Decimal::from(n));
+    let plain = prop_oneof![
+        8 => (left, crate::properties::relation(), right)
+            .prop_map(|(left, relation, right)| compare(left, relation, right)),
+        1 => (signal(), crate::properties::relation(), 0..6i64)
+            .prop_map(move |(signal, relation, n)| compare(literal(n), relation, signal)),
+        1 => (signal(), 0..6i64, 0..3i64).prop_map(move |(signal, low, width)| {
+            between(signal, literal(low), literal(low + width - 1))
+        }),
+    ]
+    .boxed();
     let plain = prop_oneof![
         4 => plain.clone(),
         1 => (plain.clone(), plain.clone()).prop_map(|(a, b)| Condition::All(vec![a, b])).boxed(),
@@ -78,6 +87,43 @@ fn a_policy() -> impl Strategy<Value = Arc<Policy>> {
             PolicyParts { every: EVERY, signals: signals(), triggers, plans: vec![plan], checks: vec![] };
         Arc::new(Policy::new(parts).unwrap())
     })
+}
+
+/// The same triggers, written so that no comparison is one of a sample beside literals alone, and each has a `given`.
+fn the_long_way(policy: &Policy) -> Arc<Policy> {
+    fn expression(side: &mut Expression) {
+        if let Expression::Signal(_) = side {
+            *side = Expression::Arithmetic {
+                operator: Operator::Add,
+                left: Box::new(side.clone()),
+                right: Box::new(Expression::Literal(Decimal::ZERO)),
+            };
+        }
+    }
+    fn lengthen(condition: &mut Condition) {
+        match condition {
+            Condition::Compare(comparison) => {
+                expression(&mut comparison.left);
+                match &mut comparison.test {
+                    Test::Is(_, right) => expression(right),
+                    Test::Between(low, high) => [low, high].into_iter().for_each(expression),
+                }
+            }
+            Condition::All(parts) | Condition::Any(parts) => parts.iter_mut().for_each(lengthen),
+            Condition::Not(inner) | Condition::Held { condition: inner, .. } => lengthen(inner),
+            Condition::Sequence { first, then, .. } => [first, then].into_iter().for_each(|c| lengthen(c)),
+            Condition::EveryExpectation => {}
+        }
+    }
+    let mut parts = PolicyParts::from(policy.clone());
+    for trigger in &mut parts.triggers {
+        let conditions =
+            trigger.levels.iter_mut().map(|level| &mut level.condition).chain(&mut trigger.clear);
+        conditions.chain(&mut trigger.given).for_each(lengthen);
+        let literal = |n: i64| Expression::Literal(Decimal::from(n));
+        trigger.given.get_or_insert_with(|| compare(literal(1), Relation::Above, literal(0)));
+    }
+    Arc::new(Policy::new(parts).unwrap())
 }
 
 /// What happens before an evaluation.
@@ -156,6 +202,7 @@ proptest! {
             }
             whole = Engine::restore(policy.clone(), whole.save()).unwrap();
             prop_assert_eq!(on.evaluate(at), whole.evaluate(at));
+            prop_assert_eq!(on.last().unwrap().to_decision(), whole.evaluate(at));
             prop_assert_eq!(on.save(), whole.save());
             prop_assert_eq!(on.trigger_reports(), whole.trigger_reports());
             prop_assert_eq!(on.expectation_reports(), whole.expectation_reports());
@@ -163,6 +210,23 @@ proptest! {
             for place in 0..3 {
                 prop_assert_eq!(on.conditions(TriggerId(place)), whole.conditions(TriggerId(place)));
             }
+        }
+    }
+
+    /// Comparisons as integers, and triggers in short, give what the general way gives: the same triggers are written so
+    /// that neither applies.
+    #[test]
+    fn the_short_way_is_the_long_way(policy in a_policy(), history in a_history()) {
+        let mut short = Engine::with_plan(policy.clone(), "canary");
+        let mut long = Engine::with_plan(the_long_way(&policy), "canary");
+        let mut at = Timestamp::EPOCH.plus(TimeSpan::from_seconds(1_000));
+        for (after, events) in &history {
+            at = at.plus(TimeSpan::from_seconds(*after));
+            for event in events {
+                tell(&mut short, at, event);
+                tell(&mut long, at, event);
+            }
+            prop_assert_eq!(short.evaluate(at), long.evaluate(at));
         }
     }
 }

@@ -1,0 +1,120 @@
+//! A set of places, given in order: two levels of bits, so that its cost is that of its members.
+
+const BITS: usize = 64;
+
+/// Places below a number that is fixed at the start. It allocates nothing afterwards.
+#[derive(Debug, Clone)]
+pub(super) struct PlaceSet {
+    words: Vec<u64>,
+    /// By word: whether it has any.
+    summary: Vec<u64>,
+}
+
+impl PlaceSet {
+    pub(super) fn new(places: usize) -> Self {
+        let words = places.div_ceil(BITS);
+        Self { words: vec![0; words], summary: vec![0; words.div_ceil(BITS)] }
+    }
+
+    /// Takes a place in; one beyond the number is none.
+    pub(super) fn insert(&mut self, place: usize) {
+        let (word, bit) = parts(place);
+        let Some(bits) = self.words.get_mut(word) else { return };
+        *bits |= bit;
+        let (group, bit) = parts(word);
+        if let Some(bits) = self.summary.get_mut(group) {
+            *bits |= bit;
+        }
+    }
+
+    pub(super) fn remove(&mut self, place: usize) {
+        let (word, bit) = parts(place);
+        let Some(bits) = self.words.get_mut(word) else { return };
+        *bits &= !bit;
+        if *bits == 0 {
+            let (group, bit) = parts(word);
+            if let Some(bits) = self.summary.get_mut(group) {
+                *bits &= !bit;
+            }
+        }
+    }
+
+    /// Says whether a place is in.
+    pub(super) fn set(&mut self, place: usize, is_in: bool) {
+        if is_in { self.insert(place) } else { self.remove(place) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.summary.iter().all(|bits| *bits == 0)
+    }
+
+    /// Takes the first place out.
+    pub(super) fn pop_first(&mut self) -> Option<usize> {
+        let (group, bits) = self.summary.iter().enumerate().find(|(_, bits)| **bits != 0)?;
+        let word = within(group, bits.trailing_zeros());
+        let first = within(word, self.words.get(word)?.trailing_zeros());
+        self.remove(first);
+        Some(first)
+    }
+
+    /// The places, rising.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+        let words = self.summary.iter().enumerate().flat_map(|(group, bits)| members(group, *bits));
+        words
+            .filter_map(|word| Some((word, *self.words.get(word)?)))
+            .flat_map(|(word, bits)| members(word, bits))
+    }
+}
+
+/// The word of a place, and its bit in it.
+const fn parts(place: usize) -> (usize, u64) {
+    (place / BITS, 1_u64.rotate_left((place % BITS) as u32))
+}
+
+const fn within(word: usize, bit: u32) -> usize {
+    word.saturating_mul(BITS).saturating_add(bit as usize)
+}
+
+/// The places of the bits that are set in a word.
+fn members(word: usize, bits: u64) -> impl Iterator<Item = usize> {
+    let rest = std::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)));
+    rest.take_while(|bits| *bits != 0).map(move |bits| within(word, bits.trailing_zeros()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// It holds what a sorted set holds, whatever comes and goes, at the borders of its words and groups too.
+    #[test]
+    fn it_is_a_sorted_set() {
+        const PLACES: usize = 10_000;
+        let near = [0, 1, 63, 64, 65, 127, 128, 4_095, 4_096, 4_097, 9_999];
+        let mut seed: u64 = 1;
+        let (mut set, mut peer) = (PlaceSet::new(PLACES), BTreeSet::new());
+        for step in 0..4_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let random = (seed >> 33) as usize;
+            let place = if random & 64 == 0 { near[random % near.len()] } else { random % PLACES };
+            match random % 5 {
+                0 | 1 => {
+                    set.insert(place);
+                    peer.insert(place);
+                }
+                2 | 3 => {
+                    set.remove(place);
+                    peer.remove(&place);
+                }
+                _ => assert_eq!(set.pop_first(), peer.pop_first()),
+            }
+            assert_eq!(set.is_empty(), peer.is_empty());
+            if step % 16 == 0 {
+                assert!(set.iter().eq(peer.iter().copied()), "step {step}");
+            }
+        }
+        set.insert(usize::MAX);
+        while set.pop_first().is_some() {}
+        assert!(set.is_empty() && set.iter().next().is_none());
+    }
+}

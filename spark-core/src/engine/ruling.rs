@@ -1,0 +1,177 @@
+//! The last decision as the engine keeps it: in places and numbers, to be told in names where somebody asks.
+
+use super::Engine;
+use super::places::PlaceSet;
+use crate::decision::{Change, Decision, State, Truth, Verdict};
+use crate::quantity::Quantity;
+use crate::time::Timestamp;
+use crate::trigger::TriggerId;
+
+/// A decision, as the engine that made it lends it.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a decision that nobody carries out protects nothing"]
+pub struct Ruling<'a> {
+    engine: &'a Engine,
+}
+
+/// The last decision; its reasons are what asks for something.
+#[derive(Debug, Clone)]
+pub(super) struct Latest {
+    /// `None` before the first.
+    pub(super) at: Option<Timestamp>,
+    pub(super) verdict: Verdict,
+    pub(super) ready: Truth,
+    pub(super) turned: Vec<Turned>,
+    pub(super) overridden: Vec<String>,
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self {
+            at: None,
+            verdict: Verdict::Proceed,
+            ready: Truth::Unknown,
+            turned: Vec::new(),
+            overridden: Vec::new(),
+        }
+    }
+}
+
+/// A trigger's new state.
+#[derive(Debug, Clone)]
+pub(super) struct Turned {
+    pub(super) trigger: TriggerId,
+    pub(super) state: State,
+    pub(super) since: Timestamp,
+    pub(super) value: Option<Quantity>,
+    pub(super) margin: Option<Quantity>,
+    pub(super) cause: Option<String>,
+}
+
+/// Who asks for what, by the rank of names.
+#[derive(Debug, Clone)]
+pub(super) struct Asks {
+    hold: PlaceSet,
+    rollback: PlaceSet,
+}
+
+impl Asks {
+    pub(super) fn new(parts: usize) -> Self {
+        Self { hold: PlaceSet::new(parts), rollback: PlaceSet::new(parts) }
+    }
+
+    /// Says what one asks for from now on.
+    pub(super) fn set(&mut self, rank: usize, asks: Option<Verdict>) {
+        self.hold.set(rank, asks == Some(Verdict::Hold));
+        self.rollback.set(rank, asks == Some(Verdict::Rollback));
+    }
+
+    /// The strictest that any asks for.
+    pub(super) fn verdict(&self) -> Verdict {
+        match (self.rollback.is_empty(), self.hold.is_empty()) {
+            (false, _) => Verdict::Rollback,
+            (true, false) => Verdict::Hold,
+            (true, true) => Verdict::Proceed,
+        }
+    }
+
+    /// Those who ask for a verdict.
+    fn of(&self, verdict: Verdict) -> impl Iterator<Item = usize> {
+        let set = match verdict {
+            Verdict::Proceed => None,
+            Verdict::Hold => Some(&self.hold),
+            Verdict::Rollback => Some(&self.rollback),
+        };
+        set.into_iter().flat_map(PlaceSet::iter)
+    }
+}
+
+impl<'a> Ruling<'a> {
+    pub(super) const fn new(engine: &'a Engine) -> Self {
+        Self { engine }
+    }
+
+    /// The instant.
+    pub fn at(&self) -> Timestamp {
+        self.engine.latest.at.unwrap_or_default()
+    }
+
+    /// What the release may do.
+    pub const fn verdict(&self) -> Verdict {
+        self.engine.latest.verdict
+    }
+
+    /// Whether the plan's `proceed when` holds; true without a plan or without that clause.
+    pub const fn ready(&self) -> Truth {
+        self.engine.latest.ready
+    }
+
+    /// All that by themselves ask for the verdict: trigger names, signal names for expectations; sorted, none for proceed.
+    pub fn because(&self) -> impl Iterator<Item = &'a str> {
+        let engine = self.engine;
+        let parts = engine.made.asks.of(self.verdict()).filter_map(|rank| {
+            let place = engine.program.parts_by_name.get(rank)?;
+            engine.program.parts.get(*place)
+        });
+        parts.filter_map(|part| part.kind.name(&engine.policy))
+    }
+
+    /// The triggers whose shown state differs from the instant before, by name.
+    pub fn changes(&self) -> impl ExactSizeIterator<Item = (TriggerId, State)> {
+        self.engine.latest.turned.iter().map(|turned| (turned.trigger, turned.state))
+    }
+
+    /// The decision, to be kept.
+    pub fn to_decision(&self) -> Decision {
+        let latest = &self.engine.latest;
+        let name = |trigger: TriggerId| self.engine.policy.triggers().get(trigger.index());
+        let change = |turned: &Turned| Change {
+            trigger: turned.trigger,
+            name: name(turned.trigger).map(|trigger| trigger.name.clone()).unwrap_or_default(),
+            state: turned.state,
+            since: turned.since,
+            value: turned.value,
+            margin: turned.margin,
+            cause: turned.cause.clone(),
+        };
+        Decision {
+            at: self.at(),
+            verdict: latest.verdict,
+            because: self.because().map(str::to_owned).collect(),
+            ready: latest.ready,
+            changes: latest.turned.iter().map(change).collect(),
+            overridden: latest.overridden.clone(),
+        }
+    }
+}
+
+impl Engine {
+    /// The last decision.
+    pub fn last(&self) -> Option<Ruling<'_>> {
+        self.latest.at.map(|_| Ruling::new(self))
+    }
+
+    /// Takes a decision up that was saved: what it tells is told again, until the next one visits every part.
+    pub(super) fn take_up(&mut self, saved: Decision) {
+        let turned = |change: Change| Turned {
+            trigger: change.trigger,
+            state: change.state,
+            since: change.since,
+            value: change.value,
+            margin: change.margin,
+            cause: change.cause,
+        };
+        for part in &self.program.parts {
+            let name = part.kind.name(&self.policy);
+            let asks = name.is_some_and(|name| saved.because.iter().any(|reason| reason == name));
+            self.made.asks.set(part.rank, asks.then_some(saved.verdict));
+        }
+        self.latest = Latest {
+            at: Some(saved.at),
+            verdict: saved.verdict,
+            ready: saved.ready,
+            turned: saved.changes.into_iter().map(turned).collect(),
+            overridden: saved.overridden,
+        };
+    }
+}
