@@ -10,6 +10,7 @@ pub mod planted;
 pub mod quantity;
 pub mod rollout;
 pub mod tighten;
+pub mod window;
 
 mod condition;
 mod decision;
@@ -18,7 +19,6 @@ mod policy;
 mod signal;
 mod time;
 mod trigger;
-mod window;
 
 pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test, WindowFunction};
 pub use decision::{Change, Decision, Evidence, Observed, Report, State, Truth, Unknown, Verdict};

@@ -57,6 +57,7 @@ impl Engine {
     }
 
     fn advance(&mut self, at: Timestamp) {
+        self.windows.advance(&self.state.histories, at);
         self.remember_stage_means(at);
         self.state.overrides.end_before(at);
         let ready = self.visit(at);
@@ -81,7 +82,8 @@ impl Engine {
     fn visit(&mut self, at: Timestamp) -> Option<Truth> {
         let (state, agenda, last) = (&mut self.state, &mut self.agenda, self.latest.at);
         let (policy, program, made) = (&self.policy, &self.program, &mut self.made);
-        let view = View { policy, program, histories: &state.histories, stages: &state.stages, at };
+        let (histories, windows) = (&state.histories, &self.windows);
+        let view = View { policy, program, histories, windows, stages: &state.stages, at };
         agenda.open(&mut self.watch, &view, last, &made.compared);
         made.changed.clear();
         let mut ready = None;

@@ -1,6 +1,7 @@
 //! The samples of one series that the engine still needs.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ pub(super) enum Newest<'a> {
 }
 
 /// One series: its samples in order of time, and the source's last failure.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct History {
     // INVARIANT: strictly rising in time
     points: VecDeque<Point>,
@@ -46,7 +47,19 @@ pub(super) struct History {
     failures: VecDeque<(Timestamp, String)>,
     /// The newest sample that had to go while a window might still reach it.
     evicted: Option<Timestamp>,
+    /// How many samples are gone, so that the others keep their numbers. It is no part of what is saved.
+    #[serde(skip)]
+    gone: u64,
 }
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { points, failures, evicted, gone: _ } = self;
+        (points, failures, evicted) == (&other.points, &other.failures, &other.evicted)
+    }
+}
+
+impl Eq for History {}
 
 impl History {
     pub(super) fn observe(&mut self, at: Timestamp, reading: &Reading) -> Observed {
@@ -62,10 +75,45 @@ impl History {
             }
         }
         if self.points.len() >= POINTS_MAX {
-            self.evicted = self.points.pop_front().map(|point| point.at);
+            self.evicted = self.pop().map(|point| point.at);
         }
         self.points.push_back(Point { at, reading: reading.clone() });
         Observed::Kept
+    }
+
+    fn pop(&mut self) -> Option<Point> {
+        let point = self.points.pop_front()?;
+        self.gone = self.gone.saturating_add(1);
+        Some(point)
+    }
+
+    #[cfg(test)]
+    pub(super) fn evict(&mut self) {
+        self.evicted = self.pop().map(|point| point.at);
+    }
+
+    /// The sample with that number; none where it is gone, or not there yet.
+    pub(super) fn point(&self, number: u64) -> Option<&Point> {
+        self.points.get(usize::try_from(number.checked_sub(self.gone)?).ok()?)
+    }
+
+    /// The numbers of the samples in `(at - over, at]`, from the first to one past the last.
+    pub(super) fn numbers(&self, at: Timestamp, over: TimeSpan) -> Range<u64> {
+        let start = self.window_start(at, over);
+        let number = |place: usize| self.gone.saturating_add(u64::try_from(place).unwrap_or(u64::MAX));
+        number(start)..number(self.seen(at).max(start))
+    }
+
+    /// The samples with these numbers.
+    pub(super) fn numbered(&self, numbers: &Range<u64>) -> impl Iterator<Item = &Point> + Clone {
+        let place = |number: u64| usize::try_from(number.saturating_sub(self.gone)).unwrap_or(usize::MAX);
+        let end = place(numbers.end).min(self.points.len());
+        self.points.range(place(numbers.start).min(end)..end)
+    }
+
+    /// Whether a sample had to go that is later than that.
+    pub(super) fn evicted_after(&self, opens: Timestamp) -> bool {
+        self.evicted.is_some_and(|evicted| evicted > opens)
     }
 
     fn fail(&mut self, at: Timestamp, words: &str) -> Observed {
@@ -135,7 +183,7 @@ impl History {
     pub(super) fn covered(&self, at: Timestamp, over: TimeSpan, reach: TimeSpan) -> TimeSpan {
         let start = self.window_start(at, over);
         let opens = at.minus(over);
-        if self.evicted.is_some_and(|evicted| evicted > opens) {
+        if self.evicted_after(opens) {
             return TimeSpan::ZERO;
         }
         let mut before = start.checked_sub(1).and_then(|place| self.points.get(place)).map(|point| point.at);
@@ -170,7 +218,7 @@ impl History {
         let keep_after = at.minus(horizon);
         let mut left = at_once;
         while left > 0 && self.points.get(1).is_some_and(|second| second.at <= keep_after) {
-            self.points.pop_front();
+            self.pop();
             left = left.saturating_sub(1);
         }
         while self.failures.get(1).is_some_and(|(second, _)| *second <= at) {

@@ -18,11 +18,13 @@ mod readers;
 mod recollection;
 mod report;
 mod ruling;
+mod slide;
 mod stages;
 mod trace;
 mod triggers;
 mod view;
 mod watch;
+mod windows;
 
 use std::sync::Arc;
 
@@ -45,6 +47,7 @@ pub use self::ruling::Ruling;
 use self::stages::StageMemory;
 pub use self::trace::Conditions;
 use self::watch::Watch;
+use self::windows::Windows;
 use crate::decision::{Decision, Observed, Truth};
 use crate::policy::Policy;
 use crate::signal::{Sample, Track};
@@ -67,6 +70,7 @@ pub struct Engine {
     latest: Latest,
     watch: Watch,
     agenda: Agenda,
+    windows: Windows,
 }
 
 /// The engine's state between evaluations, to be saved. It means something only beside its policy.
@@ -131,7 +135,8 @@ impl Engine {
         let latest = Latest { ready, ..Latest::default() };
         let agenda = Agenda::new(&program.parts, program.clocks.len());
         let (made, watch) = (Made::new(&program), Watch::new(&program.readers.newest));
-        Self { policy, program: Arc::new(program), state, made, latest, watch, agenda }
+        let windows = Windows::new(&policy, &program.comparisons);
+        Self { policy, program: Arc::new(program), state, made, latest, watch, agenda, windows }
     }
 
     /// The policy.

@@ -27,6 +27,7 @@ impl Engine {
             policy: &self.policy,
             program: &self.program,
             histories: &self.state.histories,
+            windows: &self.windows,
             stages: &self.state.stages,
             at,
         }

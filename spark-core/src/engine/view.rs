@@ -6,7 +6,9 @@ use super::clock::Outcome;
 use super::history::{History, Newest, values};
 use super::measure::Measure;
 use super::program::Program;
+use super::slide::{Slide, Values};
 use super::stages::StageMemory;
+use super::windows::Windows;
 use crate::condition::{Expression, Relation, Test, WindowFunction};
 use crate::decimal::is_endless;
 use crate::decision::Unknown;
@@ -14,7 +16,7 @@ use crate::planted::{self, Bug};
 use crate::policy::Policy;
 use crate::signal::{Reading, SignalId, Source, Track};
 use crate::time::{TimeSpan, Timestamp};
-use crate::window;
+use crate::window::{self, Standing};
 
 /// The part of a window that samples must cover for its function to be known: 80 %.
 const COVERED_MIN_PERCENT: i128 = 80;
@@ -27,6 +29,7 @@ pub(super) struct View<'a> {
     pub(super) policy: &'a Policy,
     pub(super) program: &'a Program,
     pub(super) histories: &'a [[History; 2]],
+    pub(super) windows: &'a Windows,
     pub(super) stages: &'a StageMemory,
     pub(super) at: Timestamp,
 }
@@ -57,6 +60,9 @@ impl<'a> View<'a> {
 
     /// The truth of the comparison at that place.
     pub(super) fn compare(&self, place: usize) -> Outcome {
+        if let Some(outcome) = self.counted(place) {
+            return outcome;
+        }
         match self.sides(place) {
             Ok(sides) => Outcome::of(sides.holds),
             Err(cause) => Outcome::Unknown(cause),
@@ -159,25 +165,97 @@ impl<'a> View<'a> {
         over: TimeSpan,
     ) -> Result<Vec<(Timestamp, Decimal)>, Unknown> {
         let history = self.history(signal, track).ok_or(Unknown::NoSample(signal, track))?;
-        let covered = history.covered(self.at, over, self.stale_after(signal));
-        let part = i128::from(covered.nanos()).saturating_mul(10_000).checked_div(i128::from(over.nanos()));
-        let part = part.unwrap_or(0);
-        if part < COVERED_MIN_PERCENT.saturating_mul(100) {
-            return Err(Unknown::ShortHistory(signal, track, u16::try_from(part).unwrap_or(0)));
+        if let Some(part) = too_short(history.covered(self.at, over, self.stale_after(signal)), over) {
+            return Err(Unknown::ShortHistory(signal, track, part));
         }
         values(history.window(self.at, over)).map_err(|reading| not_a_value(reading, signal, track))
     }
 
+    /// The window that was carried to this instant, where it knows of every sample.
+    fn slide(&self, signal: SignalId, track: Track, over: TimeSpan) -> Option<(&'a Slide, &'a History)> {
+        let history = self.history(signal, track)?;
+        let slide = self.windows.find(signal, track, over)?;
+        slide.stands(history, self.at).then_some((slide, history))
+    }
+
+    /// Why a window's function is not known, where that is so; none where all samples have to be asked.
+    fn unknown_in(
+        &self,
+        (slide, history): (&Slide, &History),
+        (signal, track): (SignalId, Track),
+        at_least: usize,
+    ) -> Option<Result<(), Unknown>> {
+        if let Some(part) = too_short(slide.covered(history), slide.over) {
+            return Some(Err(Unknown::ShortHistory(signal, track, part)));
+        }
+        match slide.values() {
+            Values::All if slide.len() < at_least => Some(Err(Unknown::TooFewSamples(signal, track))),
+            Values::All => Some(Ok(())),
+            Values::Not(reading) => Some(Err(not_a_value(reading, signal, track))),
+            Values::Mixed => None,
+        }
+    }
+
+    /// A window's function, from what was carried here; none where all samples have to be asked.
+    fn slid(
+        &self,
+        function: WindowFunction,
+        signal: SignalId,
+        track: Track,
+        over: TimeSpan,
+    ) -> Option<Result<Decimal, Unknown>> {
+        let (slide, history) = self.slide(signal, track, over)?;
+        match self.unknown_in((slide, history), (signal, track), needed(function))? {
+            Ok(()) => slide.value(function, history).map(Ok),
+            Err(cause) => Some(Err(cause)),
+        }
+    }
+
+    /// The truth of a quantile held against a literal, where counting the samples on either side tells it.
+    fn counted(&self, place: usize) -> Option<Outcome> {
+        let comparison = self.program.comparisons.get(place)?;
+        let Expression::Window { function: WindowFunction::Quantile(quantile), signal, over } =
+            &comparison.left
+        else {
+            return None;
+        };
+        let Test::Is(relation, Expression::Literal(threshold)) = &comparison.test else { return None };
+        let (slide, history) = self.slide(*signal, Track::Canary, *over)?;
+        if let Err(cause) = self.unknown_in((slide, history), (*signal, Track::Canary), 1)? {
+            return Some(Outcome::Unknown(cause));
+        }
+        let literal = match comparison.unit.per_time {
+            true => Measure::computed(*threshold),
+            false => Measure::exact(*threshold),
+        };
+        let holds = match slide.fence(*threshold)?.quantile(quantile.fraction())? {
+            Standing::At(value) => self.measured_in(*signal, value).compare(*relation, literal).0,
+            // between the nearest sample and what is as good as the threshold lies no quantile
+            Standing::Below(nearest) | Standing::Above(nearest)
+                if Measure::exact(nearest).inexact().is_same(literal) =>
+            {
+                return None;
+            }
+            Standing::Below(nearest) | Standing::Above(nearest) => relation.holds(nearest, *threshold),
+        };
+        Some(Outcome::of(holds))
+    }
+
+    /// The value of a window's function.
+    fn measured_in(&self, signal: SignalId, value: Decimal) -> Measure {
+        let result = Measure::computed(value);
+        if self.is_written(signal) { result } else { result.inexact() }
+    }
+
     fn window(&self, function: WindowFunction, signal: SignalId, track: Track, over: TimeSpan) -> Value {
+        if let Some(known) = self.slid(function, signal, track, over) {
+            return known.map(|value| self.measured_in(signal, value));
+        }
         let points = self.points(signal, track, over)?;
         let only_values = || points.iter().map(|(_, value)| *value);
         let list = || only_values().collect::<Vec<_>>();
         let extrapolated = |kind| window::extrapolated(&points, self.at.minus(over), self.at, kind);
-        let needs_two = matches!(
-            function,
-            WindowFunction::Increase | WindowFunction::Rate | WindowFunction::Delta | WindowFunction::Slope
-        );
-        if points.is_empty() || (needs_two && points.len() < 2) {
+        if points.len() < needed(function) {
             return Err(Unknown::TooFewSamples(signal, track));
         }
         let result = match function {
@@ -193,8 +271,7 @@ impl<'a> View<'a> {
             WindowFunction::Delta => extrapolated(window::Kind::Delta),
             WindowFunction::Slope => window::slope(&points),
         };
-        let result = Measure::computed(result.ok_or(Unknown::Overflow)?);
-        Ok(if self.is_written(signal) { result } else { result.inexact() })
+        result.map(|value| self.measured_in(signal, value)).ok_or(Unknown::Overflow)
     }
 
     /// Each sample of `a` with the newest of `b` that is not after it and not stale at it.
@@ -214,6 +291,24 @@ impl<'a> View<'a> {
             .map(|value| Measure::exact(value).inexact())
             .ok_or(Unknown::DivisionByZero)
     }
+}
+
+/// How many samples a function needs.
+const fn needed(function: WindowFunction) -> usize {
+    match function {
+        WindowFunction::Increase | WindowFunction::Rate | WindowFunction::Delta | WindowFunction::Slope => 2,
+        _ => 1,
+    }
+}
+
+/// The part of a window that is covered, in ten thousandths, where it is too small.
+fn too_short(covered: TimeSpan, over: TimeSpan) -> Option<u16> {
+    let (covered, over) = (i128::from(covered.nanos()), i128::from(over.nanos()));
+    if over > 0 && covered.saturating_mul(100) >= over.saturating_mul(COVERED_MIN_PERCENT) {
+        return None;
+    }
+    let part = covered.saturating_mul(10_000).checked_div(over).unwrap_or(0);
+    Some(u16::try_from(part).unwrap_or(0))
 }
 
 fn not_a_value(reading: &Reading, signal: SignalId, track: Track) -> Unknown {

@@ -4,20 +4,31 @@ use rust_decimal::Decimal;
 
 use crate::decimal::{from_float, to_float};
 
-/// The sum; `None` on overflow.
-pub(crate) fn sum(values: impl IntoIterator<Item = Decimal>) -> Option<Decimal> {
-    values.into_iter().try_fold(Decimal::ZERO, Decimal::checked_add)
+/// The sum, in its shortest form; `None` on overflow.
+///
+/// ```
+/// use rust_decimal::Decimal;
+/// let half = Decimal::new(5, 1);
+/// assert_eq!(spark_core::window::sum([half, half]).unwrap().to_string(), "1");
+/// ```
+pub fn sum(values: impl IntoIterator<Item = Decimal>) -> Option<Decimal> {
+    values.into_iter().try_fold(Decimal::ZERO, Decimal::checked_add).map(|sum| sum.normalize())
 }
 
-/// The arithmetic mean; `None` without values and on overflow.
-pub(crate) fn mean(values: &[Decimal]) -> Option<Decimal> {
-    sum(values.iter().copied())?.checked_div(Decimal::from(values.len()))
+/// The arithmetic mean, in its shortest form; `None` without values and on overflow.
+pub fn mean(values: &[Decimal]) -> Option<Decimal> {
+    mean_of(sum(values.iter().copied())?, values.len())
+}
+
+/// The mean of so many values with that sum.
+pub(crate) fn mean_of(sum: Decimal, count: usize) -> Option<Decimal> {
+    sum.checked_div(Decimal::from(count)).map(|mean| mean.normalize())
 }
 
 /// The population standard deviation, as Prometheus' `stddev_over_time`; `None` without values and on overflow.
 ///
 /// The variance is decimal; its root is a binary float's, rounded to the digits that it holds.
-pub(crate) fn standard_deviation(values: &[Decimal]) -> Option<Decimal> {
+pub fn standard_deviation(values: &[Decimal]) -> Option<Decimal> {
     let mean = mean(values)?;
     let mut squares = values.iter().map(|value| {
         let distance = value.checked_sub(mean)?;
@@ -33,7 +44,7 @@ pub(crate) fn standard_deviation(values: &[Decimal]) -> Option<Decimal> {
 ///
 /// Centred on the means in binary floats, in the order of time, and rounded to the digits that a float holds:
 /// the same bits on every platform, since only `+ - * / sqrt` are used.
-pub(crate) fn correlation(pairs: &[(Decimal, Decimal)]) -> Option<Decimal> {
+pub fn correlation(pairs: &[(Decimal, Decimal)]) -> Option<Decimal> {
     let left: Vec<Decimal> = pairs.iter().map(|pair| pair.0).collect();
     let right: Vec<Decimal> = pairs.iter().map(|pair| pair.1).collect();
     if pairs.len() < 2 || constant(&left) || constant(&right) {

@@ -1,11 +1,23 @@
-//! Functions of the samples in a window.
+//! Functions of the samples in a window: of all at once, and of a window that slides.
+//!
+//! A window that slides gives what the function of all its samples gives, bit for bit, or it gives nothing and the function
+//! has to be asked: [`Daba`] for what is merged, [`Total`] and [`Moments`] for what is summed, [`Fence`] for a quantile that
+//! is held against a threshold.
 
+mod daba;
 pub(crate) mod extrapolate;
-pub(crate) mod functions;
-pub(crate) mod quantile;
+mod fence;
+mod functions;
+mod moments;
+mod quantile;
 pub(crate) mod regression;
+mod total;
 
-pub(crate) use extrapolate::{Kind, extrapolated};
-pub(crate) use functions::{correlation, mean, standard_deviation, sum};
-pub(crate) use quantile::quantile_over;
-pub(crate) use regression::slope;
+pub use self::daba::{Aggregate, Daba, Largest, Smallest};
+pub use self::extrapolate::{Ends, Kind, extrapolated, extrapolated_ends, growth_of};
+pub use self::fence::{Fence, Standing};
+pub use self::functions::{correlation, mean, standard_deviation, sum};
+pub use self::moments::Moments;
+pub use self::quantile::quantile_over;
+pub use self::regression::slope;
+pub use self::total::Total;

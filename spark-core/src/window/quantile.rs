@@ -5,20 +5,25 @@ use rust_decimal::Decimal;
 /// The quantile of values in any order, interpolated between the two nearest ranks; `q` is 0 to 1.
 ///
 /// `None` without values, with a `q` outside of 0 to 1, or when the result is beyond a decimal.
-pub(crate) fn quantile_over(values: &[Decimal], q: Decimal) -> Option<Decimal> {
+pub fn quantile_over(values: &[Decimal], q: Decimal) -> Option<Decimal> {
     use rust_decimal::prelude::ToPrimitive;
     if q < Decimal::ZERO || q > Decimal::ONE {
         return None;
     }
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable();
-    let last = sorted.len().checked_sub(1)?;
+    let mut values = values.to_vec();
+    let last = values.len().checked_sub(1)?;
     let rank = q.checked_mul(Decimal::from(last))?;
     let below = rank.floor();
-    let place = below.to_usize()?;
-    let low = *sorted.get(place)?;
-    let high = *sorted.get(place.saturating_add(1).min(last))?;
-    let weight = rank.checked_sub(below)?;
+    let place = below.to_usize().filter(|place| *place <= last)?;
+    // only the two nearest ranks are put in their places
+    let (_, low, above) = values.select_nth_unstable(place);
+    let low = *low;
+    let high = above.iter().min().copied().unwrap_or(low);
+    between(low, high, rank.checked_sub(below)?)
+}
+
+/// The value at that part of the way from one to another.
+pub(crate) fn between(low: Decimal, high: Decimal, weight: Decimal) -> Option<Decimal> {
     low.checked_add(high.checked_sub(low)?.checked_mul(weight)?).map(|value| value.normalize())
 }
 

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// The slope per second of the line that fits the samples best; samples are in time order.
 ///
 /// `None` with fewer than two samples, no time between them, or a result that a decimal cannot hold.
-pub(crate) fn slope(points: &[(Timestamp, Decimal)]) -> Option<Decimal> {
+pub fn slope(points: &[(Timestamp, Decimal)]) -> Option<Decimal> {
     let (start, first) = *points.first()?;
     if points.len() < 2 || points.last()?.0 <= start {
         return None;
@@ -59,7 +59,12 @@ fn exact(points: &[(Timestamp, Decimal)], start: Timestamp, first: Decimal) -> O
     }
     let above = count.checked_mul(sum_xy)?.checked_sub(sum_x.checked_mul(sum_y)?)?;
     let below = count.checked_mul(sum_xx)?.checked_sub(sum_x.checked_mul(sum_x)?)?;
-    let slope = above.checked_div(below)?.normalize();
+    quotient(above, below)
+}
+
+/// The slope; none where it is so small that it would become none.
+pub(crate) fn quotient(above: Decimal, below: Decimal) -> Option<Decimal> {
+    let slope = above.normalize().checked_div(below.normalize())?.normalize();
     (slope.is_zero() == above.is_zero()).then_some(slope)
 }
 

@@ -1,0 +1,167 @@
+//! The sums that a regression line follows from, in integers, over a window that slides.
+
+use rust_decimal::Decimal;
+
+use super::regression::quotient;
+use super::total::{EXACT_BITS, ten_to};
+use crate::time::Timestamp;
+
+/// Sums of times, values, their products and the squares of the times.
+///
+/// The slope's fraction is the same whatever times and values are counted from, so they are counted from the sample that
+/// was the first when the sums were made. As in [`Total`](super::Total), there is no slope here where plain decimals would
+/// have been rounded on the way.
+#[derive(Debug, Clone, Default)]
+pub struct Moments {
+    origin: Timestamp,
+    /// The power of ten of nanoseconds that times are counted in: 9, 6, 3 or 0.
+    unit: u32,
+    places: u32,
+    level: Decimal,
+    len: usize,
+    x: i128,
+    y: i128,
+    xy: i128,
+    xx: i128,
+    /// The sum of the values' absolute distances from the level.
+    distances: i128,
+    unfit: usize,
+}
+
+/// A sample in the units of the sums.
+struct Part {
+    x: i128,
+    y: i128,
+    xy: i128,
+    xx: i128,
+}
+
+impl Moments {
+    /// The sums of samples in the order of time.
+    pub fn of(points: impl Iterator<Item = (Timestamp, Decimal)> + Clone) -> Self {
+        let Some((origin, level)) = points.clone().next() else { return Self::default() };
+        let mut moments = Self { origin, level, unit: COARSEST, ..Self::default() };
+        for (at, value) in points.clone() {
+            moments.unit = moments.unit.min(unit_of(origin, at));
+            moments.places = moments.places.max(value.scale());
+        }
+        points.for_each(|(at, value)| moments.put(at, value));
+        moments
+    }
+
+    /// Takes a sample in. False, and nothing is taken in, where it is finer than any before, in time or value: the sums have
+    /// to be made [of](Self::of) all samples anew.
+    #[must_use]
+    pub fn push(&mut self, at: Timestamp, value: Decimal) -> bool {
+        if self.len == 0 {
+            *self =
+                Self { origin: at, level: value, unit: COARSEST, places: value.scale(), ..Self::default() };
+        }
+        if value.scale() > self.places || unit_of(self.origin, at) < self.unit {
+            return false;
+        }
+        self.put(at, value);
+        true
+    }
+
+    fn put(&mut self, at: Timestamp, value: Decimal) {
+        self.add(at, value, i128::saturating_add);
+        self.len = self.len.saturating_add(1);
+    }
+
+    /// Takes a sample off that was taken in.
+    pub fn pop(&mut self, at: Timestamp, value: Decimal) {
+        self.add(at, value, i128::saturating_sub);
+        self.len = self.len.saturating_sub(1);
+    }
+
+    /// How many samples they are of.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether they are of none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn count(&self) -> i128 {
+        i128::try_from(self.len).unwrap_or(i128::MAX)
+    }
+
+    /// Whether making them anew could help: some sample is too far from the first, or too large.
+    pub const fn is_stale(&self) -> bool {
+        self.unfit > 0
+    }
+
+    fn add(&mut self, at: Timestamp, value: Decimal, add: fn(i128, i128) -> i128) {
+        let Some(part) = self.part(at, value) else {
+            let unfit = i128::try_from(self.unfit).unwrap_or(i128::MAX);
+            self.unfit = usize::try_from(add(unfit, 1)).unwrap_or(0);
+            return;
+        };
+        self.x = add(self.x, part.x);
+        self.y = add(self.y, part.y);
+        self.xy = add(self.xy, part.xy);
+        self.xx = add(self.xx, part.xx);
+        self.distances = add(self.distances, part.y.saturating_abs());
+    }
+
+    /// A sample in the units of the sums, where these cannot overflow: 2^20 of them are the most of a series.
+    fn part(&self, at: Timestamp, value: Decimal) -> Option<Part> {
+        const BITS: u32 = 106;
+        let units =
+            |value: Decimal| value.mantissa().checked_mul(ten_to(self.places.checked_sub(value.scale())?)?);
+        let nanos = i128::from(at.nanos()).checked_sub(self.origin.nanos().into())?;
+        let x = nanos.checked_div(ten_to(self.unit)?)?;
+        let y = units(value)?.checked_sub(units(self.level)?)?;
+        let part = Part { x, y, xy: x.checked_mul(y)?, xx: x.checked_mul(x)? };
+        let fits = |value: i128| value.unsigned_abs() >> BITS == 0;
+        (fits(part.y) && fits(part.xy) && fits(part.xx)).then_some(part)
+    }
+
+    /// The slope per second of the line that fits the samples best, of which these are the first and the last; none where
+    /// plain decimals might be rounded before the last step, or where there is none.
+    pub fn slope(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Decimal> {
+        let span =
+            i128::from(last.nanos()).checked_sub(first.0.nanos().into())?.checked_div(ten_to(self.unit)?)?;
+        if self.unfit > 0 || self.len < 2 || span <= 0 || !self.is_exact(first.1, span)? {
+            return None;
+        }
+        let above = self.count().checked_mul(self.xy)?.checked_sub(self.x.checked_mul(self.y)?)?;
+        let below = self.count().checked_mul(self.xx)?.checked_sub(self.x.checked_mul(self.x)?)?;
+        // to seconds: x has 9 - unit places, so above has one power more than below has
+        let time_places = COARSEST.checked_sub(self.unit)?;
+        let above_places = self.places.checked_add(time_places)?;
+        quotient(decimal(above, above_places)?, decimal(below, time_places.checked_mul(2)?)?)
+    }
+
+    /// Whether plain decimals, which count from the first sample, hold every sum and product to the digit.
+    fn is_exact(&self, first: Decimal, span: i128) -> Option<bool> {
+        let units =
+            |value: Decimal| value.mantissa().checked_mul(ten_to(self.places.checked_sub(value.scale())?)?);
+        let from_level = units(first)?.checked_sub(units(self.level)?)?.checked_abs()?;
+        let distances = self.distances.checked_add(self.count().checked_mul(from_level)?)?;
+        let times = self.count().checked_mul(span)?;
+        let fits = |value: i128| value.unsigned_abs() >> EXACT_BITS.saturating_sub(1) == 0;
+        let squares = times.checked_mul(times)?;
+        let products = times.checked_mul(distances)?;
+        let time_places = COARSEST.checked_sub(self.unit)?;
+        let places = self.places.checked_add(time_places)?.max(time_places.checked_mul(2)?);
+        Some(fits(squares) && fits(products) && places <= Decimal::MAX_SCALE)
+    }
+}
+
+/// Seconds, as a power of ten of nanoseconds.
+const COARSEST: u32 = 9;
+
+/// The coarsest of seconds, milliseconds, microseconds and nanoseconds that a distance is a whole number of.
+fn unit_of(origin: Timestamp, at: Timestamp) -> u32 {
+    let nanos = i128::from(at.nanos()).saturating_sub(origin.nanos().into());
+    let whole = |unit: &u32| ten_to(*unit).and_then(|size| nanos.checked_rem(size)) == Some(0);
+    [COARSEST, 6, 3].into_iter().find(whole).unwrap_or(0)
+}
+
+fn decimal(units: i128, places: u32) -> Option<Decimal> {
+    Decimal::try_from_i128_with_scale(units, places).ok()
+}
