@@ -145,9 +145,7 @@ fn written(fact: &Fact) -> Result<String, String> {
 fn rules() -> String {
     let mut text = String::from("edition 2026\nevaluate every 15s\n");
     for n in 0..SIGNALS {
-        text.push_str(&format!(
-            "signal s{n} {{ is duration from push stale after 45s expect <= 200ms }}\n"
-        ));
+        text.push_str(&format!("signal s{n} {{ is duration from push stale after 45s expect <= 200ms }}\n"));
     }
     for (n, signal) in (0..20_u32).zip((0..SIGNALS).cycle()) {
         let threshold = n.saturating_mul(30).saturating_add(250);

@@ -1,4 +1,5 @@
-//! Benchmarks beside their peers: `cargo run --release -p spark-benches`, or with the names of some of them.
+//! Benchmarks beside their peers: `cargo run --release -p spark-benches`, or with the names of some of them. Sizes follow
+//! as options (`promtool --series 100 --hours 24`).
 //!
 //! Each pair is interleaved in one run on the same input, and what both give is checked before anything is timed.
 //! Ratios are what counts: the machine's own speed is in both.
@@ -7,19 +8,30 @@ mod check;
 mod journal;
 mod keystroke;
 mod live;
+mod options;
 mod peer;
+mod process;
+mod promtool;
+mod unit_tests;
 
 /// Gives its table, or why there is none.
 type Benchmark = fn() -> Result<String, String>;
 
 fn main() -> std::process::ExitCode {
-    let all: [(&str, Benchmark); 4] = [
+    let all: &[(&str, Benchmark)] = &[
         ("check", check::run),
         ("journal", journal::run),
         ("keystroke", keystroke::run),
         ("live", live::run),
+        ("promtool", promtool::run),
+        ("unit-tests", unit_tests::run),
     ];
-    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let asked: Vec<String> = std::env::args().skip(1).take_while(|word| !word.starts_with("--")).collect();
+    if let Some(word) = asked.iter().find(|word| all.iter().all(|(name, _)| name != word)) {
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        eprintln!("error: no benchmark `{word}`; there are {}", names.join(", "));
+        return std::process::ExitCode::FAILURE;
+    }
     let tables: Result<Vec<String>, String> = all
         .iter()
         .filter(|(name, _)| asked.is_empty() || asked.iter().any(|word| word == name))
