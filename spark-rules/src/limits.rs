@@ -23,9 +23,6 @@ pub const SUGGESTION_COMPARISONS_MAX: usize = 300_000;
 /// Longest name, in bytes: it has to fit into a line of output.
 pub const NAME_BYTES_MAX: usize = 100;
 
-/// Most bytes that the grammar sees at once, whole lines aside: pest keeps about 80 bytes per word until the piece is done.
-pub(crate) const PIECE_BYTES: usize = 64 * 1024;
-
 /// Most evaluations of one test: a month at one a second is 2.6 million. A test is an example, not a backtest, and at some
 /// microseconds each this many take half a minute.
 pub const TEST_EVALUATIONS_MAX: u64 = 4 * 1024 * 1024;

@@ -274,12 +274,15 @@ impl Parser<'_> {
     }
 
     pub(super) fn expect_when(&mut self, word: &str) -> Parse<()> {
+        if self.eat_word("when") {
+            return Ok(());
+        }
         if self.at_end() || self.at_symbol("}") {
             let problem =
                 Diagnostic::error(codes::E0122, self.last_span(), format!("nothing stands behind `{word}`"));
             return self.refuse(problem.help(format!("write a condition, as in `{word} when p95 > 400ms`")));
         }
-        let compared = super::foreign::RELATIONS.iter().any(|(words, _)| self.words_ahead(0, words));
+        let compared = self.phrase_ahead(0, super::foreign::RELATIONS, |(words, _)| words).is_some();
         if compared || self.sign_ahead(0) {
             let message = format!("expected `when` and what is compared, found {}", self.found());
             let problem = Diagnostic::error(codes::E0122, self.peek_span(), message);

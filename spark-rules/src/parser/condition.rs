@@ -47,9 +47,11 @@ impl Parser<'_> {
                 "not" => Some("join conditions with `and` or `or`: `a and not b`"),
                 _ => None,
             };
-            let near = if word.len() > 2 { word } else { "" };
-            let joint = nearest(near, ["and", "or", "for", "then", "within"]);
-            if let ([best, ..], None, false) = (joint.as_slice(), help, self.first_on_line()) {
+            let joint = match word.len() > 2 && help.is_none() && !self.first_on_line() {
+                true => nearest(word, ["and", "or", "for", "then", "within"]),
+                false => Vec::new(),
+            };
+            if let Some(best) = joint.first() {
                 let span = self.peek_span();
                 let problem = self.unexpected("`and`, `or`, `for`, `then`, or the next clause");
                 let problem = problem.help(format!("did you mean `{best}`?"));
@@ -267,9 +269,12 @@ impl Parser<'_> {
 
     fn held(&mut self) -> Parse<Condition> {
         let condition = self.primary()?;
-        let foreign = super::foreign::HELD
-            .iter()
-            .find(|words| self.words_ahead(0, words) && self.ahead(words.len()).kind == Kind::Number);
+        let next = self.peek_text();
+        let foreign = super::foreign::HELD.iter().find(|words| {
+            words.first() == Some(&next)
+                && self.words_ahead(0, words)
+                && self.ahead(words.len()).kind == Kind::Number
+        });
         if let Some(words) = foreign {
             let span = self.pass(words.len());
             let word = self.text_in(span);
@@ -315,11 +320,12 @@ impl Parser<'_> {
 
     /// A length of time behind a comparison, without its `for`.
     fn bare_length(&self) -> bool {
+        if self.peek().kind != Kind::Number {
+            return false;
+        }
         let text = self.peek_text();
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        self.peek().kind == Kind::Number
-            && !self.first_on_line()
-            && matches!(unit, "s" | "m" | "min" | "h" | "d")
+        !self.first_on_line() && matches!(unit, "s" | "m" | "min" | "h" | "d")
     }
 
     fn primary(&mut self) -> Parse<Condition> {

@@ -31,6 +31,20 @@ impl<'a> Parser<'a> {
             .all(|(place, word)| self.text_of(self.ahead(by.saturating_add(place))) == *word)
     }
 
+    /// The first of these phrases that stands so many words ahead.
+    pub(super) fn phrase_ahead<'t, T>(
+        &self,
+        by: usize,
+        phrases: &'t [T],
+        words: impl Fn(&T) -> &'static [&'static str],
+    ) -> Option<&'t T> {
+        let next = self.text_of(self.ahead(by));
+        // nearly no phrase begins with the word that is there
+        phrases
+            .iter()
+            .find(|phrase| words(phrase).first() == Some(&next) && self.words_ahead(by, words(phrase)))
+    }
+
     pub(super) fn text_in(&self, span: Span) -> &'a str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or("")
     }
@@ -249,13 +263,13 @@ impl<'a> Parser<'a> {
 
     /// A word between a level and its condition that says nothing: `rollback after 5m when`, `rollback the release when`.
     pub(super) fn before_when(&mut self, word: &str) -> Parse<()> {
+        if self.at_word("when") || self.at_word("if") || self.first_on_line() {
+            return Ok(());
+        }
         let far = (1..6).find(|by| {
             matches!(self.text_of(self.ahead(*by)), "when" | "if") && self.ahead(*by).kind == Kind::Word
         });
-        let Some(far) = far.filter(|_| !self.at_word("when") && !self.at_word("if") && !self.first_on_line())
-        else {
-            return Ok(());
-        };
+        let Some(far) = far else { return Ok(()) };
         let inner = (0..far).any(|by| {
             matches!(self.text_of(self.ahead(by)), "{" | "}" | ">" | "<" | ">=" | "<=" | "==" | "!=")
         });

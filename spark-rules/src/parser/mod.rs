@@ -18,6 +18,7 @@ mod number;
 mod piece;
 mod plan;
 mod relation;
+mod scan;
 mod series;
 mod text;
 mod value;

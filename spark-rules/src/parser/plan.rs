@@ -68,10 +68,10 @@ impl Parser<'_> {
     /// Whether `warmup 2m` or `watch 24h` begins a line where a value is missing. A signal may be called so, and then no
     /// number stands behind it.
     pub(super) fn at_plan_length(&self) -> bool {
-        let length = Quantity::parse(self.text_of(self.ahead(1)));
         (self.at_word("warmup") || self.at_word("watch"))
             && self.first_on_line()
-            && length.is_ok_and(|length| length.unit == Unit::of(Dimension::Duration))
+            && Quantity::parse(self.text_of(self.ahead(1)))
+                .is_ok_and(|length| length.unit == Unit::of(Dimension::Duration))
     }
 
     /// Whether a length of time stands ahead, a colon aside.

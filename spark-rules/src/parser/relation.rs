@@ -105,12 +105,11 @@ impl Parser<'_> {
     pub(super) fn relation(&mut self) -> Option<Relation> {
         let start = self.peek_span();
         let is = usize::from(self.at_word("is"));
-        let foreign = RELATIONS.iter().find(|(words, _)| {
-            // `over 5m` is a window in a wrong place, `is over 5m` a comparison
-            let window = *words == ["over"] && is == 0;
-            let written = |place: usize| self.text_of(self.ahead(is.saturating_add(place)));
-            !window && words.iter().enumerate().all(|(place, word)| written(place) == *word)
-        });
+        // `over 5m` is a window in a wrong place, `is over 5m` a comparison
+        let foreign = match is == 0 && self.at_word("over") {
+            true => None,
+            false => self.phrase_ahead(is, RELATIONS, |(words, _)| words),
+        };
         if is == 1 && self.in_check && super::check::TRUTHS.contains(&self.text_of(self.ahead(1))) {
             // `hsts is set`: told with the flag that it is said of
             self.bump();

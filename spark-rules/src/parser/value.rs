@@ -127,7 +127,7 @@ impl Parser<'_> {
             return self.refuse(problem);
         }
         let Literal { value, span } = self.literal(what)?;
-        let written = self.text.get(span.start as usize..span.end as usize).unwrap_or("").to_owned();
+        let written = self.text.get(span.start as usize..span.end as usize).unwrap_or("");
         if value.unit.per_time || value.unit.dimension != Dimension::Duration {
             // few are minutes, many are seconds
             let seconds = value.value >= SECONDS_FROM;

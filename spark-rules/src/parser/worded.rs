@@ -146,7 +146,9 @@ impl Parser<'_> {
     /// `for five minutes`, `for at least 5m`: what stands before a length of time, told and passed.
     pub(super) fn before_length(&mut self) -> Parse<()> {
         let prefix = foreign::BEFORE_LENGTH.iter().find(|words| {
-            self.words_ahead(0, words) && matches!(self.ahead(words.len()).kind, Kind::Number | Kind::Word)
+            self.peek().kind == Kind::Word
+                && self.words_ahead(0, words)
+                && matches!(self.ahead(words.len()).kind, Kind::Number | Kind::Word)
         });
         if let Some(words) = prefix {
             let end = self.ahead(words.len()).start;
@@ -159,11 +161,14 @@ impl Parser<'_> {
             );
         }
         let word = self.peek_text();
-        let number = foreign::NUMBERS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known));
         if let Some(refused) = self.counted_length() {
             return refused;
         }
-        let Some((_, digits)) = number.filter(|_| self.peek().kind == Kind::Word) else { return Ok(()) };
+        if self.peek().kind != Kind::Word {
+            return Ok(());
+        }
+        let number = foreign::NUMBERS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known));
+        let Some((_, digits)) = number else { return Ok(()) };
         let next = self.text_of(self.ahead(1));
         let unit =
             crate::parser::alias(next).or_else(|| matches!(next, "s" | "m" | "h" | "d").then_some(next));
@@ -249,7 +254,7 @@ impl Parser<'_> {
         };
         let multiple = foreign::MULTIPLES.iter().find(|(known, _)| *known == word).map(|(_, own)| *own);
         let number = foreign::NUMBERS.iter().find(|(known, _)| *known == word).map(|(_, own)| *own);
-        let unit = crate::parser::alias(self.text_of(self.ahead(1)));
+        let unit = number.and_then(|_| crate::parser::alias(self.text_of(self.ahead(1))));
         let (meant, count) = if let Some((own, (of, count))) = multiple.zip(reference(1)) {
             (format!("{own} {of}"), count)
         } else if let Some((of, count)) = reference(0).filter(|(_, count)| *count > 1 && word != "previous") {
