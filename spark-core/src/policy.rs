@@ -1,6 +1,7 @@
 //! The policy: everything that rule text says, checked, as data. The engine needs nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,21 @@ pub struct Policy {
     parts: PolicyParts,
     /// Triggers ordered so that each comes after those that it is quiet for.
     order: Vec<TriggerId>,
+    fingerprint: Fingerprint,
 }
+
+/// What tells policies apart, once it was asked for: every engine asks, and it takes a walk over the whole policy.
+#[derive(Debug, Clone, Default)]
+struct Fingerprint(OnceLock<u64>);
+
+/// It follows from the parts, which are compared.
+impl PartialEq for Fingerprint {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Fingerprint {}
 
 /// What a policy is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +139,7 @@ impl Policy {
         }
         check_checks(&parts.checks)?;
         let order = unless_order(&parts.triggers)?;
-        Ok(Self { parts, order })
+        Ok(Self { parts, order, fingerprint: Fingerprint::default() })
     }
 
     /// A number that tells policies apart: FNV-1a over all that it says. It finds a mistake, not an attack.
@@ -138,10 +153,12 @@ impl Policy {
                 Ok(())
             }
         }
-        let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
-        // neither `Debug` of plain data nor this writer fails
-        let _ = std::fmt::Write::write_fmt(&mut fnv, format_args!("{:?}", self.parts));
-        fnv.0
+        *self.fingerprint.0.get_or_init(|| {
+            let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
+            // neither `Debug` of plain data nor this writer fails
+            let _ = std::fmt::Write::write_fmt(&mut fnv, format_args!("{:?}", self.parts));
+            fnv.0
+        })
     }
 
     /// The time between evaluations in `run` and `replay`.
@@ -410,13 +427,14 @@ impl Condition {
         }
     }
 
-    fn children(&self) -> Vec<&Self> {
-        match self {
-            Self::Compare(_) | Self::EveryExpectation => Vec::new(),
-            Self::All(parts) | Self::Any(parts) => parts.iter().collect(),
-            Self::Not(inner) | Self::Held { condition: inner, .. } => vec![inner],
-            Self::Sequence { first, then, .. } => vec![first, then],
-        }
+    fn children(&self) -> impl Iterator<Item = &Self> {
+        let (list, first, second): (&[Self], Option<&Self>, Option<&Self>) = match self {
+            Self::Compare(_) | Self::EveryExpectation => (&[], None, None),
+            Self::All(parts) | Self::Any(parts) => (parts, None, None),
+            Self::Not(inner) | Self::Held { condition: inner, .. } => (&[], Some(inner), None),
+            Self::Sequence { first, then, .. } => (&[], Some(first), Some(then)),
+        };
+        list.iter().chain(first).chain(second)
     }
 
     fn deeper_than(&self, depth: usize) -> bool {
@@ -425,20 +443,19 @@ impl Condition {
             Self::Compare(comparison) => comparison.expressions().iter().any(|e| e.deeper_than(left)),
             _ => false,
         };
-        expressions || self.children().iter().any(|child| child.deeper_than(left))
+        expressions || self.children().any(|child| child.deeper_than(left))
     }
 
     fn held_under_not(&self, under_not: bool) -> bool {
         match self {
             Self::Held { .. } if under_not => true,
             Self::Not(inner) => inner.held_under_not(true),
-            _ => self.children().iter().any(|child| child.held_under_not(under_not)),
+            _ => self.children().any(|child| child.held_under_not(under_not)),
         }
     }
 
     fn asks_every_expectation(&self) -> bool {
-        matches!(self, Self::EveryExpectation)
-            || self.children().iter().any(|child| child.asks_every_expectation())
+        matches!(self, Self::EveryExpectation) || self.children().any(|child| child.asks_every_expectation())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Checks: when they are made, what their probe brings, and what must be true of it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
@@ -112,10 +113,10 @@ impl<'t> Checker<'t> {
         for clause in &tree.clauses {
             let CheckClause::Measure { name, kind, .. } = &clause.kind else { continue };
             let place = u32::try_from(infos.len()).unwrap_or(u32::MAX);
-            if let Some((_, first)) = names.get(&name.text) {
+            if let Some((_, first)) = names.get(name.text.as_str()) {
                 self.twice("measures of one check", &name.text, name.span, *first);
             } else {
-                names.insert(name.text.clone(), (Named::Signal(place), name.span));
+                names.insert(Cow::Borrowed(name.text.as_str()), (Named::Signal(place), name.span));
             }
             infos.push(SignalInfo {
                 unit: None,
@@ -259,7 +260,7 @@ impl<'t> Checker<'t> {
             ExpressionKind::Group(inner) => return self.flag_named(inner),
             _ => return None,
         };
-        match self.names.get(name) {
+        match self.names.get(name.as_str()) {
             Some((Named::Signal(place), _)) => {
                 let id = SignalId(*place);
                 self.signals.get(id.index()).filter(|info| info.flag).map(|_| id)

@@ -191,8 +191,9 @@ impl Checker<'_> {
         per: &Expression,
     ) -> Option<Typed> {
         let ExpressionKind::Name(word) = &per.kind else { return None };
-        let literal =
-            number.literal.filter(|_| operator == Operator::Divide && !self.names.contains_key(word))?;
+        let literal = number
+            .literal
+            .filter(|_| operator == Operator::Divide && !self.names.contains_key(word.as_str()))?;
         let time = PerTime::parse(alias(word).unwrap_or(word))?;
         let amount = self
             .written(Span { end: per.span.start, ..whole.span })

@@ -19,6 +19,7 @@ mod texts;
 mod triggers;
 pub(crate) mod units;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
@@ -81,7 +82,7 @@ enum Named {
 struct Blocks<'t> {
     signals: Vec<&'t ast::Signal>,
     /// With the name, which of a one-line trigger is made from its place.
-    triggers: Vec<(String, &'t ast::Trigger)>,
+    triggers: Vec<(Cow<'t, str>, &'t ast::Trigger)>,
     plans: Vec<&'t ast::Plan>,
     checks: Vec<&'t ast::Check>,
     tests: Vec<&'t ast::Test>,
@@ -91,9 +92,9 @@ struct Checker<'t> {
     texts: &'t dyn Texts,
     problems: &'t mut Problems,
     every: TimeSpan,
-    names: HashMap<String, (Named, Span)>,
+    names: HashMap<Cow<'t, str>, (Named, Span)>,
     /// What names stand for outside of the check that is read; none outside of checks.
-    outer: Option<HashMap<String, (Named, Span)>>,
+    outer: Option<HashMap<Cow<'t, str>, (Named, Span)>>,
     plans: HashMap<String, (usize, Span)>,
     signals: Vec<SignalInfo>,
     /// The lengths of time that signals are compared with in the trigger that is read.
@@ -106,7 +107,7 @@ struct Checker<'t> {
     signal_types: Vec<Option<Span>>,
     /// Names for suggestions.
     signal_names: Vec<&'t str>,
-    trigger_names: Vec<String>,
+    trigger_names: Vec<Cow<'t, str>>,
 }
 
 /// Checks the files. The result is to be used only where no error was told.

@@ -1,6 +1,8 @@
 //! What is declared, and what names stand for.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use spark_core::{SignalId, SourceSpan as Span, TriggerId};
 
@@ -32,7 +34,7 @@ impl<'t> Checker<'t> {
                     Item::Check(check) => blocks.checks.push(check),
                     Item::Test(test) => blocks.tests.push(test),
                     Item::Trigger(trigger) => match &trigger.name {
-                        Some(name) => blocks.triggers.push((name.text.clone(), trigger)),
+                        Some(name) => blocks.triggers.push((Cow::Borrowed(&name.text), trigger)),
                         None => {
                             let line = self.texts.line(trigger.span);
                             match last_line {
@@ -45,9 +47,10 @@ impl<'t> Checker<'t> {
                                     .also(first, "the first")
                                     .help("give each a line of its own: it is named by its line"),
                                 ),
-                                _ => blocks
-                                    .triggers
-                                    .push((line_name(self.texts.included(tree.number), line), trigger)),
+                                _ => {
+                                    let name = line_name(self.texts.included(tree.number), line);
+                                    blocks.triggers.push((Cow::Owned(name), trigger));
+                                }
                             }
                             last_line = Some((line, trigger.span));
                         }
@@ -61,9 +64,10 @@ impl<'t> Checker<'t> {
 
     /// Enters all names; one that stands twice is told at its second place.
     pub(super) fn declare(&mut self, blocks: &Blocks<'t>) {
+        self.names.reserve(blocks.signals.len().saturating_add(blocks.triggers.len()));
         for (place, signal) in blocks.signals.iter().enumerate() {
             let named = Named::Signal(u32::try_from(place).unwrap_or(u32::MAX));
-            self.enter(&signal.name.text, signal.name.span, named);
+            self.enter(Cow::Borrowed(&signal.name.text), signal.name.span, named);
             self.signal_names.push(&signal.name.text);
             self.signal_types.push(signal.clauses.iter().find_map(|clause| match &clause.kind {
                 SignalClause::Is(name) => Some(name.span),
@@ -73,7 +77,7 @@ impl<'t> Checker<'t> {
         for (place, (name, trigger)) in blocks.triggers.iter().enumerate() {
             let named = Named::Trigger(u32::try_from(place).unwrap_or(u32::MAX));
             let span = trigger.name.as_ref().map_or(trigger.span, |name| name.span);
-            self.enter(name, span, named);
+            self.enter(name.clone(), span, named);
             self.trigger_names.push(name.clone());
         }
         for (place, plan) in blocks.plans.iter().enumerate() {
@@ -107,14 +111,17 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn enter(&mut self, name: &str, span: Span, named: Named) {
-        let Some((first, place)) = self.names.get(name).copied() else {
-            self.names.insert(name.to_owned(), (named, span));
-            return;
+    fn enter(&mut self, name: Cow<'t, str>, span: Span, named: Named) {
+        let (name, (first, place)) = match self.names.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert((named, span));
+                return;
+            }
+            Entry::Occupied(occupied) => (occupied.key().clone(), *occupied.get()),
         };
         match (first, named) {
-            (Named::Signal(_), Named::Signal(_)) => self.twice("signals", name, span, place),
-            (Named::Trigger(_), Named::Trigger(_)) => self.twice("triggers", name, span, place),
+            (Named::Signal(_), Named::Signal(_)) => self.twice("signals", &name, span, place),
+            (Named::Trigger(_), Named::Trigger(_)) => self.twice("triggers", &name, span, place),
             _ => self.problems.tell(
                 Diagnostic::error(
                     codes::E0202,
@@ -191,7 +198,7 @@ impl<'t> Checker<'t> {
 
     /// The trigger that a name in `unless` stands for.
     pub(super) fn trigger_named(&mut self, name: &Name) -> Option<TriggerId> {
-        match self.names.get(&name.text) {
+        match self.names.get(name.text.as_str()) {
             Some((Named::Trigger(id), _)) => Some(TriggerId(*id)),
             Some((Named::Signal(_), place)) => {
                 let message = format!("`{}` is a signal: `unless` names triggers", name.text);
@@ -204,7 +211,7 @@ impl<'t> Checker<'t> {
             None => {
                 let message = format!("no trigger is called `{}`", name.text);
                 let diagnostic = Diagnostic::error(codes::E0201, name.span, message);
-                let names: Vec<&str> = self.trigger_names.iter().map(String::as_str).collect();
+                let names: Vec<&str> = self.trigger_names.iter().map(|name| &**name).collect();
                 let diagnostic = self.problems.suggesting(diagnostic, &name.text, &names, "triggers");
                 self.problems.tell(diagnostic);
                 None
@@ -214,7 +221,7 @@ impl<'t> Checker<'t> {
 
     /// The trigger or the signal that a name in a test stands for.
     pub(super) fn anything_named(&mut self, name: &Name) -> Option<Named> {
-        if let Some((named, _)) = self.names.get(&name.text) {
+        if let Some((named, _)) = self.names.get(name.text.as_str()) {
             return Some(*named);
         }
         if self.doubtful(&name.text) {
@@ -227,7 +234,7 @@ impl<'t> Checker<'t> {
             self.problems.tell(diagnostic.help(help));
             return None;
         }
-        let mut names: Vec<&str> = self.trigger_names.iter().map(String::as_str).collect();
+        let mut names: Vec<&str> = self.trigger_names.iter().map(|name| &**name).collect();
         names.extend(&self.signal_names);
         let diagnostic = self.problems.suggesting(diagnostic, &name.text, &names, "triggers and signals");
         self.problems.tell(diagnostic);

@@ -12,8 +12,7 @@ use crate::diagnostic::apply;
 use crate::files::Files;
 use crate::test::coverage::Block;
 use crate::test::kept::takes_part;
-use crate::test::run::finds_fault;
-use crate::test::{Expected, Subject, TestCase};
+use crate::test::{Expected, Runner, Subject, TestCase};
 
 /// A mutant and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +88,8 @@ fn fate(loaded: &Loaded, mutant: &Mutant) -> Fate {
         return Fate::Equivalent(why);
     }
     let tests = relevant(loaded, &policy, &mutant.block);
-    match tests.iter().find(|case| finds_fault(&policy, case)) {
+    let mut runner = Runner::new(&policy);
+    match tests.iter().find(|case| runner.finds_fault(case)) {
         Some(case) => Fate::Noticed { by: case.title.clone() },
         None => Fate::Survived { tests: tests.len() },
     }

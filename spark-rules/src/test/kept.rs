@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use spark_core::{Condition, Policy, PolicyParts, SignalId, Trigger, TriggerId};
+use spark_core::{Condition, Engine, Policy, PolicyParts, SignalId, Trigger, TriggerId};
 
 use super::{Subject, TestCase};
 
@@ -11,6 +11,8 @@ use super::{Subject, TestCase};
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) policy: Arc<Policy>,
+    /// An engine of it that was told nothing yet, to begin each test with.
+    pub(crate) fresh: Engine,
     /// By the trigger's place in the whole policy: its place here.
     places: Vec<Option<usize>>,
     /// By the trigger's place here: its handle in the whole policy.
@@ -20,16 +22,15 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Leaves out of a policy what reads none of the signals that a test gives, on any version.
+    /// Leaves out of a policy what reads none of the signals that a test gives.
     ///
     /// A trigger that is left out reads nothing that is known, so it would never show a level: whoever is quiet for it
     /// speaks as if it were not there.
-    pub(crate) fn new(policy: &Policy, case: &TestCase) -> Option<Self> {
-        let given: BTreeSet<SignalId> = case.given.iter().map(|given| given.signal).collect();
+    pub(crate) fn new(policy: &Policy, given: &BTreeSet<SignalId>) -> Option<Self> {
         let mut places: Vec<Option<usize>> = Vec::with_capacity(policy.triggers().len());
         let mut originals = Vec::new();
         for (place, trigger) in policy.triggers().iter().enumerate() {
-            let reads = conditions(trigger).any(|condition| reads_any(condition, &given));
+            let reads = conditions(trigger).any(|condition| reads_any(condition, given));
             places.push(reads.then_some(originals.len()));
             if reads {
                 originals.push(TriggerId(u32::try_from(place).ok()?));
@@ -37,7 +38,7 @@ impl Kept {
         }
         let mut signals = policy.signals().to_vec();
         for signal in &mut signals {
-            signal.expectation = signal.expectation.take().filter(|condition| reads_any(condition, &given));
+            signal.expectation = signal.expectation.take().filter(|condition| reads_any(condition, given));
         }
         let expectations = signals.iter().map(|signal| signal.expectation.is_some()).collect();
         let place_of = |id: &TriggerId| {
@@ -55,7 +56,8 @@ impl Kept {
             plans: Vec::new(),
             checks: Vec::new(),
         };
-        Some(Self { policy: Arc::new(Policy::new(parts).ok()?), places, originals, expectations })
+        let policy = Arc::new(Policy::new(parts).ok()?);
+        Some(Self { fresh: Engine::new(policy.clone()), policy, places, originals, expectations })
     }
 
     /// The place of a trigger among those that take part.
@@ -81,9 +83,14 @@ impl Kept {
     }
 }
 
+/// The signals that a test gives, on any version.
+pub(crate) fn given(case: &TestCase) -> BTreeSet<SignalId> {
+    case.given.iter().map(|given| given.signal).collect()
+}
+
 /// Whether a trigger or an expectation of a policy takes part in a test.
 pub(crate) fn takes_part(policy: &Policy, subject: Subject, case: &TestCase) -> bool {
-    let given: BTreeSet<SignalId> = case.given.iter().map(|given| given.signal).collect();
+    let given = given(case);
     match subject {
         Subject::Trigger(id) => {
             let trigger = policy.triggers().get(id.index());

@@ -1,4 +1,5 @@
-//! `test` blocks: checked ([`TestCase`]), run against a policy ([`run`]), and what they leave unseen ([`coverage`]).
+//! `test` blocks: checked ([`TestCase`]), run against a policy ([`run`], many by a [`Runner`]), and what they leave unseen
+//! ([`coverage`]).
 //!
 //! A test runs at every multiple of `evaluate every` from 0 to the last instant at which something is expected. An
 //! expectation at a time between two instants reads the earlier one: that is what stood on the screen at that time.
@@ -30,6 +31,7 @@ mod outcome;
 #[cfg(test)]
 mod restarts;
 pub(crate) mod run;
+mod runner;
 mod series;
 mod text;
 mod timeline;
@@ -38,5 +40,6 @@ mod walk;
 pub use case::{CheckState, Expected, Found, Given, Moment, Series, Subject, TestCase, TestStage, TestStep};
 pub use outcome::{Broken, Check, Outcome, Row, Shown, Timeline};
 pub use run::run;
+pub use runner::Runner;
 pub use series::{Event, Events};
 pub use text::{failure_text, found_text};

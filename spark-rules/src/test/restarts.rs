@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use spark_core::TimeSpan;
 
+use super::kept::{Kept, given};
 use super::run::run_with;
 use super::walk::Restarts;
 
@@ -61,9 +62,10 @@ proptest! {
     fn restarts_change_nothing(body in body()) {
         let text = format!("{RULES}{body}");
         let loaded = crate::load("t.rules", &text, &mut |_| Err("none".to_owned())).unwrap();
+        let kept = Kept::new(&loaded.policy, &given(&loaded.tests[0])).unwrap();
         let seen = |restarts| {
             let mut seen = Vec::new();
-            let outcome = run_with(&loaded.policy, &loaded.tests[0], restarts, &mut |instant| {
+            let outcome = run_with(&loaded.policy, Some(&kept), &loaded.tests[0], restarts, &mut |instant| {
                 let reports = (instant.engine.trigger_reports(), instant.engine.expectation_reports());
                 seen.push((instant.decision.clone(), reports));
                 ControlFlow::Continue(())

@@ -6,20 +6,23 @@ use std::ops::ControlFlow;
 use spark_core::check::{Finding, Judged};
 use spark_core::{Policy, State, TimeSpan};
 
-use super::kept::Kept;
+use super::kept::{Kept, given};
 use super::outcome::{Broken, Check, Outcome, Shown};
 use super::timeline;
 use super::walk::{Instant, Restarts, Taken, walk};
 use super::{CheckState, Expected, Moment, Subject, TestCase};
 
-/// Runs a test of a policy. It is pure: the same policy and test give the same outcome, on every platform.
+/// Runs a test of a policy. It is pure: the same policy and test give the same outcome, on every platform. For many tests of
+/// one policy, a [`Runner`](super::Runner) gives the same sooner.
 pub fn run(policy: &Policy, case: &TestCase) -> Outcome {
-    run_with(policy, case, Restarts::AsWritten, &mut |_| ControlFlow::Continue(()))
+    let kept = Kept::new(policy, &given(case));
+    run_with(policy, kept.as_ref(), case, Restarts::AsWritten, &mut |_| ControlFlow::Continue(()))
 }
 
-/// As [`run`], and shows every instant up to the last that something is expected at.
+/// As [`run`] with what of the policy takes part, and shows every instant up to the last that something is expected at.
 pub(crate) fn run_with(
     policy: &Policy,
+    kept: Option<&Kept>,
     case: &TestCase,
     restarts: Restarts,
     see: &mut dyn FnMut(&Instant<'_>) -> ControlFlow<()>,
@@ -31,11 +34,11 @@ pub(crate) fn run_with(
         samples: 0,
         left_out: Vec::new(),
     };
-    let Some(kept) = Kept::new(policy, case) else { return failed(Broken::NoPolicy) };
-    match checks(policy, &kept, case, restarts, see) {
+    let Some(kept) = kept else { return failed(Broken::NoPolicy) };
+    match checks(policy, kept, case, restarts, see) {
         Err(broken) => failed(broken),
         Ok((mut checks, taken)) => {
-            timeline::add(policy, &kept, case, &mut checks);
+            timeline::add(policy, kept, case, &mut checks);
             Outcome {
                 checks,
                 broken: None,
@@ -48,10 +51,10 @@ pub(crate) fn run_with(
 }
 
 /// Whether a test finds fault with a policy. It stops at the first thing that is not as expected.
-pub(crate) fn finds_fault(policy: &Policy, case: &TestCase) -> bool {
-    let Some(kept) = Kept::new(policy, case) else { return true };
-    let mut plan = Plan::new(policy, &kept, case);
-    let walked = walk(&kept, case, end(policy, case), Restarts::AsWritten, &mut |instant| match plan
+pub(crate) fn finds_fault(policy: &Policy, kept: Option<&Kept>, case: &TestCase) -> bool {
+    let Some(kept) = kept else { return true };
+    let mut plan = Plan::new(policy, kept, case);
+    let walked = walk(kept, case, end(policy, case), Restarts::AsWritten, &mut |instant| match plan
         .see(instant)
         .iter()
         .all(|place| plan.holds(*place))

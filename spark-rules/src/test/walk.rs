@@ -62,7 +62,7 @@ pub(crate) fn walk(
     stages.sort_by_key(|stage| stage.from);
     let mut entered = 0usize;
     let mut walk = Walk {
-        engine: Engine::new(kept.policy.clone()),
+        engine: kept.fresh.clone(),
         series: case.given.iter().map(|given| Events::new(&kept.policy, given).peekable()).collect(),
         states: vec![State::Unknown; kept.policy.triggers().len()],
         taken: Taken::default(),

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use spark_rules::mutate::Judged;
 use spark_rules::test::coverage::{Coverage, Share, Watch};
-use spark_rules::test::{Outcome, TestCase};
+use spark_rules::test::{Outcome, Runner, TestCase};
 use spark_rules::{Failed, Files, Loaded};
 
 use crate::console::{Console, say};
@@ -178,11 +178,12 @@ fn load(console: &Console, named: &[PathBuf]) -> Result<Vec<Suite>, Failure> {
 
 fn run_tests(suite: &mut Suite, args: &TestArgs, bar: Option<&ProgressBar>) {
     let mut watch = Watch::default();
+    let mut runner = Runner::new(&suite.loaded.policy);
     let wanted = |case: &&TestCase| args.filter.as_ref().is_none_or(|filter| case.title.contains(filter));
     for case in suite.loaded.tests.iter().filter(wanted) {
         let outcome = match args.coverage {
             true => watch.run(&suite.loaded, case),
-            false => spark_rules::test::run(&suite.loaded.policy, case),
+            false => runner.run(case),
         };
         suite.outcomes.push((case.clone(), outcome));
         if let Some(bar) = bar {

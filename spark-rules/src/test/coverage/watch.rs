@@ -8,7 +8,7 @@ use spark_core::{Policy, State, TriggerId, Truth, Verdict};
 use super::points::keyed;
 use super::{Coverage, Key, Value};
 use crate::Loaded;
-use crate::test::kept::Kept;
+use crate::test::kept::{Kept, given};
 use crate::test::outcome::Outcome;
 use crate::test::run::{findings, run_with};
 use crate::test::walk::{Instant, Restarts};
@@ -37,10 +37,10 @@ impl Watch {
     /// Runs a test, as [`run`](crate::test::run) does, and watches it.
     pub fn run(&mut self, loaded: &Loaded, case: &TestCase) -> Outcome {
         let policy = &loaded.policy;
-        let Some(kept) = Kept::new(policy, case) else { return crate::test::run(policy, case) };
+        let Some(kept) = Kept::new(policy, &given(case)) else { return crate::test::run(policy, case) };
         let mut sight =
             Sight { policy, kept: &kept, comparisons: Vec::new(), keys: BTreeSet::new(), before: Vec::new() };
-        let outcome = run_with(policy, case, Restarts::AsWritten, &mut |instant| {
+        let outcome = run_with(policy, Some(&kept), case, Restarts::AsWritten, &mut |instant| {
             sight.see(instant);
             ControlFlow::Continue(())
         });
