@@ -167,7 +167,12 @@ impl Oracle {
                     "other rules than stricter ones were taken".to_owned()
                 })?;
             }
-            Fact::Start(_) | Fact::Looked { .. } | Fact::Noted { .. } => {}
+            Fact::Looked { look, .. } => {
+                ensure(before == after, || "what was seen at a stage's end moved the rollout".to_owned())?;
+                let planned = (look.stage as usize) < self.stages.len();
+                ensure(planned, || "a look at a stage that is not planned".to_owned())?;
+            }
+            Fact::Start(_) | Fact::Noted { .. } => {}
         }
         if before != after {
             self.moved(at, fact, &before, &after, live)?;

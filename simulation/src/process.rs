@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use spark_core::TimeSpan;
-use spark_core::rollout::{Ending, Pace, Rollout, RuleText};
+use spark_core::rollout::{Dependency, Ending, Look, Pace, Rollout, RuleText, Seen};
 use spark_runtime::audit::{self, Folded};
 use spark_runtime::journal::{Journal as _, JournalError, Leave, Record};
-use spark_runtime::runner::{self, Begin, NewRules, Outcome, Ports, Release, RunEnd, RunError};
+use spark_runtime::runner::{self, Begin, Looks, NewRules, Outcome, Ports, Release, RunEnd, RunError};
 
 use crate::fault::Fault;
 use crate::journal::SimJournal;
@@ -18,7 +18,7 @@ use crate::policies::Reload;
 use crate::source::SimSource;
 use crate::traffic::SimActions;
 use crate::watch::Watch;
-use crate::world::{MS, SECOND, Shared, SimClock, freeze_of, lock, turn};
+use crate::world::{MS, SECOND, Shared, SimClock, freeze_of, lock, turn, wait};
 
 /// How long an action may take.
 const DEADLINE: TimeSpan = TimeSpan::from_seconds(2);
@@ -146,9 +146,36 @@ fn ports(world: &Shared, process: usize, journal: SimJournal) -> SimPorts {
         observer: Watch { world: world.clone(), process, live: true },
         freeze: Box::new(move |at| freeze_of(&freezes, at)),
         reload: Box::new(move || reload(&again)),
-        look: Box::new(runner::no_look),
+        look: {
+            let world = world.clone();
+            Box::new(move |stage| looks(&world, process, stage))
+        },
         deadline: DEADLINE,
     }
+}
+
+/// A probe that looks at a stage's end: quick, late, or never done.
+fn looks(world: &Shared, process: usize, stage: u32) -> Looks {
+    let until = {
+        let mut world = lock(world);
+        let part = world.weather.probes;
+        match world.strikes(part, Fault::ProbeHangs) {
+            true => i64::MAX,
+            false => world.now + world.rng.range(5 * MS, 15 * SECOND),
+        }
+    };
+    let waited = wait(world, process, until);
+    Box::pin(async move {
+        waited.await;
+        vec![Look {
+            stage,
+            dependency: Dependency::Database,
+            probe: "connections".to_owned(),
+            values: [("open".to_owned(), Seen::Value("3".to_owned()))].into(),
+            details: String::new(),
+            unanswered: None,
+        }]
+    })
 }
 
 fn reload(world: &Shared) -> Option<Result<NewRules, String>> {

@@ -22,8 +22,12 @@ pub(crate) fn fact_line(fact: &Fact) -> String {
             None => format!("measured: not known where the traffic is ({words})"),
         },
         Fact::Looked { look, .. } => {
-            let of =
-                format!("stage {}, {}, {}", look.stage.saturating_add(1), look.part.as_str(), look.probe);
+            let of = format!(
+                "stage {}, {}, {}",
+                look.stage.saturating_add(1),
+                look.dependency.as_str(),
+                look.probe
+            );
             match &look.unanswered {
                 None => format!("looked at the end of {of}"),
                 Some(why) => format!("nothing is known at the end of {of}: {why}"),

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 /// What is looked at of the systems around a release when a stage ends. Exhaustive on purpose: each has its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub enum Dependency {
     /// The database.
     Database,
     /// The pooler before it.
     Pgbouncer,
 }
 
-impl Part {
+impl Dependency {
     /// Its word in configurations and in names of files.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ pub struct Look {
     /// The place of the stage that ended.
     pub stage: u32,
     /// What was looked at.
-    pub part: Part,
+    pub dependency: Dependency,
     /// The probe, by its name in the configuration.
     pub probe: String,
     /// Its values, by their names in order; none where it did not answer.

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use self::controller::{Controller, OVERRIDE_MAX};
 use self::course::Course;
 pub use self::fact::{ClockAnchor, Ended, Ending, Fact, Freeze, RuleText, Start, Step, StepId, Word};
-pub use self::look::{Look, Part, Seen};
+pub use self::look::{Dependency, Look, Seen};
 pub use self::pace::Pace;
 pub use self::show::{RunOfShow, ShowItem, next_look};
 use self::trip::{Trip, Whereabouts};

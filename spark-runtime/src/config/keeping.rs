@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use spark_core::TimeSpan;
-use spark_core::rollout::{Pace, Part};
+use spark_core::rollout::{Dependency, Pace};
 
 use super::actions::{open_to_others, template, variables};
 use super::document::{Kind, Node, Place};
@@ -99,7 +99,7 @@ pub struct EvidenceConfig {
     /// The log in which each seal is written down at the end of a run.
     pub anchors: Option<PathBuf>,
     /// The probes that look when a stage ends, by their names, for each of the files that they fill.
-    pub stages: BTreeMap<Part, Vec<String>>,
+    pub stages: BTreeMap<Dependency, Vec<String>>,
 }
 
 /// The patience of a rollout, which has to leave room for an attempt of the actions, whose place is given.

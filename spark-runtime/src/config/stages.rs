@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use spark_core::rollout::Part;
+use spark_core::rollout::Dependency;
 
 use super::document::{Kind, Node};
 use super::read::Reader;
@@ -14,12 +14,12 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     evidence: &Node,
     probes: &BTreeMap<String, ProbeKind>,
-) -> BTreeMap<Part, Vec<String>> {
+) -> BTreeMap<Dependency, Vec<String>> {
     let stages = reader.fields(evidence, &EVIDENCE).and_then(|fields| fields.get("stages"));
     let Some(fields) = stages.and_then(|node| reader.fields(node, &STAGES)) else { return BTreeMap::new() };
     let mut found = BTreeMap::new();
-    for part in [Part::Database, Part::Pgbouncer] {
-        let Some(node) = fields.get(part.as_str()) else { continue };
+    for dependency in [Dependency::Database, Dependency::Pgbouncer] {
+        let Some(node) = fields.get(dependency.as_str()) else { continue };
         let names = reader.names(node, "the name of a probe, such as pool", |_| true);
         let Kind::List(items) = &node.kind else { continue };
         for (name, item) in names.iter().zip(items) {
@@ -38,7 +38,7 @@ pub(super) fn read(
                 Some(_) => {}
             }
         }
-        found.insert(part, names);
+        found.insert(dependency, names);
     }
     found
 }

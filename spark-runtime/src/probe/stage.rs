@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use spark_core::rollout::{Look, Part, Seen};
+use spark_core::rollout::{Dependency, Look, Seen};
 use tokio::task::JoinSet;
 
 use super::{Measured, ProbeKind, Probed, Value, probe};
@@ -22,7 +22,7 @@ const DETAILS_BYTES_MAX: usize = 64 << 10;
 /// The probes that look when a stage ends.
 #[derive(Debug, Clone)]
 pub struct StageProbes {
-    probes: Vec<(Part, String, ProbeKind)>,
+    probes: Vec<(Dependency, String, ProbeKind)>,
     hidden: Vec<SecretSource>,
 }
 
@@ -34,10 +34,12 @@ impl StageProbes {
         hidden: &[SecretSource],
         release: &str,
     ) -> Self {
-        let named =
-            evidence.stages.iter().flat_map(|(part, names)| names.iter().map(move |name| (*part, name)));
-        let found = named.filter_map(|(part, name)| {
-            Some((part, name.clone(), probes.get(name)?.clone().of_release(release)))
+        let named = evidence
+            .stages
+            .iter()
+            .flat_map(|(dependency, names)| names.iter().map(move |name| (*dependency, name)));
+        let found = named.filter_map(|(dependency, name)| {
+            Some((dependency, name.clone(), probes.get(name)?.clone().of_release(release)))
         });
         Self { probes: found.collect(), hidden: hidden.to_vec() }
     }
@@ -47,11 +49,11 @@ impl StageProbes {
     /// It has to be called within a runtime.
     pub fn look(&self, stage: u32) -> Looks {
         let mut jobs = JoinSet::new();
-        for (part, name, kind) in self.probes.clone() {
+        for (dependency, name, kind) in self.probes.clone() {
             let hidden = self.hidden.clone();
             jobs.spawn(async move {
                 let probed = probe(&kind, WITHIN).await;
-                found(stage, part, name, &probed, &held(&hidden))
+                found(stage, dependency, name, &probed, &held(&hidden))
             });
         }
         Box::pin(async move {
@@ -60,18 +62,18 @@ impl StageProbes {
                 // a probe that came to a bad end has found nothing
                 looks.extend(done.ok());
             }
-            looks.sort_by(|a: &Look, b: &Look| (a.part, &a.probe).cmp(&(b.part, &b.probe)));
+            looks.sort_by(|a: &Look, b: &Look| (a.dependency, &a.probe).cmp(&(b.dependency, &b.probe)));
             looks
         })
     }
 }
 
-fn found(stage: u32, part: Part, probe: String, probed: &Probed, secrets: &[Secret]) -> Look {
+fn found(stage: u32, dependency: Dependency, probe: String, probed: &Probed, secrets: &[Secret]) -> Look {
     let (values, details, unanswered) = match &probed.result {
         Ok(measured) => (values(measured, secrets), details(measured, secrets), None),
         Err(error) => (BTreeMap::new(), String::new(), Some(without(&error.to_string(), secrets))),
     };
-    Look { stage, part, probe, values, details, unanswered }
+    Look { stage, dependency, probe, values, details, unanswered }
 }
 
 fn values(measured: &Measured, secrets: &[Secret]) -> BTreeMap<String, Seen> {

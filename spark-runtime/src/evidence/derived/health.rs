@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use spark_core::rollout::{Fact, Look, Part};
+use spark_core::rollout::{Dependency, Fact, Look};
 
 use super::super::EvidenceError;
 use super::super::files::{HealthLook, StageHealth};
@@ -11,24 +11,24 @@ use super::shelf::{Shelf, put_json};
 
 /// What is gathered of it.
 #[derive(Debug, Default)]
-pub(super) struct Health(BTreeMap<(u32, Part), Vec<HealthLook>>);
+pub(super) struct Health(BTreeMap<(u32, Dependency), Vec<HealthLook>>);
 
 impl Health {
     pub(super) fn on(&mut self, fact: &Fact) {
         let Fact::Looked { at, look } = fact else { return };
-        let Look { stage, part, probe, values, details, unanswered } = look.clone();
+        let Look { stage, dependency, probe, values, details, unanswered } = look.clone();
         // what is no JSON is kept as the text that it is
         let details = match details.is_empty() {
             true => serde_json::Value::Null,
             false => serde_json::from_str(&details).unwrap_or(serde_json::Value::String(details)),
         };
         let look = HealthLook { at: *at, probe, values, details, unanswered };
-        self.0.entry((stage, part)).or_default().push(look);
+        self.0.entry((stage, dependency)).or_default().push(look);
     }
 
     pub(super) fn write(&mut self, shelf: &mut dyn Shelf) -> Result<(), EvidenceError> {
-        for ((stage, part), looks) in std::mem::take(&mut self.0) {
-            let path = stage_file(stage, &format!("{}.json", part.as_str()));
+        for ((stage, dependency), looks) in std::mem::take(&mut self.0) {
+            let path = stage_file(stage, &format!("{}.json", dependency.as_str()));
             put_json(shelf, &path, &StageHealth { stage, looks })?;
         }
         Ok(())

@@ -1,17 +1,17 @@
 //! What is looked at when a stage ends: kept as a fact, derived again, and never waited for.
 
-use spark_core::rollout::{Ending, Fact, Look, Part, Seen, Step};
+use spark_core::rollout::{Dependency, Ending, Fact, Look, Seen, Step};
 use spark_runtime::evidence::{self, files::StageHealth};
 use spark_runtime::runner::Looks;
 
 use super::{Walk, Walked};
 
-fn look(stage: u32, part: Part, probe: &str, unanswered: Option<&str>) -> Look {
+fn look(stage: u32, dependency: Dependency, probe: &str, unanswered: Option<&str>) -> Look {
     let values = [("open", Seen::Value("3".to_owned())), ("used", Seen::Unknown("hidden".to_owned()))];
     let answered = unanswered.is_none();
     Look {
         stage,
-        part,
+        dependency,
         probe: probe.to_owned(),
         values: values.map(|(name, seen)| (name.to_owned(), seen)).into_iter().filter(|_| answered).collect(),
         details: if answered { r#"{"states":["idle"]}"#.to_owned() } else { String::new() },
@@ -33,8 +33,8 @@ fn place(walked: &Walked, wanted: impl Fn(&Fact) -> bool) -> usize {
 fn each_stage_has_its_files() {
     let found = |stage| -> Looks {
         let looks = vec![
-            look(stage, Part::Database, "connections", None),
-            look(stage, Part::Pgbouncer, "pool", Some("no answer within 10s")),
+            look(stage, Dependency::Database, "connections", None),
+            look(stage, Dependency::Pgbouncer, "pool", Some("no answer within 10s")),
         ];
         Box::pin(std::future::ready(looks))
     };
@@ -73,7 +73,7 @@ fn a_rollback_goes_first() {
     let late = |stage| -> Looks {
         Box::pin(async move {
             tokio::task::yield_now().await;
-            vec![look(stage, Part::Database, "connections", None)]
+            vec![look(stage, Dependency::Database, "connections", None)]
         })
     };
     let walked = Walk { look: Box::new(late), ..Walk::of(|n| Some(if n < 9 { 120 } else { 450 })) }.walk();
@@ -96,7 +96,7 @@ fn looks_again() {
     assert!(matches!(last, Some(Fact::Intent { step: Step::SetShare { stage: 1, .. }, .. })), "{last:?}");
     drop(stopped);
     let found = |stage| -> Looks {
-        Box::pin(std::future::ready(vec![look(stage, Part::Database, "connections", None)]))
+        Box::pin(std::future::ready(vec![look(stage, Dependency::Database, "connections", None)]))
     };
     let walked = Walk { look: Box::new(found), dir, switch, ..Walk::of(|_| Some(120)) }.walk();
     assert_eq!(*walked.ending(), Ending::Completed);
