@@ -26,9 +26,12 @@ impl Server {
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(failed)?.port();
         let mut command = command(&format!("127.0.0.1:{port}"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let server = Self { child: child.map_err(|error| format!("{command:?}: {error}"))?, port };
+        let mut server = Self { child: child.map_err(|error| format!("{command:?}: {error}"))?, port };
         let start = Instant::now();
         while server.get(ready).is_err() {
+            if let Some(ended) = server.child.try_wait().map_err(failed)? {
+                return Err(format!("{command:?} ended with {ended}"));
+            }
             if start.elapsed() > START_MAX {
                 return Err(format!("{command:?}: no answer within {START_MAX:?}"));
             }
