@@ -125,6 +125,10 @@ const ENDLESS_DIGITS: u32 = 26;
 
 /// Whether a factor or a quotient fills all of a decimal's digits: it was cut.
 pub(crate) fn is_endless(value: Decimal) -> bool {
+    // twenty digits, of which zeros at the end may go: not so many
+    if value.scale() <= ENDLESS_DIGITS && u64::try_from(value.mantissa().unsigned_abs()).is_ok() {
+        return false;
+    }
     let value = value.normalize();
     value.scale() > ENDLESS_DIGITS || significant_digits(value) > ENDLESS_DIGITS
 }

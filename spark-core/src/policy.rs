@@ -470,7 +470,12 @@ impl Comparison {
 
     /// Whether it holds a signal's newest sample against literals alone.
     pub(crate) fn is_plain(&self) -> bool {
-        self.expressions().iter().all(|side| matches!(side, Expression::Signal(_) | Expression::Literal(_)))
+        let plain = |side: &Expression| matches!(side, Expression::Signal(_) | Expression::Literal(_));
+        plain(&self.left)
+            && match &self.test {
+                Test::Is(_, right) => plain(right),
+                Test::Between(low, high) => plain(low) && plain(high),
+            }
     }
 
     /// Calls `visit` for every signal that it reads.

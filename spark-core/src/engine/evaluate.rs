@@ -61,20 +61,21 @@ impl Engine {
         self.remember_stage_means(at);
         self.state.overrides.end_before(at);
         let ready = self.visit(at);
-        let mut latest = std::mem::take(&mut self.latest);
+        let latest = &mut self.latest;
         latest.ready = ready.unwrap_or(latest.ready);
         latest.at = Some(at);
         latest.verdict = self.made.asks.verdict();
         latest.turned.clear();
-        if !self.made.changed.is_empty() {
-            let rank = |place: &usize| self.program.trigger_ranks.get(*place);
-            self.made.changed.sort_unstable_by_key(rank);
-            latest.turned.extend(self.made.changed.iter().filter_map(|place| self.turned(*place, at)));
-        }
         if !(latest.overridden.is_empty() && self.state.overrides.is_empty()) {
             latest.overridden = self.state.overrides.names();
         }
-        self.latest = latest;
+        if !self.made.changed.is_empty() {
+            let rank = |place: &usize| self.program.trigger_ranks.get(*place);
+            self.made.changed.sort_unstable_by_key(rank);
+            let mut turned = std::mem::take(&mut self.latest.turned);
+            turned.extend(self.made.changed.iter().filter_map(|place| self.turned(*place, at)));
+            self.latest.turned = turned;
+        }
     }
 
     /// Visits every part that may come to something else than before. Gives whether the plan's `proceed when` holds, where

@@ -76,7 +76,7 @@ pub struct Engine {
 /// The engine's state between evaluations, to be saved. It means something only beside its policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineState {
-    /// What the policy was, so that it is not taken for another.
+    /// What the policy was, so that it is not taken for another; once the state is saved.
     policy: u64,
     /// The plan that is followed.
     plan: Option<String>,
@@ -120,7 +120,7 @@ impl Engine {
             triggers: vec![Default::default(); policy.triggers().len()],
         };
         let state = EngineState {
-            policy: policy.fingerprint(),
+            policy: 0,
             plan,
             histories: vec![Default::default(); policy.signals().len()],
             memory,
@@ -185,6 +185,7 @@ impl Engine {
     /// The state, to be saved.
     pub fn save(&self) -> EngineState {
         let mut state = self.state.clone();
+        state.policy = self.policy.fingerprint();
         let Some(last) = self.last() else { return state };
         let at = last.at();
         // what is done bit by bit, or once somebody looks, is done
@@ -207,9 +208,9 @@ impl Engine {
         let shape = |state: &EngineState| {
             let memory = &state.memory;
             let parts = [memory.triggers.len(), memory.clocks.len(), memory.sequences.len()];
-            (state.policy, parts, state.histories.len(), state.expectations.len())
+            (parts, state.histories.len(), state.expectations.len())
         };
-        if shape(&state) != shape(&engine.state) {
+        if state.policy != engine.policy.fingerprint() || shape(&state) != shape(&engine.state) {
             return Err(RestoreError::OtherPolicy);
         }
         let last = state.last.take();

@@ -13,12 +13,25 @@ use crate::signal::{SignalId, SourceSpan, Track};
 use crate::time::{TimeSpan, Timestamp};
 use crate::trigger::{Trigger, TriggerId};
 
-/// The comparison that decides a condition, and how near it is to turning, as a part of its threshold.
+/// The comparison that decides a condition.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deciding {
     pub(super) place: usize,
     sides: Option<Sides>,
-    nearness: Decimal,
+    /// Whether it stands under an odd number of `not`s; its sides are turned already.
+    negated: bool,
+}
+
+impl Deciding {
+    /// How near it is to turning, as a part of its threshold. It is a quotient, so it is asked for only where there is a
+    /// choice.
+    fn nearness(&self) -> Decimal {
+        let unknown = if self.negated { Decimal::MIN } else { Decimal::MAX };
+        self.sides.map_or(unknown, |sides| {
+            let scale = if sides.right.is_zero() { Decimal::ONE } else { sides.right.abs() };
+            sides.margin.checked_div(scale).unwrap_or(sides.margin)
+        })
+    }
 }
 
 impl Engine {
@@ -107,7 +120,7 @@ impl Engine {
         {
             return Some(level);
         }
-        let nearness = |level: &LevelRoots| view.deciding(&level.root).map(|deciding| deciding.nearness);
+        let nearness = |level: &LevelRoots| view.deciding(&level.root).map(|deciding| deciding.nearness());
         levels().reduce(|best, next| match (nearness(best.1), nearness(next.1)) {
             (Some(a), Some(b)) if b < a => next,
             (None, Some(_)) => next,
@@ -264,13 +277,15 @@ impl<'a> View<'a> {
 
     fn deciding_node(&self, id: NodeId) -> Option<Deciding> {
         match self.program.nodes.get(id)? {
-            Node::Compare(place) => Some(self.nearness(*place)),
+            Node::Compare(place) => {
+                Some(Deciding { place: *place, sides: self.sides(*place).ok(), negated: false })
+            }
             Node::All(parts) => self.best(parts, |next, best| next > best),
             Node::Any(parts) => self.best(parts, |next, best| next < best),
             Node::Not(inner) => {
                 let deciding = self.deciding_node(*inner)?;
                 let sides = deciding.sides.map(|sides| Sides { margin: negate(sides.margin), ..sides });
-                Some(Deciding { sides, nearness: negate(deciding.nearness), ..deciding })
+                Some(Deciding { sides, negated: !deciding.negated, ..deciding })
             }
             Node::Held { inner, .. } => self.deciding_node(*inner),
             Node::Sequence { then, .. } => self.deciding_node(*then),
@@ -283,19 +298,10 @@ impl<'a> View<'a> {
             // an unknown part decides only where all are
             match (best.sides.is_some(), next.sides.is_some()) {
                 (false, true) => next,
-                (true, true) if better(next.nearness, best.nearness) => next,
+                (true, true) if better(next.nearness(), best.nearness()) => next,
                 _ => best,
             }
         })
-    }
-
-    fn nearness(&self, place: usize) -> Deciding {
-        let sides = self.sides(place).ok();
-        let nearness = sides.map_or(Decimal::MAX, |sides| {
-            let scale = if sides.right.is_zero() { Decimal::ONE } else { sides.right.abs() };
-            sides.margin.checked_div(scale).unwrap_or(sides.margin)
-        });
-        Deciding { place, sides, nearness }
     }
 
     /// Value, threshold and margin of the deciding comparison, and the margin in percent; nothing where the state is unknown.
