@@ -126,7 +126,11 @@ impl Slide {
             self.push(history, next);
         }
         self.at = Some(at);
-        self.renew(history, |total| total.is_stale(), |moments| moments.is_stale());
+        let first = self.first(history).and_then(|first| Some((first.at, first.reading.value()?)));
+        let last = self.last(history).map(|last| last.at);
+        let ends = first.zip(last).filter(|_| self.values() == Values::All);
+        let stale = |moments: &Moments| ends.is_some_and(|(first, last)| moments.is_stale(first, last));
+        self.renew(history, Total::is_stale, stale);
     }
 
     fn clear(&mut self) {

@@ -89,15 +89,15 @@ impl Moments {
         i128::try_from(self.len).unwrap_or(i128::MAX)
     }
 
-    /// Whether making them anew could help: some sample is too far from the first, or too large.
-    pub const fn is_stale(&self) -> bool {
-        self.unfit > 0
+    /// Whether making them anew could help: there is no slope to the digit, and the sample that is counted from has left.
+    pub fn is_stale(&self, first: (Timestamp, Decimal), last: Timestamp) -> bool {
+        self.origin < first.0 && self.slope(first, last).is_none()
     }
 
     fn add(&mut self, at: Timestamp, value: Decimal, add: fn(i128, i128) -> i128) {
         let Some(part) = self.part(at, value) else {
-            let unfit = i128::try_from(self.unfit).unwrap_or(i128::MAX);
-            self.unfit = usize::try_from(add(unfit, 1)).unwrap_or(0);
+            let unfit = add(i128::try_from(self.unfit).unwrap_or(i128::MAX), 1);
+            self.unfit = usize::try_from(unfit).unwrap_or(0);
             return;
         };
         self.x = add(self.x, part.x);
@@ -164,4 +164,69 @@ fn unit_of(origin: Timestamp, at: Timestamp) -> u32 {
 
 fn decimal(units: i128, places: u32) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(units, places).ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests may")]
+mod tests {
+    use super::*;
+    use crate::window::slope;
+    use proptest::prelude::*;
+
+    /// Ordinary values at whole seconds; and such that the sums are as long as a decimal, or longer.
+    fn points() -> impl Strategy<Value = Vec<(Timestamp, Decimal)>> {
+        let units = prop_oneof![Just(1_000_000_000_i64), Just(1_000_000), Just(1)];
+        let value = prop_oneof![
+            (-5_000..5_000_i64, 0..4_u32).prop_map(|(value, places)| Decimal::new(value, places)).boxed(),
+            (any::<i64>(), 8..16_u32).prop_map(|(value, places)| Decimal::new(value, places)).boxed(),
+            (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>(), 0..29_u32)
+                .prop_map(|(low, mid, high, negative, places)| Decimal::from_parts(
+                    low, mid, high, negative, places
+                ))
+                .boxed(),
+        ];
+        let value =
+            prop_oneof![Just(value.clone().boxed()), Just(Just(Decimal::ONE).boxed())].prop_flat_map(|it| it);
+        (units, proptest::collection::vec((1..90_i64, 1..1_000_i64, value), 2..40)).prop_map(
+            |(unit, steps)| {
+                let mut nanos = 1_767_226_500_000_000_000_i64;
+                let mut point = |(seconds, part, value): (i64, i64, Decimal)| {
+                    nanos += if unit == 1_000_000_000 {
+                        seconds * unit
+                    } else {
+                        seconds * 1_000_000_000 + part * unit
+                    };
+                    (Timestamp::from_nanos(nanos), value)
+                };
+                steps.into_iter().map(&mut point).collect()
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+
+        /// Where the sums give a slope, it is that of the samples, to the last digit; and ordinary samples always have one.
+        #[test]
+        fn slopes_are_those_of_all_samples(points in points(), width in 2..12_usize) {
+            let mut moments = Moments::default();
+            for (place, (at, value)) in points.iter().enumerate() {
+                let window = &points[(place + 1).saturating_sub(width)..=place];
+                if let Some(gone) = place.checked_sub(width) {
+                    moments.pop(points[gone].0, points[gone].1);
+                }
+                if !moments.push(*at, *value) || moments.is_stale(window[0], *at) {
+                    moments = Moments::of(window.iter().copied());
+                }
+                let (slid, plain) = (moments.slope(window[0], *at), slope(window));
+                if slid.is_some() {
+                    prop_assert_eq!(slid.map(|it| it.to_string()), plain.map(|it| it.to_string()));
+                }
+                let ordinary = window.iter().all(|(at, value)| {
+                    at.nanos() % 1_000_000_000 == 0 && value.scale() < 4 && value.mantissa().abs() < 5_000
+                });
+                prop_assert!(slid.is_some() || !ordinary || window.len() < 2);
+            }
+        }
+    }
 }

@@ -57,19 +57,47 @@ fn a_relation() -> impl Strategy<Value = Relation> {
 fn a_literal() -> impl Strategy<Value = Decimal> {
     prop_oneof![
         4 => (0..60_i64).prop_map(|tenths| Decimal::new(tenths, 1)),
-        1 => Just(Decimal::ONE.checked_div(Decimal::from(60)).unwrap()),
-        1 => a_number(),
+        2 => Just(sixtieth()),
+        2 => Just(Decimal::new(25, 1)),
+        1 => a_wild_number(),
     ]
 }
 
-/// Mostly few different ones, so that they are equal, near to thresholds, and counters fall.
-fn a_number() -> impl Strategy<Value = Decimal> {
+/// It does not end: as a literal per minute, it is not exact.
+fn sixtieth() -> Decimal {
+    Decimal::ONE.checked_div(Decimal::from(60)).unwrap()
+}
+
+/// Few different ones, so that they are equal, near to thresholds, and counters fall.
+fn an_ordinary_number() -> impl Strategy<Value = Decimal> {
     prop_oneof![
         30 => (0..60_i64).prop_map(|tenths| Decimal::new(tenths, 1)),
         5 => (0..60_i64, 0..4_u32).prop_map(|(value, more)| Decimal::new(value * 10_i64.pow(more), more + 1)),
         5 => (-60..0_i64).prop_map(|tenths| Decimal::new(tenths, 1)),
         3 => (0..6_000_000_i64).prop_map(|value| Decimal::new(value, 6)),
-        2 => (0.0..6.0_f64).prop_map(|value| crate::decimal::from_float(value).unwrap()),
+    ]
+}
+
+/// As good as a threshold, where anything was computed.
+fn a_near_number() -> impl Strategy<Value = Decimal> {
+    let step = |places| (-3..4_i64).prop_map(move |steps| Decimal::new(steps, places));
+    let near = prop_oneof![step(11), step(13), step(15), step(17), step(20)];
+    (prop_oneof![Just(sixtieth()), Just(sixtieth().round_dp(18)), Just(Decimal::new(25, 1))], near)
+        .prop_map(|(number, step)| number + step)
+}
+
+fn a_long_number() -> impl Strategy<Value = Decimal> {
+    prop_oneof![
+        (0.0..6.0_f64).prop_map(|value| crate::decimal::from_float(value).unwrap()),
+        (1..1_000_u32, 1..1_000_u32)
+            .prop_map(|(a, b)| Decimal::from(a).checked_div(Decimal::from(b)).unwrap()),
+    ]
+}
+
+fn a_wild_number() -> impl Strategy<Value = Decimal> {
+    prop_oneof![
+        3 => an_ordinary_number(),
+        1 => a_long_number(),
         1 => (any::<i64>(), 0..29_u32).prop_map(|(value, places)| Decimal::new(value, places)),
         1 => (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>(), 0..29_u32)
             .prop_map(|(low, mid, high, negative, places)| Decimal::from_parts(low, mid, high, negative, places)),
@@ -156,9 +184,9 @@ struct Event {
     reading: Reading,
 }
 
-fn an_event() -> impl Strategy<Value = Event> {
+fn an_event(number: BoxedStrategy<Decimal>) -> impl Strategy<Value = Event> {
     let reading = prop_oneof![
-        60 => a_number().prop_map(Reading::Value),
+        100 => number.prop_map(Reading::Value),
         1 => Just(Reading::NotANumber),
         1 => any::<bool>().prop_map(|negative| Reading::Infinite { negative }),
         1 => Just(Reading::OutOfRange),
@@ -174,10 +202,21 @@ fn an_event() -> impl Strategy<Value = Event> {
         .prop_map(|(signal, track, ahead, reading)| Event { signal, track, ahead, reading })
 }
 
+type Story = Vec<(u32, Vec<Event>, Vec<Event>, bool)>;
+
 /// Evaluations: how long after the one before, what is observed before and after it, and whether it is restored then.
-fn a_history() -> impl Strategy<Value = Vec<(u32, Vec<Event>, Vec<Event>, bool)>> {
+fn a_history() -> impl Strategy<Value = Story> {
+    prop_oneof![
+        3 => a_history_of(an_ordinary_number().boxed()),
+        2 => a_history_of(a_near_number().boxed()),
+        2 => a_history_of(a_long_number().boxed()),
+        2 => a_history_of(a_wild_number().boxed()),
+    ]
+}
+
+fn a_history_of(number: BoxedStrategy<Decimal>) -> impl Strategy<Value = Story> {
     let after = prop_oneof![10 => 1..20_u32, 1 => 1..100_u32, 1 => 300..900_u32];
-    let events = |most| proptest::collection::vec(an_event(), 0..most);
+    let events = |most| proptest::collection::vec(an_event(number.clone()), 0..most);
     let restored = prop_oneof![20 => Just(false), 1 => Just(true)];
     proptest::collection::vec(
         (after, events(5), prop_oneof![8 => events(1), 1 => events(3)], restored),
