@@ -7,6 +7,7 @@
 //! [`Recollection::replay_into`] and [`Recollection::continue_under`]. After a restart it is filled by the same fold over the
 //! journal that fills the engine, so it is not saved itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Engine;
@@ -70,10 +71,10 @@ impl Recollection {
     /// Says that samples come with the handles of this policy from now on: after a reload.
     pub fn continue_under(&mut self, policy: &Policy) {
         self.places.clear();
+        let mut known: BTreeMap<String, usize> = self.names.iter().cloned().zip(0..).collect();
         for signal in policy.signals() {
-            let known = self.names.iter().position(|name| *name == signal.name);
-            let place = known.unwrap_or(self.names.len());
-            if known.is_none() {
+            let place = *known.entry(signal.name.clone()).or_insert(self.names.len());
+            if place == self.names.len() {
                 self.names.push(signal.name.clone());
             }
             self.places.push(u32::try_from(place).unwrap_or(u32::MAX));
@@ -137,7 +138,10 @@ impl Recollection {
         if self.lost {
             return Err(RecollectionError::TooLong);
         }
-        let ids: Vec<Option<SignalId>> = self.names.iter().map(|name| policy.signal_id(name)).collect();
+        let declared: BTreeMap<&str, SignalId> =
+            policy.signals().iter().map(|signal| signal.name.as_str()).zip((0..).map(SignalId)).collect();
+        let ids: Vec<Option<SignalId>> =
+            self.names.iter().map(|name| declared.get(name.as_str()).copied()).collect();
         let mut engine = match plan {
             Some(plan) => Engine::with_plan(policy, plan),
             None => Engine::new(policy),
