@@ -13,6 +13,7 @@ mod peer;
 mod process;
 mod promtool;
 mod unit_tests;
+mod windows;
 
 /// Gives its table, or why there is none.
 type Benchmark = fn() -> Result<String, String>;
@@ -25,6 +26,7 @@ fn main() -> std::process::ExitCode {
         ("live", live::run),
         ("promtool", promtool::run),
         ("unit-tests", unit_tests::run),
+        ("windows", windows::run),
     ];
     let asked: Vec<String> = std::env::args().skip(1).take_while(|word| !word.starts_with("--")).collect();
     if let Some(word) = asked.iter().find(|word| all.iter().all(|(name, _)| name != word)) {
