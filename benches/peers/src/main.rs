@@ -10,7 +10,7 @@ mod peer;
 mod triggers;
 
 use crate::clock::{Entry, measure, table};
-use crate::peer::{ByHand, Peer, cedar, cel, evalexpr, regorus, rhai, rtlola, spark, zen};
+use crate::peer::{ByHand, Peer, cedar, cel, regorus, rhai, rtlola, spark, zen};
 use crate::triggers::{INPUTS, SIGNALS, inputs, native, random, reference};
 
 /// Inputs of which each differs from the one before in one signal, the first from the last too.
@@ -59,7 +59,6 @@ fn main() {
         ("spark, incremental, calm: 1 fresh sample", &calm, Box::new(spark::Spark::new(&calm, true))),
         ("by hand", &full, Box::new(ByHand(full.clone()))),
         ("zen-expression, 20 expressions", &full, Box::new(zen::Zen::new(&full))),
-        ("evalexpr, 20 trees", &full, Box::new(evalexpr::Evalexpr::new(&full))),
         ("rhai, 20 expressions", &full, Box::new(rhai::Rhai::new(&full))),
         ("cel, 20 programs", &full, Box::new(cel::Cel::new(&full))),
         ("rtlola-interpreter, 20 triggers", &full, Box::new(rtlola::Rtlola::new(&full))),

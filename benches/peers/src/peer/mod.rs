@@ -2,7 +2,6 @@
 
 pub(crate) mod cedar;
 pub(crate) mod cel;
-pub(crate) mod evalexpr;
 pub(crate) mod regorus;
 pub(crate) mod rhai;
 pub(crate) mod rtlola;
