@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use spark_core::{Policy, TimeSpan, Timestamp};
 use spark_runtime::http::{HttpConfig, check_address};
-use spark_runtime::replay::Recording;
-use spark_runtime::source::file::{self, Record};
+use spark_runtime::replay::{Recorder, Recording};
+use spark_runtime::source::file;
 use spark_runtime::source::prometheus::{PrometheusConfig, PrometheusSource};
 
 use crate::exit::Failure;
@@ -58,23 +58,23 @@ pub(crate) fn parse_address(text: &str) -> Result<String, String> {
 
 /// The records of sample files in their order; `-` is standard input.
 pub(crate) fn read_files(files: &[PathBuf], policy: &Policy) -> Result<Recording, Failure> {
-    let mut records: Vec<Record> = Vec::new();
+    let mut recorder = Recorder::default();
     let mut stdin_taken = false;
     for path in files {
         let read = if path.as_os_str() == "-" {
             if std::mem::replace(&mut stdin_taken, true) {
                 return Err(Failure::bad_arguments("standard input can be read once: `-` stands twice"));
             }
-            file::read_from("standard input", &mut std::io::stdin().lock(), policy)
+            file::record_from("standard input", &mut std::io::stdin().lock(), policy, &mut recorder)
         } else {
             let mut stream = File::open(path).map_err(|error| {
                 Failure::could_not_run(format!("cannot read `{}`: {error}", path.display()))
             })?;
-            file::read_from(&path.display().to_string(), &mut stream, policy)
+            file::record_from(&path.display().to_string(), &mut stream, policy, &mut recorder)
         };
-        records.extend(read.map_err(|error| Failure::of(&error))?);
+        read.map_err(|error| Failure::of(&error))?;
     }
-    Ok(Recording::new(records))
+    Ok(recorder.finish())
 }
 
 /// A Prometheus as a source.

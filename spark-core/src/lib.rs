@@ -4,6 +4,7 @@
 //! and instants give the same bytes out. [`Policy`] says what is decided, [`Engine`] decides.
 
 pub mod check;
+pub mod column;
 pub mod decimal;
 pub mod metrics;
 pub mod planted;
@@ -12,6 +13,7 @@ pub mod rollout;
 pub mod tighten;
 pub mod window;
 
+mod apart;
 mod condition;
 mod decision;
 mod engine;
@@ -20,6 +22,7 @@ mod signal;
 mod time;
 mod trigger;
 
+pub use apart::Part;
 pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test, WindowFunction};
 pub use decision::{Change, Decision, Evidence, Observed, Report, State, Truth, Unknown, Verdict};
 pub use engine::{

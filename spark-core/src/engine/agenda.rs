@@ -85,6 +85,13 @@ impl Agenda {
         false
     }
 
+    /// Until when evaluations that are `every` apart visit nothing unless a sample changes something; `None` where each may.
+    pub(super) fn quiet_until(&self, every: TimeSpan) -> Option<Timestamp> {
+        // a clock that takes so long an interval for no evidence has to see each
+        let quiet = self.settled && self.always.is_empty() && every <= self.running.reach;
+        quiet.then(|| self.due.not_before().min(self.next_word))
+    }
+
     /// The next part to visit.
     pub(super) fn next(&mut self) -> Option<usize> {
         self.visits.pop_first()

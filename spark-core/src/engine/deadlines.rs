@@ -75,6 +75,11 @@ impl Deadlines {
         }
     }
 
+    /// A time before which none is due.
+    pub(super) fn not_before(&self) -> Timestamp {
+        self.heap.first().map_or(NEVER, |place| self.key(*place))
+    }
+
     fn key(&self, place: usize) -> Timestamp {
         self.stands_at.get(place).copied().unwrap_or(NEVER)
     }

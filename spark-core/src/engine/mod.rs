@@ -12,6 +12,7 @@ mod measure;
 mod overrides;
 mod parts;
 mod pass;
+mod passage;
 mod places;
 mod program;
 mod readers;

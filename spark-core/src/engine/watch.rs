@@ -4,6 +4,8 @@
 //! between the same literals changes nothing, and one beyond some of them changes what is held against those; windows
 //! are computed at each evaluation.
 
+use rust_decimal::Decimal;
+
 use super::clock::Outcome;
 use super::deadlines::{Deadlines, NEVER};
 use super::fixed::scaled;
@@ -107,6 +109,16 @@ impl Watch {
             looked_at: Vec::new(),
             doubted: Deadlines::new(newest.len()),
         }
+    }
+
+    /// Between which values, ends included, samples of the series at a place change nothing; `None` where each may.
+    pub(super) fn between(&self, place: usize) -> Option<(Option<Decimal>, Option<Decimal>)> {
+        let Watched { low, high, scale, .. } = *self.series.get(place)?;
+        if scale == UNREAD {
+            return Some((None, None));
+        }
+        let bound = |value: i64, open: i64| (value != open).then(|| Decimal::new(value, scale));
+        (low <= high).then(|| (bound(low, i64::MIN), bound(high, i64::MAX)))
     }
 
     /// A sample was kept.

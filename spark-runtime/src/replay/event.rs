@@ -43,7 +43,7 @@ pub struct TriggerEvent {
 }
 
 impl TriggerEvent {
-    fn of(at: Timestamp, change: &Change) -> Self {
+    pub(super) fn of(at: Timestamp, change: &Change) -> Self {
         Self {
             at,
             trigger: change.name.clone(),

@@ -18,6 +18,7 @@ mod cause;
 mod event;
 mod feed;
 mod instants;
+mod lanes;
 mod look_back;
 mod picture;
 mod recording;
@@ -32,9 +33,10 @@ pub use backtest::{Backtest, DecisionChange, Seen, TargetStory, Tried, VariantSt
 pub use band::{Axis, BUCKETS_MAX, Band, Rank};
 pub use event::{DecisionEvent, Event, Events, Summary, TriggerEvent};
 pub use instants::{EVALUATIONS_MAX, Instants, ReplayError};
+pub use lanes::replay_events;
 pub use look_back::look_back;
 pub use picture::{Cell, Picture, Pictures, Spot};
-pub use recording::Recording;
+pub use recording::{Recorder, Recording};
 pub use story::{
     Close, DecisionStory, ExpectationStory, LevelStory, Progress, SPELLS_MAX, Spell, TriggerStory,
     UnknownTime,

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spark_core::metrics::{Ceiling, Ceilings};
-use spark_core::{Policy, Reading, Sample, SignalId, Source, TimeSpan, Timestamp, Track, Verdict};
+use spark_core::column::Column;
+use spark_core::metrics::{Ceiling, Ceilings, MetricPoint};
+use spark_core::{Observed, Policy, Reading, Sample, SignalId, Source, TimeSpan, Timestamp, Track, Verdict};
 
 use super::{Instants, ReplayError, Summary};
 use crate::source::file::Record;
@@ -12,12 +13,14 @@ use crate::source::file::Record;
 ///
 /// What is kept is decided per series in the order of the files, as the engine does live: older than the series'
 /// newest is dropped; the newest again is nothing; its time with another value is a conflict, and the first
-/// stays. What was kept then stands in the order of time.
+/// stays. Samples are kept in a column a series, a few bytes each; points stand in the order of time.
 #[derive(Debug, Clone, Default)]
 pub struct Recording {
-    // INVARIANT: ordered by time; within a series, times rise
-    kept: Vec<Record>,
-    given: BTreeSet<(SignalId, Track)>,
+    columns: Vec<Column>,
+    /// Which series stands in which of them.
+    places: BTreeMap<(SignalId, Track), usize>,
+    // INVARIANT: ordered by time once the recording is whole
+    points: Vec<(Track, MetricPoint)>,
     /// The metrics whose points it has.
     metrics: BTreeSet<String>,
     /// Names that no signal has, with how many samples stand under each.
@@ -28,16 +31,77 @@ pub struct Recording {
     conflicts: u64,
 }
 
+/// Makes a recording from records as they come, in the order of their files.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    recording: Recording,
+    series: Series,
+}
+
+impl Recorder {
+    /// Takes a record in.
+    pub fn take(&mut self, record: Record) {
+        let Self { recording, series } = self;
+        let at = record.at();
+        let arrival = match record {
+            Record::Sample(sample) => {
+                let place = recording.place(sample.signal, sample.track);
+                recording
+                    .columns
+                    .get_mut(place)
+                    .map_or(Observed::Undeclared, |column| column.observe(at, &sample.reading))
+            }
+            Record::Point(track, point) => {
+                let arrival = series.point(track, &point);
+                if arrival == Observed::Kept {
+                    if !recording.metrics.contains(&point.metric) {
+                        recording.metrics.insert(point.metric.clone());
+                    }
+                    recording.points.push((track, point));
+                }
+                arrival
+            }
+            Record::Undeclared { name, track, at, reading } => {
+                // it counts, and nothing reads it
+                match recording.undeclared.get_mut(&name) {
+                    Some(count) => *count = count.saturating_add(1),
+                    None => {
+                        recording.undeclared.insert(name.clone(), 1);
+                    }
+                }
+                series.undeclared(&name, track, at, &reading)
+            }
+        };
+        recording.count(at, arrival);
+    }
+
+    /// The place of a series, for [`Recorder::take_number`].
+    pub(crate) fn place(&mut self, signal: SignalId, track: Track) -> usize {
+        self.recording.place(signal, track)
+    }
+
+    /// Takes in a sample of the series at a place, whose value is `mantissa` / 10^`scale`: what most rows of a file are.
+    pub(crate) fn take_number(&mut self, place: usize, at: Timestamp, mantissa: i64, scale: u32) {
+        if let Some(column) = self.recording.columns.get_mut(place) {
+            let arrival = column.observe_number(at, mantissa, scale);
+            self.recording.count(at, arrival);
+        }
+    }
+
+    /// The recording, once there is no more.
+    pub fn finish(self) -> Recording {
+        let mut recording = self.recording;
+        recording.points.sort_by_key(|(_, point)| point.at);
+        recording
+    }
+}
+
 impl Recording {
     /// A recording from records in the order of their files.
     pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
-        let mut recording = Self::default();
-        let mut series = Series::default();
-        for record in records {
-            recording.take(record, &mut series);
-        }
-        recording.kept.sort_by_key(Record::at);
-        recording
+        let mut recorder = Recorder::default();
+        records.into_iter().for_each(|record| recorder.take(record));
+        recorder.finish()
     }
 
     /// A recording from samples, as a range query gives them.
@@ -45,42 +109,38 @@ impl Recording {
         Self::new(samples.into_iter().map(Record::Sample))
     }
 
-    fn take(&mut self, record: Record, series: &mut Series) {
-        let at = record.at();
+    fn place(&mut self, signal: SignalId, track: Track) -> usize {
+        let Self { columns, places, .. } = self;
+        *places.entry((signal, track)).or_insert_with(|| {
+            columns.push(Column::default());
+            columns.len().saturating_sub(1)
+        })
+    }
+
+    fn count(&mut self, at: Timestamp, arrival: Observed) {
         self.samples = self.samples.saturating_add(1);
-        if let Record::Undeclared { name, .. } = &record {
-            match self.undeclared.get_mut(name) {
-                Some(count) => *count = count.saturating_add(1),
-                None => {
-                    self.undeclared.insert(name.clone(), 1);
-                }
-            }
-        }
-        let arrival = series.arrive(&record);
-        if !matches!(arrival, Arrival::Late) {
-            // what is dropped opens no instants: nothing could be known at them
-            self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-        }
         match arrival {
-            Arrival::New => {
-                match &record {
-                    Record::Sample(sample) => {
-                        self.given.insert((sample.signal, sample.track));
-                    }
-                    Record::Point(_, point) => {
-                        if !self.metrics.contains(&point.metric) {
-                            self.metrics.insert(point.metric.clone());
-                        }
-                    }
-                    // it counts, and nothing reads it
-                    Record::Undeclared { .. } => return,
-                }
-                self.kept.push(record);
+            // what is dropped opens no instants: nothing could be known at them
+            Observed::Late => {
+                self.dropped = self.dropped.saturating_add(1);
+                return;
             }
-            Arrival::Repeated => {}
-            Arrival::Late => self.dropped = self.dropped.saturating_add(1),
-            Arrival::Conflict => self.conflicts = self.conflicts.saturating_add(1),
+            Observed::Conflict => self.conflicts = self.conflicts.saturating_add(1),
+            Observed::Kept | Observed::Repeated | Observed::Undeclared => {}
         }
+        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+    }
+
+    /// The series that have samples.
+    pub(super) fn series(&self) -> impl Iterator<Item = (SignalId, Track, &Column)> {
+        self.places
+            .iter()
+            .filter_map(|((signal, track), place)| Some((*signal, *track, self.columns.get(*place)?)))
+    }
+
+    /// The samples of one series; none where it has none.
+    pub fn samples_of(&self, signal: SignalId, track: Track) -> Option<&Column> {
+        self.places.get(&(signal, track)).and_then(|place| self.columns.get(*place))
     }
 
     /// The instants of its replay: from the first sample's time to the last one's, undeclared signals included.
@@ -94,17 +154,24 @@ impl Recording {
 
     /// The time of the first kept record that has a reading, be it none that can be decided from.
     pub(super) fn first_reading(&self) -> Option<Timestamp> {
-        let failed = |record: &&Record| match record {
-            Record::Sample(sample) => matches!(sample.reading, Reading::Failed(_)),
-            Record::Point(..) | Record::Undeclared { .. } => false,
+        let answered = |column: &Column| {
+            let place =
+                (0..column.len()).find(|place| !matches!(column.reading(*place), Some(Reading::Failed(_))));
+            place.and_then(|place| column.at(place))
         };
-        self.kept.iter().find(|record| !failed(record)).map(Record::at)
+        let samples = self.series().filter_map(|(_, _, column)| answered(column)).min();
+        let points = self.points.first().map(|(_, point)| point.at);
+        samples.into_iter().chain(points).min()
     }
 
     /// The same, with the records before `from` not counted: they are history.
     #[must_use]
     pub fn counted_from(mut self, from: Timestamp) -> Self {
-        let earlier = self.kept.partition_point(|record| record.at() < from);
+        let just_before = from.minus(TimeSpan::from_nanos(1));
+        let samples =
+            self.series().fold(0usize, |sum, (_, _, column)| sum.saturating_add(column.seen(just_before)));
+        let points = self.points.partition_point(|(_, point)| point.at < from);
+        let earlier = samples.saturating_add(points);
         self.samples = self.samples.saturating_sub(u64::try_from(earlier).unwrap_or(u64::MAX));
         self
     }
@@ -113,12 +180,10 @@ impl Recording {
     /// samples it gives is not computed, and has no ceiling.
     pub fn ceilings(&self, policy: &Policy) -> Vec<Ceiling> {
         let mut ceilings = Ceilings::new(policy);
-        for record in &self.kept {
-            if let Record::Point(track, point) = record {
-                ceilings.see(*track, point);
-            }
+        for (track, point) in &self.points {
+            ceilings.see(*track, point);
         }
-        ceilings.known().filter(|known| !self.given.contains(&(known.signal, Track::Canary))).collect()
+        ceilings.known().filter(|known| !self.places.contains_key(&(known.signal, Track::Canary))).collect()
     }
 
     /// The names in it that no signal of the rules has, with how many samples stand under each: nothing reads them.
@@ -141,7 +206,7 @@ impl Recording {
         };
         canary
             .chain(baseline)
-            .filter(|series| !self.given.contains(series) && !has_points(series.0))
+            .filter(|series| !self.places.contains_key(series) && !has_points(series.0))
             .collect()
     }
 
@@ -173,24 +238,18 @@ impl Recording {
         }
     }
 
-    pub(super) fn records(&self) -> &[Record] {
-        &self.kept
+    pub(super) fn points(&self) -> &[(Track, MetricPoint)] {
+        &self.points
     }
 
     pub(super) fn has_points(&self) -> bool {
         !self.metrics.is_empty()
     }
 
-    pub(super) const fn given(&self) -> &BTreeSet<(SignalId, Track)> {
-        &self.given
+    /// Whether it has samples of a series.
+    pub(super) fn has(&self, signal: SignalId, track: Track) -> bool {
+        self.places.contains_key(&(signal, track))
     }
-}
-
-enum Arrival {
-    New,
-    Repeated,
-    Late,
-    Conflict,
 }
 
 /// The newest of a series: its time and its value.
@@ -198,55 +257,43 @@ type Newest = (Timestamp, Reading);
 
 type ByLabels = BTreeMap<BTreeMap<String, String>, Newest>;
 
-/// The newest of each series, keyed so that a known series is found without copying its name.
-#[derive(Default)]
+/// The newest of each series that has no column, keyed so that a known one is found without copying its name.
+#[derive(Debug, Default)]
 struct Series {
-    samples: BTreeMap<(SignalId, Track), Newest>,
     points: BTreeMap<Track, BTreeMap<String, ByLabels>>,
     undeclared: BTreeMap<Track, BTreeMap<String, Newest>>,
 }
 
 impl Series {
-    fn arrive(&mut self, record: &Record) -> Arrival {
-        match record {
-            Record::Sample(sample) => {
-                let key = (sample.signal, sample.track);
-                let newest = self.samples.get_mut(&key);
-                compare(newest, sample.at, &sample.reading).unwrap_or_else(|newest| {
-                    self.samples.insert(key, newest);
-                    Arrival::New
-                })
-            }
-            Record::Point(track, point) => {
-                let metrics = self.points.entry(*track).or_default();
-                let newest = metrics.get_mut(&point.metric).and_then(|by| by.get_mut(&point.labels));
-                compare(newest, point.at, &point.reading).unwrap_or_else(|newest| {
-                    let by_labels = metrics.entry(point.metric.clone()).or_default();
-                    by_labels.insert(point.labels.clone(), newest);
-                    Arrival::New
-                })
-            }
-            Record::Undeclared { name, track, at, reading } => {
-                let names = self.undeclared.entry(*track).or_default();
-                compare(names.get_mut(name), *at, reading).unwrap_or_else(|newest| {
-                    names.insert(name.clone(), newest);
-                    Arrival::New
-                })
-            }
-        }
+    fn point(&mut self, track: Track, point: &MetricPoint) -> Observed {
+        let metrics = self.points.entry(track).or_default();
+        let newest = metrics.get_mut(&point.metric).and_then(|by| by.get_mut(&point.labels));
+        compare(newest, point.at, &point.reading).unwrap_or_else(|newest| {
+            let by_labels = metrics.entry(point.metric.clone()).or_default();
+            by_labels.insert(point.labels.clone(), newest);
+            Observed::Kept
+        })
+    }
+
+    fn undeclared(&mut self, name: &str, track: Track, at: Timestamp, reading: &Reading) -> Observed {
+        let names = self.undeclared.entry(track).or_default();
+        compare(names.get_mut(name), at, reading).unwrap_or_else(|newest| {
+            names.insert(name.to_owned(), newest);
+            Observed::Kept
+        })
     }
 }
 
 /// How a record arrives in its series; the series' first newest where there is no series yet.
-fn compare(newest: Option<&mut Newest>, at: Timestamp, reading: &Reading) -> Result<Arrival, Newest> {
+fn compare(newest: Option<&mut Newest>, at: Timestamp, reading: &Reading) -> Result<Observed, Newest> {
     let Some(newest) = newest else { return Err((at, reading.clone())) };
     Ok(match at.cmp(&newest.0) {
-        std::cmp::Ordering::Less => Arrival::Late,
-        std::cmp::Ordering::Equal if newest.1 == *reading => Arrival::Repeated,
-        std::cmp::Ordering::Equal => Arrival::Conflict,
+        std::cmp::Ordering::Less => Observed::Late,
+        std::cmp::Ordering::Equal if newest.1 == *reading => Observed::Repeated,
+        std::cmp::Ordering::Equal => Observed::Conflict,
         std::cmp::Ordering::Greater => {
             *newest = (at, reading.clone());
-            Arrival::New
+            Observed::Kept
         }
     })
 }
@@ -277,11 +324,15 @@ mod tests {
         })
     }
 
+    fn kept_by(recording: &Recording) -> usize {
+        recording.series().map(|(_, _, column)| column.len()).sum()
+    }
+
     fn check(records: Vec<Record>, kept: usize, dropped: u64, conflicts: u64) {
         let count = u64::try_from(records.len()).unwrap();
         let recording = Recording::new(records);
         assert_eq!(
-            (recording.records().len(), recording.dropped(), recording.conflicts(), recording.samples()),
+            (kept_by(&recording), recording.dropped(), recording.conflicts(), recording.samples()),
             (kept, dropped, conflicts, count)
         );
     }

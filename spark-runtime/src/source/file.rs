@@ -7,6 +7,8 @@
 //! OpenMetrics text hold a source's numbers, which `in ms` and its kin scale as they do live.
 
 mod csv;
+mod csv_stream;
+mod digits;
 mod json_lines;
 mod matrix;
 mod open_metrics;
@@ -17,6 +19,9 @@ use std::io::Read;
 
 use spark_core::metrics::MetricPoint;
 use spark_core::{Policy, Reading, Sample, Timestamp, Track};
+
+use crate::replay::Recorder;
+use csv_stream::Blocks;
 
 /// Longest file: a week of 40 signals every 15 s as CSV is about 75 MB, so this is more than a month of them.
 /// Its text and its records stand in memory together, about three times as much.
@@ -98,7 +103,7 @@ pub enum SampleFileError {
 /// # Errors
 /// The file is too long, or a place in it does not read; then it gives nothing at all.
 pub fn read(name: &str, bytes: &[u8], policy: &Policy) -> Result<Vec<Record>, SampleFileError> {
-    read_within(name, bytes, policy, &Limits { file_bytes: FILE_BYTES_MAX, line_bytes: LINE_BYTES_MAX })
+    read_within(name, bytes, policy, &LIMITS)
 }
 
 /// As [`read`], from a stream such as standard input, of which no more is taken than the limit allows.
@@ -115,10 +120,48 @@ pub fn read_from(name: &str, stream: &mut dyn Read, policy: &Policy) -> Result<V
     read(name, &bytes, policy)
 }
 
+/// Reads a sample file from a stream into a recorder: CSV block by block, so that it costs no memory but its samples, and the
+/// other formats whole, as [`read`] does.
+///
+/// # Errors
+/// As [`read_from`]; what the recorder has then is of half a file, and decides nothing.
+pub fn record_from(
+    name: &str,
+    stream: &mut dyn Read,
+    policy: &Policy,
+    recorder: &mut Recorder,
+) -> Result<(), SampleFileError> {
+    record_within(name, stream, policy, recorder, &LIMITS)
+}
+
+fn record_within(
+    name: &str,
+    stream: &mut dyn Read,
+    policy: &Policy,
+    recorder: &mut Recorder,
+    limits: &Limits,
+) -> Result<(), SampleFileError> {
+    let mut blocks = Blocks { name, stream, limits, bytes: Vec::new(), total: 0, ended: false };
+    blocks.fill()?;
+    if csv_stream::is_csv(name, &blocks.bytes, blocks.ended) {
+        return csv_stream::read(&mut blocks, policy, recorder);
+    }
+    while !blocks.ended {
+        blocks.fill()?;
+    }
+    let records = read_within(name, &blocks.bytes, policy, limits)?;
+    records.into_iter().for_each(|record| recorder.take(record));
+    Ok(())
+}
+
 struct Limits {
     file_bytes: usize,
     line_bytes: usize,
+    block_bytes: usize,
 }
+
+const LIMITS: Limits =
+    Limits { file_bytes: FILE_BYTES_MAX, line_bytes: LINE_BYTES_MAX, block_bytes: csv_stream::BLOCK_BYTES };
 
 /// What is wrong at a byte of the text; the line and column are counted only once it is known.
 #[derive(Debug)]

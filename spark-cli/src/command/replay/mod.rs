@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use spark_core::{Policy, TimeSpan, Timestamp};
-use spark_runtime::replay::{Event, Replay, Seen, backtest, replay_with};
+use spark_runtime::replay::{Event, Replay, Seen, backtest, replay_events};
 
 use self::events::Told;
 pub(crate) use self::events::line;
@@ -191,11 +191,12 @@ fn never_held(policy: &Policy, every: TimeSpan) -> Option<String> {
 /// The events alone, as they come.
 fn events(console: &mut Console, rules: &Rules, found: &Found) {
     let mut progress = Progress::new(console, found, 0);
-    let mut replay = replay_of(rules, found);
     // only the reader ends it
-    let _ = replay_with(
-        &mut replay,
+    let _ = replay_events(
+        &rules.policy,
         &found.recording,
+        found.history,
+        found.instants,
         |event| {
             console.line(event.to_json());
             if console.closed() { Err(()) } else { Ok(()) }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use spark_core::Policy;
+use spark_core::{Policy, SignalId};
 
 use super::row::{Field, KEYS, Row, Signals};
 use super::{Malformed, Record};
@@ -17,46 +17,78 @@ fn unquoted(field: &str) -> String {
 }
 
 pub(super) fn read(text: &str, policy: &Policy) -> Result<Vec<Record>, Malformed> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let signals = Signals::of(policy);
-    let mut columns: Option<Columns> = None;
+    let mut rows = Rows::of(policy);
     let mut records = Vec::new();
-    let mut row = csv::StringRecord::new();
-    loop {
-        let start = skip_line_ends(text, offset_of(reader.position().byte()));
-        let more = reader
-            .read_record(&mut row)
-            .map_err(|error| Malformed::new(start, format!("this is no CSV: {error}")))?;
-        if !more {
-            break;
-        }
-        let end = offset_of(reader.position().byte());
-        let line = Line { start, raw: text.get(start..end).unwrap_or_default() };
-        // a line of blanks is as empty as one without
-        if row.len() == 1 && row.get(0) == Some("") && !line.raw.contains('"') {
-            continue;
-        }
-        line.check_quotes()?;
-        match &columns {
-            None => columns = Some(Columns::of(&row, &line)?),
-            Some(columns) => {
-                let row = columns.row(&row, &line)?;
-                // where a field starts matters only in an error: until then its place stands for it
-                let record = signals.record(&row).map_err(|wrong| Malformed {
-                    offset: line.field_start(wrong.offset),
-                    problem: wrong.problem,
-                })?;
-                records.push(record);
+    rows.read(text, &mut |record| records.push(record))?;
+    rows.end()?;
+    Ok(records)
+}
+
+/// Rows on their way: the header, once it was seen, says which field is what.
+pub(super) struct Rows<'p> {
+    signals: Signals<'p>,
+    columns: Option<Columns>,
+}
+
+impl<'p> Rows<'p> {
+    pub(super) fn of(policy: &'p Policy) -> Self {
+        Self { signals: Signals::of(policy), columns: None }
+    }
+
+    /// Which field is what, by place among [`KEYS`]; nothing before the header.
+    pub(super) fn order(&self) -> Option<Vec<usize>> {
+        let columns = self.columns.as_ref()?;
+        let places = [Some(columns.time), Some(columns.signal), Some(columns.value), columns.track];
+        (0..columns.count).map(|field| places.iter().position(|place| *place == Some(field))).collect()
+    }
+
+    pub(super) fn signal(&self, name: &str) -> Option<SignalId> {
+        self.signals.get(name).map(|(id, _)| id)
+    }
+
+    /// Reads whole lines.
+    pub(super) fn read(&mut self, text: &str, each: &mut dyn FnMut(Record)) -> Result<(), Malformed> {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let mut row = csv::StringRecord::new();
+        loop {
+            let start = skip_line_ends(text, offset_of(reader.position().byte()));
+            let more = reader
+                .read_record(&mut row)
+                .map_err(|error| Malformed::new(start, format!("this is no CSV: {error}")))?;
+            if !more {
+                return Ok(());
+            }
+            let end = offset_of(reader.position().byte());
+            let line = Line { start, raw: text.get(start..end).unwrap_or_default() };
+            // a line of blanks is as empty as one without
+            if row.len() == 1 && row.get(0) == Some("") && !line.raw.contains('"') {
+                continue;
+            }
+            line.check_quotes()?;
+            match &self.columns {
+                None => self.columns = Some(Columns::of(&row, &line)?),
+                Some(columns) => {
+                    let row = columns.row(&row, &line)?;
+                    // where a field starts matters only in an error: until then its place stands for it
+                    each(self.signals.record(&row).map_err(|wrong| Malformed {
+                        offset: line.field_start(wrong.offset),
+                        problem: wrong.problem,
+                    })?);
+                }
             }
         }
     }
-    match columns {
-        Some(_) => Ok(records),
-        None => Err(Malformed::new(0, "the file is empty: expected the header `time,signal,value`")),
+
+    /// Ends the file: without a header it is none.
+    pub(super) fn end(&self) -> Result<(), Malformed> {
+        match self.columns {
+            Some(_) => Ok(()),
+            None => Err(Malformed::new(0, "the file is empty: expected the header `time,signal,value`")),
+        }
     }
 }
 

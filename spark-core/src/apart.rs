@@ -1,0 +1,202 @@
+//! A policy in parts that share nothing: neither a signal nor a word of `unless`.
+//!
+//! What one part decides, no sample of another changes. The policy's decision is the highest of theirs, and its reasons are
+//! those of the parts that decide so.
+
+use std::collections::BTreeMap;
+
+use crate::condition::{Comparison, Condition, Expression, Test};
+use crate::policy::{Policy, PolicyError, PolicyParts};
+use crate::signal::SignalId;
+use crate::trigger::{Level, Trigger, TriggerId};
+
+/// A part of a policy.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its triggers and expectations, as a policy of their own; without plans and checks.
+    pub policy: Policy,
+    /// By its signals: which they are in the whole.
+    pub signals: Vec<SignalId>,
+    /// Whether its conditions hold newest samples against literals alone, so that between samples nothing changes but
+    /// clocks. All that do not are in one part.
+    pub is_plain: bool,
+}
+
+impl Policy {
+    /// The parts of this policy, in the order of their first signal. Plans and checks are in none; nor are signals
+    /// that no trigger and no expectation reads.
+    ///
+    /// # Errors
+    /// None that a whole policy can have: a part breaks no invariant that the whole keeps.
+    pub fn apart(&self) -> Result<Vec<Part>, PolicyError> {
+        let (signals, triggers) = (self.signals(), self.triggers());
+        // by signal, then by trigger, then what is not plain: the group that each is in
+        let timed = signals.len().saturating_add(triggers.len());
+        let mut groups = Groups::new(timed.saturating_add(1));
+        for (n, signal) in signals.iter().enumerate() {
+            let conditions = signal.expectation.iter();
+            groups.join_all(n, conditions, timed);
+        }
+        for (n, trigger) in triggers.iter().enumerate() {
+            let n = signals.len().saturating_add(n);
+            groups.join_all(n, conditions(trigger), timed);
+            trigger.unless.iter().for_each(|id| groups.join(n, signals.len().saturating_add(id.index())));
+        }
+        let mut members: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for n in 0..signals.len() {
+            members.entry(groups.of(n)).or_default().0.push(n);
+        }
+        for n in 0..triggers.len() {
+            members.entry(groups.of(signals.len().saturating_add(n))).or_default().1.push(n);
+        }
+        let timed = groups.of(timed);
+        let mut parts = Vec::new();
+        for (group, (signals, triggers)) in members {
+            let decides =
+                |n: &usize| self.signals().get(*n).is_some_and(|signal| signal.expectation.is_some());
+            if !triggers.is_empty() || signals.iter().any(decides) {
+                parts.push(self.part(&signals, &triggers, group != timed)?);
+            }
+        }
+        parts.sort_by_key(|part| part.signals.first().copied());
+        Ok(parts)
+    }
+
+    fn part(&self, signals: &[usize], triggers: &[usize], is_plain: bool) -> Result<Part, PolicyError> {
+        let place = |among: &[usize], index: usize| {
+            let place = among.binary_search(&index).ok().and_then(|place| u32::try_from(place).ok());
+            // no member refers to what is not one
+            place.unwrap_or(u32::MAX)
+        };
+        let signal = |id: SignalId| SignalId(place(signals, id.index()));
+        let trigger = |id: &TriggerId| TriggerId(place(triggers, id.index()));
+        let own = |condition: &Condition| renamed(condition, &signal);
+        let parts = PolicyParts {
+            every: self.every(),
+            signals: signals
+                .iter()
+                .filter_map(|n| self.signals().get(*n))
+                .map(|signal| {
+                    let mut signal = signal.clone();
+                    signal.expectation = signal.expectation.as_ref().map(own);
+                    signal
+                })
+                .collect(),
+            triggers: triggers
+                .iter()
+                .filter_map(|n| self.triggers().get(*n))
+                .map(|whole| Trigger {
+                    levels: whole
+                        .levels
+                        .iter()
+                        .map(|level| Level { condition: own(&level.condition), ..level.clone() })
+                        .collect(),
+                    clear: whole.clear.as_ref().map(own),
+                    given: whole.given.as_ref().map(own),
+                    unless: whole.unless.iter().map(trigger).collect(),
+                    ..whole.clone()
+                })
+                .collect(),
+            plans: Vec::new(),
+            checks: Vec::new(),
+        };
+        let ids = signals.iter().filter_map(|n| u32::try_from(*n).ok()).map(SignalId).collect();
+        Ok(Part { policy: Policy::new(parts)?, signals: ids, is_plain })
+    }
+}
+
+fn conditions(trigger: &Trigger) -> impl Iterator<Item = &Condition> {
+    trigger.levels.iter().map(|level| &level.condition).chain(&trigger.clear).chain(&trigger.given)
+}
+
+/// Whether a condition changes with its newest samples and its clocks alone.
+fn is_plain(condition: &Condition) -> bool {
+    let mut plain = true;
+    condition.comparisons(&mut |comparison| plain &= comparison.is_plain());
+    condition.visit(&mut |part| {
+        plain &= !matches!(part, Condition::Sequence { .. } | Condition::EveryExpectation)
+    });
+    plain
+}
+
+/// Groups of things that share something.
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn new(count: usize) -> Self {
+        Self((0..count).collect())
+    }
+
+    fn of(&mut self, mut n: usize) -> usize {
+        while let Some(above) = self.0.get(n).copied().filter(|above| *above != n) {
+            // halving the way keeps it short
+            let next = self.0.get(above).copied().unwrap_or(above);
+            if let Some(slot) = self.0.get_mut(n) {
+                *slot = next;
+            }
+            n = next;
+        }
+        n
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.of(a), self.of(b));
+        if let Some(slot) = self.0.get_mut(a.max(b)) {
+            *slot = a.min(b);
+        }
+    }
+
+    fn join_all<'a>(&mut self, n: usize, conditions: impl Iterator<Item = &'a Condition>, timed: usize) {
+        for condition in conditions {
+            condition.comparisons(&mut |comparison| comparison.signals(&mut |id| self.join(n, id.index())));
+            if !is_plain(condition) {
+                self.join(n, timed);
+            }
+        }
+    }
+}
+
+/// A condition over the same signals by other handles.
+fn renamed(condition: &Condition, signal: &impl Fn(SignalId) -> SignalId) -> Condition {
+    let all = |parts: &[Condition]| parts.iter().map(|part| renamed(part, signal)).collect();
+    let boxed = |part: &Condition| Box::new(renamed(part, signal));
+    let side = |expression: &Expression| renamed_side(expression, signal);
+    match condition {
+        Condition::Compare(comparison) => Condition::Compare(Box::new(Comparison {
+            left: side(&comparison.left),
+            test: match &comparison.test {
+                Test::Is(relation, right) => Test::Is(*relation, side(right)),
+                Test::Between(low, high) => Test::Between(side(low), side(high)),
+            },
+            ..Comparison::clone(comparison)
+        })),
+        Condition::All(parts) => Condition::All(all(parts)),
+        Condition::Any(parts) => Condition::Any(all(parts)),
+        Condition::Not(inner) => Condition::Not(boxed(inner)),
+        Condition::Held { condition, duration } => {
+            Condition::Held { condition: boxed(condition), duration: *duration }
+        }
+        Condition::Sequence { first, then, within } => {
+            Condition::Sequence { first: boxed(first), then: boxed(then), within: *within }
+        }
+        Condition::EveryExpectation => Condition::EveryExpectation,
+    }
+}
+
+fn renamed_side(expression: &Expression, signal: &impl Fn(SignalId) -> SignalId) -> Expression {
+    match expression {
+        Expression::Signal(id) => Expression::Signal(signal(*id)),
+        Expression::Window { function, signal: id, over } => {
+            Expression::Window { function: *function, signal: signal(*id), over: *over }
+        }
+        Expression::Correlation { a, b, over } => {
+            Expression::Correlation { a: signal(*a), b: signal(*b), over: *over }
+        }
+        Expression::Arithmetic { operator, left, right } => Expression::Arithmetic {
+            operator: *operator,
+            left: Box::new(renamed_side(left, signal)),
+            right: Box::new(renamed_side(right, signal)),
+        },
+        Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => expression.clone(),
+    }
+}

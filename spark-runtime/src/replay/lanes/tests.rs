@@ -1,0 +1,172 @@
+//! Lanes tell what one engine tells that is evaluated at each instant: the same events, byte for byte.
+
+use std::fmt::Write as _;
+
+use spark_core::Reading;
+
+use super::*;
+
+/// Choices of a test, each from the same numbers every time.
+struct Choices(u64);
+
+impl Choices {
+    fn below(&mut self, count: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33).checked_rem(count).unwrap()
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        let place = usize::try_from(self.below(u64::try_from(all.len()).unwrap())).unwrap();
+        all.get(place).unwrap()
+    }
+
+    fn comparison(&mut self, signals: u64, plain: bool) -> String {
+        let signal = self.below(signals);
+        let threshold = self.below(12).saturating_mul(50);
+        let relation = self.of(&[">", ">", ">", ">=", "<", "<=", "==", "!="]);
+        match self.below(if plain { 8 } else { 14 }) {
+            0..=5 => format!("s{signal} {relation} {threshold}ms"),
+            6 => format!("s{signal} between 100ms and {}ms", threshold.saturating_add(100)),
+            7 => format!("{threshold}ms < s{signal}"),
+            8 => format!("s{signal} > {}", self.of(&["2x baseline", "baseline + 10%"])),
+            9 => format!("avg(s{signal} over 1m) > {threshold}ms"),
+            10 => format!("max(s{signal} over 2m) > {threshold}ms"),
+            11 => format!("s{signal} > s{} + 100ms", self.below(signals)),
+            _ => format!("count(s{signal} over 1m) >= 2"),
+        }
+    }
+
+    fn condition(&mut self, signals: u64, plain: bool) -> String {
+        let held = format!(" for {}", self.of(&["15s", "20s", "30s", "1m", "2m", "3m"]));
+        let one = self.comparison(signals, plain);
+        match self.below(if plain { 9 } else { 11 }) {
+            0 => one,
+            1..=4 => one + &held,
+            5 => format!("({one} and {}){held}", self.comparison(signals, plain)),
+            6 => format!("({one} or {}){held}", self.comparison(signals, plain)),
+            7 => format!("({one}{held}) or {}", self.comparison(signals, plain)),
+            8 => format!("(not ({one})){held}"),
+            _ => format!("{one} then {} within 1m", self.comparison(signals, plain)),
+        }
+    }
+
+    /// Rules over `signals` signals; plain ones, or with all that there is.
+    fn rules(&mut self, signals: u64) -> String {
+        let every = self.of(&["15s", "15s", "10s", "1m"]);
+        let mut text = format!("edition 2026\nevaluate every {every}\n");
+        for n in 0..signals {
+            let stale = self.of(&["45s", "45s", "20s", "10s", "2m"]);
+            let expect = if self.one_in(4) { "expect <= 300ms" } else { "" };
+            writeln!(text, "signal s{n} {{ is duration from push stale after {stale} {expect} }}").unwrap();
+        }
+        for n in 0..self.below(6).saturating_add(1) {
+            let plain = !self.one_in(5);
+            writeln!(text, "trigger t{n} {{").unwrap();
+            let first = self.below(3);
+            for level in ["warn", "hold", "rollback"].into_iter().skip(usize::try_from(first).unwrap()) {
+                if level == "rollback" || self.one_in(2) {
+                    writeln!(text, "  {level} when {}", self.condition(signals, plain)).unwrap();
+                }
+            }
+            if self.one_in(4) {
+                writeln!(text, "  clear when {}", self.condition(signals, plain)).unwrap();
+            }
+            if self.one_in(6) {
+                writeln!(text, "  given {}", self.comparison(signals, plain)).unwrap();
+            }
+            if self.one_in(4) {
+                writeln!(text, "  unknown hold, then rollback after {}", self.of(&["30s", "1m", "2m"]))
+                    .unwrap();
+            }
+            if n > 0 && self.one_in(4) {
+                writeln!(text, "  unless t{}", self.below(n)).unwrap();
+            }
+            writeln!(text, "}}").unwrap();
+        }
+        text
+    }
+
+    /// Samples that stay a while and move, with all that makes them missing.
+    fn recording(&mut self, signals: u64) -> Recording {
+        let mut recorder = crate::replay::Recorder::default();
+        for signal in (0..).map(SignalId).take(usize::try_from(signals).unwrap()) {
+            for track in Track::ALL {
+                if (track == Track::Baseline && self.one_in(2)) || self.one_in(12) {
+                    continue;
+                }
+                let step: i64 = self.of(&["15", "15", "15", "10", "5", "20", "60"]).parse().unwrap();
+                let mut at = i64::try_from(self.below(3).saturating_mul(7)).unwrap();
+                let mut value = 200i64;
+                let jumpy = self.below(8).saturating_add(1);
+                for _ in 0..self.below(400) {
+                    if self.one_in(jumpy) {
+                        value = i64::try_from(self.below(13).saturating_mul(50)).unwrap();
+                    }
+                    let reading = match self.below(60) {
+                        0 => Reading::NotANumber,
+                        1 => Reading::Failed("down".to_owned()),
+                        2 => Reading::Value(Decimal::MAX),
+                        _ => Reading::Value(Decimal::new(value, 3)),
+                    };
+                    let at_nanos = Timestamp::from_millis(at.saturating_mul(1_000));
+                    recorder.take(crate::source::file::Record::Sample(Sample {
+                        signal,
+                        track,
+                        at: at_nanos,
+                        reading,
+                    }));
+                    at = at.saturating_add(match self.below(40) {
+                        0 => step.saturating_mul(i64::try_from(self.below(14)).unwrap()),
+                        1 => 1,
+                        _ => step,
+                    });
+                }
+            }
+        }
+        recorder.finish()
+    }
+}
+
+fn each_instant(policy: &Arc<Policy>, recording: &Recording, instants: Instants) -> Vec<String> {
+    let mut lines = Vec::new();
+    crate::replay::replay(policy, recording, instants, |event| lines.push(event.to_json()));
+    lines
+}
+
+fn lanes(policy: &Policy, recording: &Recording, instants: Instants, spread: (u64, usize)) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut each = |event: &Event| {
+        lines.push(event.to_json());
+        Ok::<_, std::convert::Infallible>(())
+    };
+    let Ok(()) = in_lanes(policy.apart().unwrap(), recording, instants, spread, &mut each, &mut |_, _| {});
+    lines
+}
+
+/// Random policies over random recordings give the same lines, however they are cut and spread.
+#[test]
+fn equal_to_each_instant() {
+    let (mut compared, mut changes) = (0u32, 0usize);
+    for seed in 0..100u64 {
+        let mut choices = Choices(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let signals = choices.below(4).saturating_add(1);
+        let rules = choices.rules(signals);
+        let Ok(loaded) = spark_rules::load("r.rules", &rules, &mut |_| Err(String::new())) else { continue };
+        let policy = Arc::new(loaded.policy);
+        let recording = choices.recording(signals);
+        let Ok(instants) = recording.instants(policy.every()) else { continue };
+        let expected = each_instant(&policy, &recording, instants);
+        let spread = (choices.below(90).saturating_add(1), usize::try_from(choices.below(3)).unwrap());
+        let found = lanes(&policy, &recording, instants, spread);
+        if let Some(place) = (0..expected.len().max(found.len())).find(|n| expected.get(*n) != found.get(*n))
+        {
+            panic!("seed {seed}, line {place}\n{rules}\n{:?}\n{:?}", expected.get(place), found.get(place));
+        }
+        (compared, changes) = (compared.saturating_add(1), changes.saturating_add(expected.len()));
+    }
+    assert!(compared > 60 && changes > 2_500, "{compared} replays of {changes} lines compare little");
+}
