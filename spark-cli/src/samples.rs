@@ -12,17 +12,17 @@ use spark_runtime::source::prometheus::{PrometheusConfig, PrometheusSource};
 
 use crate::exit::Failure;
 
-/// How HTTP sources are asked.
+/// How HTTP sources are asked; beside sample files it would mean nothing.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HttpArgs {
     /// File with a bearer token for the source
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "samples")]
     token_file: Option<PathBuf>,
     /// PEM file with the only certificates to be trusted
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "samples")]
     ca_file: Option<PathBuf>,
     /// Longest time for one answer, as in 5s
-    #[arg(long, value_name = "D", default_value = "10s", value_parser = parse_span)]
+    #[arg(long, value_name = "D", default_value = "10s", value_parser = parse_span, conflicts_with = "samples")]
     timeout: TimeSpan,
 }
 

@@ -56,6 +56,8 @@ struct Finding {
     diagnostics: Vec<Diagnostic>,
     /// How much advice is not among them.
     untold: usize,
+    /// Whether no rule stands in them.
+    empty: bool,
 }
 
 pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failure> {
@@ -77,6 +79,11 @@ pub(crate) fn run(console: &mut Console, args: &CheckArgs) -> Result<Exit, Failu
     let count = findings.len();
     drop_parts(&mut findings, &args.paths);
     drop_repeated(&mut findings);
+    for Finding { path, .. } in findings.iter().filter(|finding| finding.empty) {
+        let path = path.display();
+        console
+            .note(format!("note: there are no rules in `{path}`: no signal, trigger, plan, check or test"));
+    }
     match args.format {
         Format::Text => text(console, &findings, count),
         Format::Json => {
@@ -105,9 +112,17 @@ fn check(path: PathBuf, with_advice: bool) -> Result<Finding, Failure> {
                 diagnostics.sort_by_key(|told| (told.span.file, told.span.start, told.span.end, told.code));
                 untold = 0;
             }
-            Finding { path, files: loaded.files, diagnostics, untold }
+            let policy = &loaded.policy;
+            let empty = policy.signals().is_empty()
+                && policy.triggers().is_empty()
+                && policy.plans().is_empty()
+                && policy.checks().is_empty()
+                && loaded.tests.is_empty();
+            Finding { path, files: loaded.files, diagnostics, untold, empty }
         }
-        Err(failed) => Finding { path, files: failed.files, diagnostics: failed.diagnostics, untold: 0 },
+        Err(failed) => {
+            Finding { path, files: failed.files, diagnostics: failed.diagnostics, untold: 0, empty: false }
+        }
     })
 }
 
@@ -156,6 +171,7 @@ fn text(console: &mut Console, findings: &[Finding], count: usize) {
     };
     let told: Vec<Diagnostic> = all().map(|(_, told)| told.clone()).collect();
     console.line(match told.is_empty() {
+        true if findings.iter().all(|finding| finding.empty) => format!("{files} checked: no rules"),
         true => format!("{files} checked: all is well"),
         false => format!("{files} checked: {}", rules::count(&told).trim_start_matches("has ")),
     });

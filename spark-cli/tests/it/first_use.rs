@@ -177,3 +177,52 @@ fn nothing_left_to_export() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("cannot be said") && !told.contains("no trigger and no expectation"), "{told}");
 }
+
+/// A file without a rule is told of, in every format, and is no mistake; beside others each such file is named.
+#[test]
+fn nothing_to_check() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "empty.rules", "");
+    write(dir.path(), "comments.rules", "# later\nedition 2026\nevaluate every 15s\n");
+    write(dir.path(), "r.rules", LAG);
+    let note = |name: &str| {
+        format!("note: there are no rules in `{name}`: no signal, trigger, plan, check or test\n")
+    };
+    for (line, said, told) in [
+        ("empty.rules", "1 file checked: no rules\n", note("empty.rules")),
+        ("comments.rules", "1 file checked: no rules\n", note("comments.rules")),
+        ("comments.rules --format json", "{\"diagnostics\":[]}\n", note("comments.rules")),
+        (
+            "empty.rules comments.rules",
+            "2 files checked: no rules\n",
+            note("empty.rules") + &note("comments.rules"),
+        ),
+        ("empty.rules --quiet", "", String::new()),
+    ] {
+        let output = run(dir.path(), &format!("spark check {line}"));
+        assert_eq!((text(&output.stdout), text(&output.stderr)), (said.to_owned(), told), "{line}");
+        assert_eq!(output.status.code(), Some(0), "{line}");
+    }
+    let both = run(dir.path(), "spark check empty.rules r.rules");
+    assert!(text(&both.stdout).starts_with("2 files checked: all is well\n"), "{}", text(&both.stdout));
+    assert_eq!(text(&both.stderr), note("empty.rules"));
+}
+
+/// How a server is asked means nothing where samples come from files, and is refused rather than passed over.
+#[test]
+fn options_of_servers_beside_files() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "r.rules", LAG);
+    write(dir.path(), "s.csv", &samples(&["lag", "outbox"], &["1s"]));
+    for command in ["decide", "replay"] {
+        for option in ["--token-file missing", "--ca-file missing", "--timeout 5s"] {
+            let output = run(dir.path(), &format!("spark {command} r.rules --samples s.csv {option}"));
+            let (name, _) = option.split_once(' ').unwrap();
+            let told = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command} {option}: {told}");
+            assert!(told.contains(name) && told.contains("--samples"), "{told}");
+        }
+        let output = run(dir.path(), &format!("spark {command} r.rules --samples s.csv"));
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+}
