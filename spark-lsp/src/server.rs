@@ -65,7 +65,7 @@ pub(crate) struct Server<W> {
     /// Requests that the client has taken back and that were not yet met.
     cancelled: Cancelled,
     /// What was told last of each file.
-    told: BTreeMap<String, Value>,
+    told: BTreeMap<String, Vec<lsp::Diagnostic>>,
     /// Policies to be checked as a whole, by their roots, and when.
     due: BTreeMap<String, Instant>,
     /// The root of the check that is under way, and how it is stopped.
@@ -429,35 +429,35 @@ impl<W: Write> Server<W> {
         files.insert(path.to_owned());
         let shown = files.iter().any(|path| self.session.is_open(path));
         for path in files {
-            let diagnostics = if shown { self.diagnostics(&path) } else { json!([]) };
-            let empty = diagnostics.as_array().is_some_and(Vec::is_empty);
+            let diagnostics = if shown { self.diagnostics(&path) } else { Vec::new() };
             let before = self.told.get(&path);
             // an open file is always told of: a client may wait for it
-            let same = before.map_or(empty, |before| *before == diagnostics);
+            let same = before.map_or(diagnostics.is_empty(), |before| *before == diagnostics);
             if same && !self.session.is_open(&path) {
                 continue;
             }
-            let mut params = json!({ "uri": self.converter().uri(&path), "diagnostics": diagnostics });
-            // the field may be missing, and may not be null
-            if let (Some(version), Some(fields)) = (self.versions.get(&path), params.as_object_mut()) {
-                fields.insert("version".to_owned(), json!(version));
-            }
-            self.told.insert(path, diagnostics);
-            self.notify("textDocument/publishDiagnostics", params);
+            let uri = self.converter().uri(&path);
+            let version = self.versions.get(&path).copied();
+            let params = lsp::PublishDiagnosticsParams { uri, version, diagnostics };
+            // at each keystroke, of up to a thousand: written as they are, without a tree of JSON between
+            let sent = transport::notify(&mut self.output, "textDocument/publishDiagnostics", &params);
+            self.deaf |= sent.is_err();
+            self.told.insert(path, params.diagnostics);
         }
     }
 
-    fn diagnostics(&self, path: &str) -> Value {
+    fn diagnostics(&self, path: &str) -> Vec<lsp::Diagnostic> {
         let to = self.converter();
         let findings = self.session.diagnostics(path);
-        let found = findings.iter().take(DIAGNOSTICS_MAX).map(|finding| json!(to.diagnostic(path, finding)));
-        let failed = self.failures.get(path).into_iter().flatten().map(|failure| {
-            json!({
-                "range": to.range(path, &failure.range), "severity": lsp::DiagnosticSeverity::Error,
-                "source": "spark test", "message": failure.words,
-            })
+        let found = findings.iter().take(DIAGNOSTICS_MAX).map(|finding| to.diagnostic(path, finding));
+        let failed = self.failures.get(path).into_iter().flatten().map(|failure| lsp::Diagnostic {
+            range: to.range(path, &failure.range),
+            severity: Some(lsp::DiagnosticSeverity::Error),
+            source: Some("spark test".to_owned()),
+            message: lsp::Message::String(failure.words.clone()),
+            ..Default::default()
         });
-        Value::Array(found.chain(failed).collect())
+        found.chain(failed).collect()
     }
 
     fn ran(&mut self, ran: &Ran) {

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read, Write};
 
 use lsp_server::Message;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Most bytes of a message: the largest rule text, each byte written as an escape of JSON, and its envelope.
@@ -90,6 +91,22 @@ fn id_of(bytes: &[u8]) -> Option<Value> {
 /// The client does not read any more.
 pub(crate) fn write(output: &mut impl Write, message: &Message) -> io::Result<()> {
     message.write(output)
+}
+
+/// Writes a notification from its parameters as they are.
+///
+/// # Errors
+/// The client does not read any more.
+pub(crate) fn notify(output: &mut impl Write, method: &str, params: &impl Serialize) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Envelope<'a, P> {
+        jsonrpc: &'a str,
+        method: &'a str,
+        params: &'a P,
+    }
+    let text = serde_json::to_string(&Envelope { jsonrpc: "2.0", method, params })?;
+    write!(output, "Content-Length: {}\r\n\r\n{text}", text.len())?;
+    output.flush()
 }
 
 /// Answers what was no message.
