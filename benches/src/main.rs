@@ -5,6 +5,7 @@
 //! Ratios are what counts: the machine's own speed is in both.
 
 mod check;
+mod cpu;
 mod journal;
 mod keystroke;
 mod live;
