@@ -147,6 +147,34 @@ fn lanes(policy: &Policy, recording: &Recording, instants: Instants, spread: (u6
     lines
 }
 
+/// A part's reasons change while another part decides more: when it is heard again, its reasons are those of that moment.
+#[test]
+fn reasons_of_the_moment() {
+    const RULES: &str = "edition 2026\nevaluate every 15s\n\
+        signal a { is duration from push }\nsignal b { is duration from push }\n\
+        trigger low { hold when a > 100ms }\ntrigger high { hold when a > 200ms }\n\
+        trigger gone { rollback when b > 100ms }\n";
+    let policy = spark_rules::load("r.rules", RULES, &mut |_| Err(String::new())).unwrap().policy;
+    let policy = Arc::new(policy);
+    let mut samples = Vec::new();
+    for second in (0..=180i64).step_by(15) {
+        let of = |signal: u32, millis: i64| Sample {
+            signal: SignalId(signal),
+            track: Track::Canary,
+            at: Timestamp::from_millis(second.saturating_mul(1_000)),
+            reading: Reading::Value(Decimal::new(millis, 3)),
+        };
+        samples.push(of(0, if second < 60 { 150 } else { 250 }));
+        samples.push(of(1, if (30..120).contains(&second) { 500 } else { 50 }));
+    }
+    let recording = Recording::from_samples(samples);
+    let instants = recording.instants(policy.every()).unwrap();
+    let found = lanes(&policy, &recording, instants, (3, 1));
+    assert_eq!(found, each_instant(&policy, &recording, instants));
+    let last = found.iter().rfind(|line| line.starts_with(r#"{"type":"decision""#)).unwrap();
+    assert!(last.contains(r#"["high","low"]"#), "{last}");
+}
+
 /// Random policies over random recordings give the same lines, however they are cut and spread.
 #[test]
 fn equal_to_each_instant() {
