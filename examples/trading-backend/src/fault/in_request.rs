@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use sqlx::PgConnection;
 
-use super::{Fault, Faults, falls_into, falls_into_permille};
+use super::{Fault, Faults, falls_into};
 use crate::money::Amount;
 use crate::service::Backend;
 
@@ -33,6 +33,9 @@ const BLOCKS_EVERY: u64 = 8;
 
 /// Counts requests for the faults that take a share of them.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// What the tide of T16 has taken so far, in thousandths of a request.
+static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 impl Faults {
     /// T2: whether this request is answered 500.
@@ -83,14 +86,17 @@ impl Faults {
     /// T7, T16: how the limits' service does.
     pub fn limits(&self, unix_ms: u64) -> Limits {
         let n = count();
-        let troubled = self.level(Fault::RiskAndErrors).is_some_and(|percent| falls_into(n / 2, percent))
-            || self
-                .level(Fault::ErrorRiskWaves)
-                .is_some_and(|period| falls_into_permille(n / 2, tide(self.on_for_ms(unix_ms), period)));
-        match (troubled, n.is_multiple_of(2)) {
-            (false, _) => Limits::Right,
-            (true, true) => Limits::Collapsed,
-            (true, false) => Limits::Failed,
+        let troubled = if self.level(Fault::RiskAndErrors).is_some_and(|percent| falls_into(n / 2, percent)) {
+            Some(n)
+        } else {
+            let height =
+                self.level(Fault::ErrorRiskWaves).map(|period| tide(self.on_for_ms(unix_ms), period));
+            height.and_then(|height| next_taken(&TAKEN, height))
+        };
+        match troubled {
+            None => Limits::Right,
+            Some(n) if n.is_multiple_of(2) => Limits::Collapsed,
+            Some(_) => Limits::Failed,
         }
     }
 
@@ -100,6 +106,14 @@ impl Faults {
         let product = price.value().to_f64()? * quantity.value().to_f64()?;
         Decimal::from_f64_retain(product).map(Amount::new)
     }
+}
+
+/// Whether this request is taken, and the how-manieth it is, when a share that changes all the time takes so many of a thousand: evenly, so
+/// that two of them count alike in a window that holds a few.
+fn next_taken(taken: &AtomicU64, permille: u32) -> Option<u64> {
+    let before = taken.fetch_add(u64::from(permille), Ordering::Relaxed);
+    let whole = before.saturating_add(u64::from(permille)) / 1_000;
+    (whole > before / 1_000).then_some(whole)
 }
 
 /// How high a tide of this period (seconds) stands so long after low water, per thousand: up to [`HIGH_WATER`] and back in straight lines.
@@ -165,5 +179,20 @@ mod tests {
         {
             assert_eq!(tide(at_ms, 600), height, "{at_ms}");
         }
+    }
+
+    /// Any hundred requests after each other lose what a rising tide asks of them, and one more or less at most.
+    #[test]
+    fn a_share_that_changes_is_taken_evenly() {
+        let taken = AtomicU64::new(0);
+        let height = |n: u32| n / 100;
+        let lost: Vec<bool> = (0..6_000).map(|n| next_taken(&taken, height(n)).is_some()).collect();
+        for (place, window) in lost.windows(100).enumerate() {
+            let asked: u32 = (place..place + 100).map(|n| height(u32::try_from(n).unwrap())).sum();
+            let found = u32::try_from(window.iter().filter(|lost| **lost).count()).unwrap();
+            assert!(found.abs_diff(asked / 1_000) <= 1, "{place}: {found} of {asked} thousandths");
+        }
+        let numbers: Vec<u64> = (0..50).filter_map(|_| next_taken(&AtomicU64::new(950), 50)).collect();
+        assert_eq!(numbers, vec![1; 50]);
     }
 }

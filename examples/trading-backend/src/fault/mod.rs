@@ -123,11 +123,6 @@ impl Faults {
 
 /// Whether the `n`-th of many falls into the given percent of them, spread evenly: no dice, so that a test sees its share.
 pub fn falls_into(n: u64, percent: u32) -> bool {
-    falls_into_permille(n, percent.saturating_mul(10))
-}
-
-/// The same by the thousand.
-pub fn falls_into_permille(n: u64, permille: u32) -> bool {
     // 617 and 1,000 have no common factor: the residues come in an even order
-    n.wrapping_mul(617) % 1_000 < u64::from(permille)
+    n.wrapping_mul(617) % 1_000 < u64::from(percent).saturating_mul(10)
 }

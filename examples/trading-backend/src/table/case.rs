@@ -18,12 +18,23 @@ impl Case {
         let default = fault.switch().default;
         let level = match fault {
             // what leaks does so as many times as fast: more than four connections within five minutes, and more than a pool breathes
-            Fault::ConnectionLeak | Fault::ConnectionCreep => default.saturating_mul(speed),
+            Fault::ConnectionLeak => default.saturating_mul(speed),
+            // half of that: the server's connections have to last until it is decided, and one order in thirty takes one for good
+            Fault::ConnectionCreep => default.saturating_mul(speed.div_ceil(2)),
             // the wave is as many windows long
             Fault::ErrorRiskWaves => default.checked_div(speed).unwrap_or(default).max(1),
             _ => default,
         };
         Self { fault, level: level.min(fault.switch().max) }
+    }
+
+    /// How many times as many orders a second its rollout behind HAProxy gets.
+    pub(super) const fn times_the_orders(fault: Fault) -> u32 {
+        match fault {
+            // one error more within a window that a speed has made short is not to be a rise of half a per cent, which T7 speaks for
+            Fault::ErrorRiskWaves => 3,
+            _ => 1,
+        }
     }
 
     /// How many orders a second a canary of its own gets: few, so that two processors carry twenty of them.

@@ -9,6 +9,7 @@ mod case;
 mod pack;
 mod row;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -83,7 +84,7 @@ pub async fn table(
     let pack = Pack::read(&settings.rules, settings.speed)?;
     let faults = if settings.only.is_empty() { Fault::ALL.to_vec() } else { settings.only.clone() };
     let mut ended = std::pin::pin!(ended);
-    let groups = if settings.at_once { beside::groups(&faults) } else { vec![faults.clone()] };
+    let groups = if settings.at_once { beside::groups(&faults) } else { by_orders(&faults) };
     let (mut rows, mut healthy) = (Vec::new(), Healthy::default());
     for group in groups {
         let (some, quiet) = with_parts(&settings, &pack, &group, ended.as_mut()).await?;
@@ -99,6 +100,15 @@ pub async fn table(
     }
     let complete = rows.len() == faults.len();
     Ok(complete && rows.iter().all(Row::is_as_meant) && healthy.rollbacks == 0)
+}
+
+/// The faults in groups that get as many orders.
+fn by_orders(faults: &[Fault]) -> Vec<Vec<Fault>> {
+    let mut groups: BTreeMap<u32, Vec<Fault>> = BTreeMap::new();
+    for fault in faults {
+        groups.entry(Case::times_the_orders(*fault)).or_default().push(*fault);
+    }
+    groups.into_values().collect()
 }
 
 /// Starts all parts, measures these faults, and stops all parts.
@@ -165,7 +175,10 @@ fn up(settings: &TableSettings, faults: &[Fault]) -> UpSettings {
     UpSettings {
         folder: settings.folder.clone(),
         // side by side, each canary has a load of its own
-        rate: if settings.at_once { 0 } else { settings.rate },
+        rate: match faults.first() {
+            Some(fault) if !settings.at_once => settings.rate.saturating_mul(Case::times_the_orders(*fault)),
+            _ => 0,
+        },
         canary_share: 0,
         // the embedded guard would freeze trading before a rollout decides
         guard: GuardMode::Watch,
@@ -195,6 +208,7 @@ fn heading(settings: &TableSettings) -> String {
         );
     }
     format!(
-        "One switch at a time on the canary behind HAProxy, {rate} orders a second. Each row is a rollout of its own: 25 % of the traffic until every signal meets its expectation, then 50 % and the switch. {at_speed} Times are from the switch."
+        "One switch at a time on the canary behind HAProxy, {rate} orders a second ({} at T16). Each row is a rollout of its own: 25 % of the traffic until every signal meets its expectation, then 50 % and the switch. {at_speed} Times are from the switch.",
+        rate.saturating_mul(Case::times_the_orders(Fault::ErrorRiskWaves)),
     )
 }
