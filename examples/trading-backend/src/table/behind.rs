@@ -132,7 +132,7 @@ impl Behind {
         let release = Release {
             id: name.to_owned(),
             policy: Arc::clone(&self.pack.policy),
-            plan: PLAN.to_owned(),
+            plan: case.map_or(PLAN, Case::plan).to_owned(),
             rules: self.pack.texts.clone(),
             pace: Pace::default(),
             opens: None,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use spark_core::TimeSpan;
 
+use super::pack::{LONG_PLAN, PLAN};
 use crate::fault::{Fault, Switch};
 
 /// A fault at the level that a row is measured with.
@@ -54,6 +55,15 @@ impl Case {
             // connections that grow as the traffic did are none to T10: it looks five minutes back, at rates over one
             Fault::ConnectionLeak => TimeSpan::from_seconds(360),
             _ => TimeSpan::ZERO,
+        }
+    }
+
+    /// The plan of its rollout.
+    pub(super) const fn plan(self) -> &'static str {
+        match self.fault {
+            // it is compared with the stage before, four fifths of which have to be measured
+            Fault::ConnectionCreep => LONG_PLAN,
+            _ => PLAN,
         }
     }
 

@@ -13,8 +13,13 @@ use spark_core::{
 use super::Failure;
 use crate::fault::Fault;
 
-/// The name of the plan that rows are measured under.
+/// The name of the plan that most rows are measured under: its first stage lasts a minute.
 pub(super) const PLAN: &str = "table";
+
+/// The plan whose first stage lasts as long as the rules' own stages do, for what is compared with the stage before.
+pub(super) const LONG_PLAN: &str = "table after a whole stage";
+
+const MINUTE: TimeSpan = TimeSpan::from_seconds(60);
 
 /// Rules that are ready to be measured with.
 #[derive(Debug, Clone)]
@@ -93,7 +98,12 @@ fn faster(parts: PolicyParts, speed: u32) -> PolicyParts {
         shorten(&mut plan.warmup, speed);
         shorten(&mut plan.watch, speed);
     }
-    plans.extend(plans.first().map(|plan| walk(plan, speed)));
+    if let Some(like) = plans.first() {
+        let whole = like.stages.first().map_or(TimeSpan::ZERO, |stage| stage.duration);
+        let minute = divided(MINUTE, speed);
+        let own = [walk(like, PLAN, minute, speed), walk(like, LONG_PLAN, whole, speed)];
+        plans.extend(own);
+    }
     // nothing is probed here
     drop::<Vec<Check>>(checks);
     PolicyParts { every: divided(every, speed), signals, triggers, plans, checks: Vec::new() }
@@ -101,23 +111,17 @@ fn faster(parts: PolicyParts, speed: u32) -> PolicyParts {
 
 /// A plan of two stages: in the first the canary shows that it is well, in the second its fault is switched on. It goes on when every signal
 /// has met its expectation for a minute, and not for five: twenty rows are to be had in an hour.
-fn walk(like: &Plan, speed: u32) -> Plan {
-    let minute = TimeSpan::from_seconds(60);
-    let stage = |share_bp, duration| Stage {
-        share_bp,
-        duration: divided(duration, speed),
-        approval: false,
-        span: like.span,
-    };
+fn walk(like: &Plan, name: &str, first: TimeSpan, speed: u32) -> Plan {
+    let stage = |share_bp, duration| Stage { share_bp, duration, approval: false, span: like.span };
     let proceed = Condition::Held {
         condition: Box::new(Condition::EveryExpectation),
-        duration: divided(minute, speed),
+        duration: divided(MINUTE, speed),
     };
     Plan {
-        name: PLAN.to_owned(),
+        name: name.to_owned(),
         title: None,
         // a day: whoever measures ends it
-        stages: vec![stage(2_500, minute), stage(5_000, TimeSpan::from_seconds(86_400).times(speed))],
+        stages: vec![stage(2_500, first), stage(5_000, TimeSpan::from_seconds(86_400))],
         proceed: Some(proceed),
         warmup: TimeSpan::ZERO,
         watch: TimeSpan::ZERO,
@@ -212,6 +216,8 @@ plan canary { stage 5% for 15m  stage 100% for 15m  proceed when every signal me
             spark_rules::load("r.rules", text, &mut |_| Err("nothing else".to_owned())).unwrap().policy.into()
         };
         let mut fast = faster(policy(RULES), 5);
+        let long = fast.plans.pop().unwrap();
+        assert_eq!((long.name.as_str(), long.stages[0].duration), (LONG_PLAN, TimeSpan::from_seconds(180)));
         assert_eq!(fast.plans.pop().unwrap().name, PLAN);
         let by_hand = [
             ("every 15s", "every 3s"),
