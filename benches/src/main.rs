@@ -6,9 +6,11 @@
 
 mod check;
 mod cpu;
+mod ingest;
 mod journal;
 mod keystroke;
 mod live;
+mod month;
 mod options;
 mod peer;
 mod process;
@@ -22,9 +24,11 @@ type Benchmark = fn() -> Result<String, String>;
 fn main() -> std::process::ExitCode {
     let all: &[(&str, Benchmark)] = &[
         ("check", check::run),
+        ("ingest", ingest::run),
         ("journal", journal::run),
         ("keystroke", keystroke::run),
         ("live", live::run),
+        ("month", month::run),
         ("promtool", promtool::run),
         ("unit-tests", unit_tests::run),
         ("windows", windows::run),

@@ -15,7 +15,7 @@ static POLICY: LazyLock<Option<Policy>> = LazyLock::new(|| {
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some(policy) = POLICY.as_ref() else { return };
-    for name in ["a.csv", "a.jsonl", "a.json", "a.om", "-"] {
+    for name in ["a.csv", "a.jsonl", "a.json", "a.om", "a.parquet", "-"] {
         let _ = spark_runtime::source::file::read(name, data, policy);
     }
 });

@@ -70,7 +70,7 @@ pub(crate) fn read_files(files: &[PathBuf], policy: &Policy) -> Result<Recording
             let mut stream = File::open(path).map_err(|error| {
                 Failure::could_not_run(format!("cannot read `{}`: {error}", path.display()))
             })?;
-            file::record_from(&path.display().to_string(), &mut stream, policy, &mut recorder)
+            file::record_file(&path.display().to_string(), &mut stream, policy, &mut recorder)
         };
         read.map_err(|error| Failure::of(&error))?;
     }

@@ -1,9 +1,9 @@
-//! Sample files: CSV, JSON lines, the JSON of Prometheus' `query_range`, and OpenMetrics text with timestamps.
+//! Sample files: CSV, JSON lines, the JSON of Prometheus' `query_range`, OpenMetrics text with timestamps, and Parquet.
 //!
 //! A file is read whole or not at all: the first malformed place is an error with its line and column, and
 //! nothing is decided from the rows before it. Records come in the order of the file.
 //!
-//! CSV and JSON lines are Spark's own formats: their bare numbers are in the signal's base unit. A matrix and
+//! CSV, JSON lines and Parquet have the same columns, which are Spark's own: their bare numbers are in the signal's base unit. A matrix and
 //! OpenMetrics text hold a source's numbers, which `in ms` and its kin scale as they do live.
 
 mod csv;
@@ -12,6 +12,7 @@ mod digits;
 mod json_lines;
 mod matrix;
 mod open_metrics;
+mod parquet;
 mod row;
 mod value;
 
@@ -24,7 +25,8 @@ use crate::replay::Recorder;
 use csv_stream::Blocks;
 
 /// Longest file: a week of 40 signals every 15 s as CSV is about 75 MB, so this is more than a month of them.
-/// Its text and its records stand in memory together, about three times as much.
+/// Its text and its records stand in memory together, about three times as much; of CSV its samples alone. Parquet that
+/// is not read from a pipe has a limit of rows instead.
 pub const FILE_BYTES_MAX: usize = 512 << 20;
 
 /// Longest line of a format that has lines: a row needs less than 200 bytes, a point with many labels some
@@ -94,6 +96,26 @@ pub enum SampleFileError {
         /// What was found, and what was expected.
         problem: String,
     },
+    /// A row of a format without lines does not read.
+    #[error("{file}: row {row}, column `{column}`: {problem}")]
+    MalformedRow {
+        /// The file.
+        file: String,
+        /// The row, from 1.
+        row: u64,
+        /// The column.
+        column: &'static str,
+        /// What was found, and what was expected.
+        problem: String,
+    },
+    /// A file of a format without lines is damaged, or has what is not read.
+    #[error("{file}: {problem}")]
+    Unusable {
+        /// The file.
+        file: String,
+        /// What was found, and what was expected.
+        problem: String,
+    },
 }
 
 /// The records of a sample file, in its order; `name` is what errors call it.
@@ -120,8 +142,39 @@ pub fn read_from(name: &str, stream: &mut dyn Read, policy: &Policy) -> Result<V
     read(name, &bytes, policy)
 }
 
+/// Reads an open sample file into a recorder, as [`record_from`], and Parquet page by page: it costs no memory but a page a
+/// column, and its samples. What cannot be gone about in, such as a pipe, is read as a stream.
+///
+/// # Errors
+/// As [`record_from`].
+pub fn record_file(
+    name: &str,
+    file: &mut std::fs::File,
+    policy: &Policy,
+    recorder: &mut Recorder,
+) -> Result<(), SampleFileError> {
+    let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |found| found.len());
+    let mut head = Vec::new();
+    let unreadable = |error: std::io::Error| SampleFileError::Unreadable {
+        file: name.to_owned(),
+        reason: error.to_string(),
+    };
+    if length > 0 {
+        file.take(4).read_to_end(&mut head).map_err(unreadable)?;
+        if is_parquet(name, &head) {
+            return parquet::read(name, file, length, policy, recorder);
+        }
+    }
+    record_from(name, &mut head.as_slice().chain(file), policy, recorder)
+}
+
+/// Whether a file is meant as Parquet: by its first bytes, or its name.
+fn is_parquet(name: &str, bytes: &[u8]) -> bool {
+    bytes.starts_with(parquet::MAGIC) || name.to_ascii_lowercase().ends_with(".parquet")
+}
+
 /// Reads a sample file from a stream into a recorder: CSV block by block, so that it costs no memory but its samples, and the
-/// other formats whole, as [`read`] does.
+/// other formats whole, as [`read`] does. Parquet begins at its end: of a file, [`record_file`] keeps less.
 ///
 /// # Errors
 /// As [`read_from`]; what the recorder has then is of half a file, and decides nothing.
@@ -148,6 +201,9 @@ fn record_within(
     }
     while !blocks.ended {
         blocks.fill()?;
+    }
+    if is_parquet(name, &blocks.bytes) {
+        return parquet::read_bytes(name, &blocks.bytes, policy, recorder);
     }
     let records = read_within(name, &blocks.bytes, policy, limits)?;
     records.into_iter().for_each(|record| recorder.take(record));
@@ -185,6 +241,10 @@ fn read_within(
     if bytes.len() > limits.file_bytes {
         return Err(SampleFileError::TooLarge { file: name.to_owned(), limit: limits.file_bytes });
     }
+    if is_parquet(name, bytes) {
+        let mut records = Vec::new();
+        return parquet::read_bytes(name, bytes, policy, &mut records).map(|()| records);
+    }
     let whole = bytes.len();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = match std::str::from_utf8(bytes) {
@@ -212,7 +272,7 @@ fn read_within(
 }
 
 const UNRECOGNIZED: &str = "this is no sample file: expected CSV with the header `time,signal,value`, JSON lines, \
-                            the JSON of Prometheus' query_range, or OpenMetrics text";
+                            the JSON of Prometheus' query_range, OpenMetrics text, or Parquet";
 
 fn check_lines(text: &str, limit: usize) -> Result<(), Malformed> {
     let mut offset = 0usize;

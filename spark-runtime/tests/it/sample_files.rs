@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use spark_core::{Policy, Reading, Track};
-use spark_runtime::source::file::{Record, read};
+use spark_core::{Policy, Reading, SignalId, Track};
+use spark_runtime::replay::{Recorder, Recording};
+use spark_runtime::source::file::{Record, read, record_file};
 
 use crate::policies::every_type;
 
@@ -99,5 +100,27 @@ fn without_a_name() {
     for path in files("good") {
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(read("-", &bytes, &policy), read(name_of(&path), &bytes, &policy), "{}", path.display());
+    }
+}
+
+/// A file that is gone about in gives the recording of its bytes.
+#[test]
+fn from_a_file() {
+    let policy = every_type();
+    for path in files("good") {
+        let expected = Recording::new(read(name_of(&path), &std::fs::read(&path).unwrap(), &policy).unwrap());
+        let mut recorder = Recorder::default();
+        record_file("-", &mut std::fs::File::open(&path).unwrap(), &policy, &mut recorder).unwrap();
+        let found = recorder.finish();
+        for signal in (0..8).map(SignalId) {
+            for track in Track::ALL {
+                let column = |recording: &Recording| {
+                    let column = recording.samples_of(signal, track)?;
+                    Some((0..column.len()).map(|n| (column.at(n), column.reading(n))).collect::<Vec<_>>())
+                };
+                assert_eq!(column(&found), column(&expected), "{}", path.display());
+            }
+        }
+        assert_eq!(found.samples(), expected.samples(), "{}", path.display());
     }
 }

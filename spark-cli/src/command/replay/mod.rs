@@ -36,6 +36,7 @@ const SHORT_MAX: usize = 4;
     after_help = "Examples:
   spark replay release.rules --samples monday.csv
   spark replay release.rules --samples - --format jsonl < monday.csv
+  spark replay release.rules --samples january.parquet --every 1m
   spark replay release.rules --samples monday.csv --what-if 'api_latency.rollback.threshold=300ms..600ms step 50ms'
   spark replay release.rules --samples monday.csv --format html > monday.html
   spark replay release.rules --prometheus http://localhost:9090 --from 2026-01-05T08:00:00Z --to 2026-01-05T10:00:00Z"
@@ -43,7 +44,7 @@ const SHORT_MAX: usize = 4;
 pub(crate) struct ReplayArgs {
     /// The rules
     rules: PathBuf,
-    /// Sample files: CSV, JSON lines, the JSON of Prometheus' query_range, OpenMetrics text; - is standard input
+    /// Sample files: CSV, Parquet, JSON lines, the JSON of Prometheus' query_range, OpenMetrics text; - is standard input
     #[arg(long, num_args = 1.., value_name = "FILE")]
     samples: Vec<PathBuf>,
     /// A Prometheus, for its history between --from and --to

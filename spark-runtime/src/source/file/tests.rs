@@ -4,7 +4,7 @@ use spark_core::{Dimension, PerTime, PolicyParts, Signal, Source, SourceSpan, Ti
 
 use super::*;
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     let signal = Signal {
         name: "p95".to_owned(),
         title: None,
@@ -157,7 +157,7 @@ fn rows() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
     })
 }
 
-fn samples(recording: &crate::replay::Recording) -> Vec<Option<(Timestamp, Reading)>> {
+pub(super) fn samples(recording: &crate::replay::Recording) -> Vec<Option<(Timestamp, Reading)>> {
     let mut all = vec![];
     for track in Track::ALL {
         let Some(column) = recording.samples_of(spark_core::SignalId(0), track) else { continue };
