@@ -67,7 +67,7 @@ proptest! {
             let mut seen = Vec::new();
             let outcome = run_with(&loaded.policy, Some(&kept), &loaded.tests[0], restarts, &mut |instant| {
                 let reports = (instant.engine.trigger_reports(), instant.engine.expectation_reports());
-                seen.push((instant.decision.clone(), reports));
+                seen.push((instant.decision.to_decision(), reports));
                 ControlFlow::Continue(())
             });
             (outcome, seen)

@@ -185,7 +185,8 @@ pub(super) fn shown(policy: &Policy, kept: &Kept, expected: &Expected, instant: 
         // what it stands at is known before the first instant
         Expected::Check { .. } => Shown::LeftOut,
         Expected::Decision { .. } => {
-            Shown::Decision(instant.decision.verdict, instant.decision.because.clone())
+            let because = instant.decision.because().map(str::to_owned).collect();
+            Shown::Decision(instant.decision.verdict(), because)
         }
         Expected::State { subject, .. } => {
             if let Subject::Expectation(id) = subject

@@ -121,8 +121,8 @@ fn row(subject: Option<&str>, instant: &Instant<'_>, differs: bool) -> Row {
         margin: report.as_ref().and_then(|report| report.margin),
         margin_percent: report.as_ref().and_then(|report| report.margin_percent),
         cause: report.and_then(|report| report.cause),
-        verdict: decision.verdict,
-        because: decision.because.clone(),
+        verdict: decision.verdict(),
+        because: decision.because().map(str::to_owned).collect(),
         differs,
     }
 }

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::ops::ControlFlow;
 
-use spark_core::{Decision, Engine, State, TimeSpan, Timestamp};
+use spark_core::{Engine, Ruling, State, TimeSpan, Timestamp};
 
 use super::kept::Kept;
 use super::outcome::Broken;
@@ -16,7 +16,7 @@ pub(crate) struct Instant<'w> {
     /// Since the test's start.
     pub(crate) at: TimeSpan,
     pub(crate) engine: &'w Engine,
-    pub(crate) decision: &'w Decision,
+    pub(crate) decision: Ruling<'w>,
     /// By the trigger's place among those that take part: what it shows.
     pub(crate) states: &'w [State],
     /// The stages that were entered until here, in their order.
@@ -79,17 +79,18 @@ pub(crate) fn walk(
             walk.engine.enter_stage(u32::try_from(stage.stage).unwrap_or(u32::MAX));
             entered = entered.saturating_add(1);
         }
-        let decision = walk.engine.evaluate(instant);
         walk.taken.evaluations = walk.taken.evaluations.saturating_add(1);
-        for change in &decision.changes {
-            if let Some(state) = walk.states.get_mut(change.trigger.index()) {
-                *state = change.state;
+        for (trigger, state) in walk.engine.decide(instant).changes() {
+            if let Some(shown) = walk.states.get_mut(trigger.index()) {
+                *shown = state;
             }
         }
+        // there is one from the first instant on
+        let Some(decision) = walk.engine.last() else { break };
         let seen = see(&Instant {
             at,
             engine: &walk.engine,
-            decision: &decision,
+            decision,
             states: &walk.states,
             stages: stages.get(..entered).unwrap_or_default(),
         });

@@ -1,7 +1,8 @@
 //! Results for programs: docs/schemas/test.schema.json.
 
+use serde::Serialize;
 use serde_json::{Value, json};
-use spark_core::{Quantity, SourceSpan};
+use spark_core::{Quantity, SourceSpan, TimeSpan};
 use spark_rules::Files;
 use spark_rules::mutate::{Fate, Judged, hunk};
 use spark_rules::test::coverage::Coverage;
@@ -9,77 +10,119 @@ use spark_rules::test::{Check, CheckState, Expected, Outcome, Row, Shown, TestCa
 
 use super::{Suite, mutants, total};
 
-pub(super) fn report(suites: &[Suite]) -> String {
-    let all = || suites.iter().flat_map(|suite| &suite.outcomes);
+/// A test; keys in the order of the alphabet, as in all that Spark writes.
+#[derive(Serialize)]
+struct Test<'a> {
+    column: u32,
+    error: Option<String>,
+    evaluations: u64,
+    expectations: Vec<Expectation<'a>>,
+    file: &'a str,
+    left_out: &'a [String],
+    line: u32,
+    passed: bool,
+    rules: String,
+    samples: u64,
+    title: &'a str,
+}
+
+#[derive(Serialize)]
+struct Expectation<'a> {
+    at: TimeSpan,
+    because: Option<&'a [String]>,
+    column: u32,
+    decision: Option<&'a str>,
+    file: &'a str,
+    line: u32,
+    message: Option<String>,
+    passed: bool,
+    reached: Option<Vec<Reached>>,
+    state: Option<&'a str>,
+    subject: Option<&'a str>,
+    text: String,
+    timeline: Option<Vec<Value>>,
+}
+
+#[derive(Serialize)]
+struct Reached {
+    from: TimeSpan,
+    to: TimeSpan,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    coverage: Option<Value>,
+    failed: usize,
+    mutants: Option<Value>,
+    passed: usize,
+    tests: Vec<Test<'a>>,
+}
+
+pub(super) fn report(suites: &[Suite]) -> serde_json::Result<String> {
+    let all = || suites.iter().flat_map(Suite::outcomes);
     let failed = all().filter(|(_, outcome)| !outcome.passed()).count();
-    let tests: Vec<Value> = suites
+    let tests = suites
         .iter()
-        .flat_map(|suite| suite.outcomes.iter().map(move |(case, outcome)| test(suite, case, outcome)))
-        .collect();
+        .flat_map(|suite| suite.outcomes().map(move |(case, outcome)| test(suite, case, outcome)));
     let covered = suites.iter().any(|suite| suite.coverage.is_some());
     let mutated = suites.iter().any(|suite| suite.mutants.is_some());
-    json!({
-        "passed": all().count().saturating_sub(failed),
-        "failed": failed,
-        "tests": tests,
-        "coverage": covered.then(|| coverages(suites)),
-        "mutants": mutated.then(|| all_mutants(suites)),
-    })
-    .to_string()
+    let report = Report {
+        coverage: covered.then(|| coverages(suites)),
+        failed,
+        mutants: mutated.then(|| all_mutants(suites)),
+        passed: all().count().saturating_sub(failed),
+        tests: tests.collect(),
+    };
+    serde_json::to_string(&report)
 }
 
-fn test(suite: &Suite, case: &TestCase, outcome: &Outcome) -> Value {
+fn test<'a>(suite: &'a Suite, case: &'a TestCase, outcome: &'a Outcome) -> Test<'a> {
     let checks = outcome.checks.iter().zip(&case.expected);
-    let expectations: Vec<Value> =
-        checks.map(|(check, expected)| expectation(suite, expected, check)).collect();
     let files = &suite.loaded.files;
-    located(
-        files,
-        case.span,
-        json!({
-            "title": case.title,
-            "rules": suite.path.display().to_string(),
-            "passed": outcome.passed(),
-            "error": outcome.broken.as_ref().map(ToString::to_string),
-            "evaluations": outcome.evaluations,
-            "samples": outcome.samples,
-            "left_out": outcome.left_out,
-            "expectations": expectations,
-        }),
-    )
+    let position = files.position(case.span);
+    Test {
+        column: position.column,
+        error: outcome.broken.as_ref().map(ToString::to_string),
+        evaluations: outcome.evaluations,
+        expectations: checks.map(|(check, expected)| expectation(suite, expected, check)).collect(),
+        file: files.name(case.span.file),
+        left_out: &outcome.left_out,
+        line: position.line,
+        passed: outcome.passed(),
+        rules: suite.path.display().to_string(),
+        samples: outcome.samples,
+        title: &case.title,
+    }
 }
 
-fn expectation(suite: &Suite, expected: &Expected, check: &Check) -> Value {
+fn expectation<'a>(suite: &'a Suite, expected: &Expected, check: &'a Check) -> Expectation<'a> {
     let files = &suite.loaded.files;
-    let written: Vec<&str> = files.text(expected.span()).split_whitespace().collect();
+    let span = expected.span();
+    let position = files.position(span);
+    let written: Vec<&str> = files.text(span).split_whitespace().collect();
     let (state, decision, because) = match &check.shown {
         Shown::State(state) => (Some(state.as_str()), None, None),
-        Shown::Decision(verdict, because) => (None, Some(verdict.as_str()), Some(because)),
+        Shown::Decision(verdict, because) => (None, Some(verdict.as_str()), Some(because.as_slice())),
         Shown::Judged(judged) => (Some(CheckState::of(judged).as_str()), None, None),
         Shown::LeftOut | Shown::NoExpectation => (None, None, None),
     };
-    let found = (!check.holds).then(|| found_text(&suite.loaded, expected, check));
     let timeline = check.timeline.as_ref();
-    let reached = timeline.map(|timeline| {
-        let runs = timeline.reached.iter();
-        runs.map(|(from, to)| json!({ "from": from, "to": to })).collect::<Vec<_>>()
-    });
-    located(
-        files,
-        expected.span(),
-        json!({
-            "text": written.join(" "),
-            "passed": check.holds,
-            "at": check.at,
-            "state": state,
-            "decision": decision,
-            "because": because,
-            "message": found,
-            "reached": reached,
-            "subject": timeline.and_then(|timeline| timeline.subject.clone()),
-            "timeline": timeline.map(|timeline| timeline.rows.iter().map(row).collect::<Vec<_>>()),
-        }),
-    )
+    let reached = |(from, to): &(TimeSpan, TimeSpan)| Reached { from: *from, to: *to };
+    Expectation {
+        at: check.at,
+        because,
+        column: position.column,
+        decision,
+        file: files.name(span.file),
+        line: position.line,
+        message: (!check.holds).then(|| found_text(&suite.loaded, expected, check)),
+        passed: check.holds,
+        reached: timeline.map(|timeline| timeline.reached.iter().map(reached).collect()),
+        state,
+        subject: timeline.and_then(|timeline| timeline.subject.as_deref()),
+        text: written.join(" "),
+        timeline: timeline.map(|timeline| timeline.rows.iter().map(row).collect()),
+    }
 }
 
 fn row(row: &Row) -> Value {

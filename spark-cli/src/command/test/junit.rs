@@ -7,12 +7,12 @@ use crate::command::markup::escaped;
 
 pub(super) fn report(suites: &[Suite]) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let all = || suites.iter().flat_map(|suite| &suite.outcomes);
+    let all = || suites.iter().flat_map(Suite::outcomes);
     text.push_str(&format!("<testsuites name=\"spark test\" {}>\n", counts(all())));
     for suite in suites {
         let name = escaped(&suite.path.display().to_string());
-        text.push_str(&format!("  <testsuite name=\"{name}\" {}>\n", counts(suite.outcomes.iter())));
-        for (case, outcome) in &suite.outcomes {
+        text.push_str(&format!("  <testsuite name=\"{name}\" {}>\n", counts(suite.outcomes())));
+        for (case, outcome) in suite.outcomes() {
             text.push_str(&testcase(suite, case, outcome));
         }
         text.push_str("  </testsuite>\n");
@@ -23,7 +23,7 @@ pub(super) fn report(suites: &[Suite]) -> String {
 
 /// A test that could not be run is an error, one that does not hold a failure. Some servers want a time; it is always none,
 /// so that the same tests give the same bytes.
-fn counts<'a>(outcomes: impl Iterator<Item = &'a (TestCase, Outcome)>) -> String {
+fn counts<'a>(outcomes: impl Iterator<Item = (&'a TestCase, &'a Outcome)>) -> String {
     let (mut tests, mut failures, mut errors) = (0u64, 0u64, 0u64);
     for (_, outcome) in outcomes {
         tests = tests.saturating_add(1);

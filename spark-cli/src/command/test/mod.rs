@@ -75,10 +75,17 @@ fn parse_percent(text: &str) -> Result<u32, String> {
 struct Suite {
     path: PathBuf,
     loaded: Loaded,
-    /// In the order of the files; what the filter leaves.
-    outcomes: Vec<(TestCase, Outcome)>,
+    /// By the place of the test, in the order of the files; what the filter leaves.
+    came: Vec<(usize, Outcome)>,
     coverage: Option<Coverage>,
     mutants: Option<Vec<Judged>>,
+}
+
+impl Suite {
+    /// The tests that were run, and what came of each.
+    fn outcomes(&self) -> impl Iterator<Item = (&TestCase, &Outcome)> {
+        self.came.iter().filter_map(|(place, outcome)| Some((self.loaded.tests.get(*place)?, outcome)))
+    }
 }
 
 pub(crate) fn run(console: &mut Console, args: &TestArgs) -> Result<Exit, Failure> {
@@ -100,7 +107,7 @@ pub(crate) fn run(console: &mut Console, args: &TestArgs) -> Result<Exit, Failur
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    let all = || suites.iter().flat_map(|suite| &suite.outcomes);
+    let all = || suites.iter().flat_map(Suite::outcomes);
     let failed = all().filter(|(_, outcome)| !outcome.passed()).count();
     let passed = all().count().saturating_sub(failed);
     if args.mutants && failed == 0 {
@@ -109,7 +116,10 @@ pub(crate) fn run(console: &mut Console, args: &TestArgs) -> Result<Exit, Failur
         }
     }
     match args.format {
-        Format::Json => console.line(json::report(&suites)),
+        Format::Json => {
+            let report = json::report(&suites);
+            console.line(report.map_err(|error| Failure::could_not_run(format!("no report: {error}")))?);
+        }
         Format::Junit => console.line(junit::report(&suites).trim_end()),
         Format::Text => text::report(console, &suites),
     }
@@ -156,7 +166,7 @@ fn load(console: &Console, named: &[PathBuf]) -> Result<Vec<Suite>, Failure> {
                     let words = rules::count(&loaded.warnings);
                     console.note(format!("`{0}` {words}: see `spark check {0}`", path.display()));
                 }
-                suites.push(Suite { path, loaded, outcomes: Vec::new(), coverage: None, mutants: None });
+                suites.push(Suite { path, loaded, came: Vec::new(), coverage: None, mutants: None });
             }
             Err(failed) => {
                 for diagnostic in &failed.diagnostics {
@@ -179,13 +189,13 @@ fn load(console: &Console, named: &[PathBuf]) -> Result<Vec<Suite>, Failure> {
 fn run_tests(suite: &mut Suite, args: &TestArgs, bar: Option<&ProgressBar>) {
     let mut watch = Watch::default();
     let mut runner = Runner::new(&suite.loaded.policy);
-    let wanted = |case: &&TestCase| args.filter.as_ref().is_none_or(|filter| case.title.contains(filter));
-    for case in suite.loaded.tests.iter().filter(wanted) {
+    let wanted = |case: &TestCase| args.filter.as_ref().is_none_or(|filter| case.title.contains(filter));
+    for (place, case) in suite.loaded.tests.iter().enumerate().filter(|(_, case)| wanted(case)) {
         let outcome = match args.coverage {
             true => watch.run(&suite.loaded, case),
             false => runner.run(case),
         };
-        suite.outcomes.push((case.clone(), outcome));
+        suite.came.push((place, outcome));
         if let Some(bar) = bar {
             bar.inc(1);
         }

@@ -8,7 +8,7 @@ use crate::console::{Console, faint, some};
 
 pub(super) fn report(console: &mut Console, suites: &[Suite]) {
     for suite in suites {
-        for (case, outcome) in &suite.outcomes {
+        for (case, outcome) in suite.outcomes() {
             test(console, suite, case, outcome);
         }
     }
@@ -51,7 +51,7 @@ fn test(console: &mut Console, suite: &Suite, case: &TestCase, outcome: &Outcome
 }
 
 fn summary(console: &mut Console, suites: &[Suite]) {
-    let all = || suites.iter().flat_map(|suite| &suite.outcomes);
+    let all = || suites.iter().flat_map(Suite::outcomes);
     let (count, wrong) = (all().count(), all().filter(|(_, outcome)| !outcome.passed()).count());
     if count == 0 {
         return;

@@ -136,9 +136,9 @@ impl Sight<'_> {
         if was_at_level && conditions.clear == Some(Truth::True) {
             self.keys.insert(Key::Cleared(id));
         }
-        let asks_for_rollback = instant.decision.verdict == Verdict::Rollback
+        let asks_for_rollback = instant.decision.verdict() == Verdict::Rollback
             && *state != State::Rollback
-            && instant.decision.because.contains(&trigger.name);
+            && instant.decision.because().any(|name| name == trigger.name);
         if asks_for_rollback {
             self.keys.insert(Key::GivenUp(id));
         }
