@@ -4,6 +4,7 @@ mod agenda;
 mod cause;
 mod clock;
 mod deadlines;
+mod estimate;
 mod evaluate;
 mod fixed;
 mod glance;

@@ -12,7 +12,8 @@ use crate::condition::WindowFunction;
 use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
 use crate::window::{
-    Daba, Ends, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated_ends, growth_of,
+    Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated_about,
+    extrapolated_ends, growth_of,
 };
 
 /// A window that slides over a history.
@@ -126,10 +127,11 @@ impl Slide {
             self.push(history, next);
         }
         self.at = Some(at);
-        let first = self.first(history).and_then(|first| Some((first.at, first.reading.value()?)));
-        let last = self.last(history).map(|last| last.at);
-        let ends = first.zip(last).filter(|_| self.values() == Values::All);
-        let stale = |moments: &Moments| ends.is_some_and(|(first, last)| moments.is_stale(first, last));
+        // to find that out takes about as long as to ask for a slope: now and then is soon enough
+        let look =
+            self.moments.is_some() && self.inside.start.is_multiple_of(8) && self.values() == Values::All;
+        let ends = if look { self.ends(history) } else { None };
+        let stale = |moments: &Moments| ends.is_some_and(|(first, last)| moments.is_stale(first, last.0));
         self.renew(history, Total::is_stale, stale);
     }
 
@@ -267,22 +269,56 @@ impl Slide {
             WindowFunction::Rate => self.extrapolated(Kind::Rate, history),
             WindowFunction::Delta => self.extrapolated(Kind::Delta, history),
             WindowFunction::Slope => {
-                let (first, last) = (self.first(history)?, self.last(history)?);
-                self.moments.as_ref()?.slope((first.at, first.reading.value()?), last.at)
+                let (first, last) = self.ends(history)?;
+                self.moments.as_ref()?.slope(first, last.0)
             }
             WindowFunction::Quantile(_) | WindowFunction::Stddev => None,
         }
     }
 
+    /// About the value of a function; none where it has to be computed.
+    pub(super) fn about(&self, function: WindowFunction, history: &History) -> Option<Estimate> {
+        match function {
+            WindowFunction::Avg => self.total.as_ref()?.mean_about(),
+            WindowFunction::Sum => self.total.as_ref()?.sum_about(),
+            WindowFunction::Increase => self.extrapolated_about(Kind::Increase, history),
+            WindowFunction::Rate => self.extrapolated_about(Kind::Rate, history),
+            WindowFunction::Delta => self.extrapolated_about(Kind::Delta, history),
+            WindowFunction::Slope => {
+                let (first, last) = self.ends(history)?;
+                self.moments.as_ref()?.slope_about(first, last.0)
+            }
+            // known without a division
+            WindowFunction::Min | WindowFunction::Max | WindowFunction::Count => {
+                Estimate::of(self.value(function, history)?)
+            }
+            WindowFunction::Quantile(_) | WindowFunction::Stddev => None,
+        }
+    }
+
+    /// The first sample and the last.
+    fn ends(&self, history: &History) -> Option<((Timestamp, Decimal), (Timestamp, Decimal))> {
+        let (first, last) = (self.first(history)?, self.last(history)?);
+        Some(((first.at, first.reading.value()?), (last.at, last.reading.value()?)))
+    }
+
+    fn resets_of(&self, kind: Kind) -> Option<Option<&Total>> {
+        match kind {
+            Kind::Delta => Some(None),
+            Kind::Rate | Kind::Increase => self.resets.as_ref().map(Some),
+        }
+    }
+
+    fn extrapolated_about(&self, kind: Kind, history: &History) -> Option<Estimate> {
+        let ((first, last), at) = (self.ends(history)?, self.at?);
+        let between = (at.minus(self.over), at);
+        extrapolated_about(self.len(), first, last, self.resets_of(kind)?, between, kind)
+    }
+
     fn extrapolated(&self, kind: Kind, history: &History) -> Option<Decimal> {
-        let (first, last, at) = (self.first(history)?, self.last(history)?, self.at?);
-        let (first_value, last_value) = (first.reading.value()?, last.reading.value()?);
-        let resets = match kind {
-            Kind::Delta => None,
-            Kind::Rate | Kind::Increase => Some(self.resets.as_ref()?),
-        };
-        let growth = growth_of(first_value, last_value, resets)?;
-        let ends = Ends { count: self.len(), first: (first.at, first_value), last: last.at, growth };
+        let ((first, last), at) = (self.ends(history)?, self.at?);
+        let growth = growth_of(first.1, last.1, self.resets_of(kind)?)?;
+        let ends = Ends { count: self.len(), first, last: last.0, growth };
         extrapolated_ends(&ends, at.minus(self.over), at, kind)
     }
 }
@@ -315,4 +351,4 @@ fn lost(before: &Point, after: &Point) -> Option<Decimal> {
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests may")]
-mod tests;
+pub(super) mod tests;

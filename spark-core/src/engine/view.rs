@@ -16,7 +16,7 @@ use crate::planted::{self, Bug};
 use crate::policy::Policy;
 use crate::signal::{Reading, SignalId, Source, Track};
 use crate::time::{TimeSpan, Timestamp};
-use crate::window::{self, Standing};
+use crate::window::{self, Estimate, Standing};
 
 /// The part of a window that samples must cover for its function to be known: 80 %.
 const COVERED_MIN_PERCENT: i128 = 80;
@@ -60,7 +60,7 @@ impl<'a> View<'a> {
 
     /// The truth of the comparison at that place.
     pub(super) fn compare(&self, place: usize) -> Outcome {
-        if let Some(outcome) = self.counted(place) {
+        if let Some(outcome) = self.counted(place).or_else(|| self.estimated(place)) {
             return outcome;
         }
         match self.sides(place) {
@@ -128,7 +128,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn newest(&self, signal: SignalId, track: Track) -> Value {
+    pub(super) fn newest(&self, signal: SignalId, track: Track) -> Value {
         let stale_after = self.stale_after(signal);
         match self.history(signal, track).map_or(Newest::Nothing, |history| history.newest(self.at)) {
             Newest::Nothing => Err(Unknown::NoSample(signal, track)),
@@ -172,14 +172,19 @@ impl<'a> View<'a> {
     }
 
     /// The window that was carried to this instant, where it knows of every sample.
-    fn slide(&self, signal: SignalId, track: Track, over: TimeSpan) -> Option<(&'a Slide, &'a History)> {
+    pub(super) fn slide(
+        &self,
+        signal: SignalId,
+        track: Track,
+        over: TimeSpan,
+    ) -> Option<(&'a Slide, &'a History)> {
         let history = self.history(signal, track)?;
         let slide = self.windows.find(signal, track, over)?;
         slide.stands(history, self.at).then_some((slide, history))
     }
 
     /// Why a window's function is not known, where that is so; none where all samples have to be asked.
-    fn unknown_in(
+    pub(super) fn unknown_in(
         &self,
         (slide, history): (&Slide, &History),
         (signal, track): (SignalId, Track),
@@ -229,7 +234,13 @@ impl<'a> View<'a> {
             false => Measure::exact(*threshold),
         };
         let holds = match slide.fence(*threshold)?.quantile(quantile.fraction())? {
-            Standing::At(value) => self.measured_in(*signal, value).compare(*relation, literal).0,
+            Standing::Around(between) => {
+                let about = between.about().zip(Estimate::of(*threshold));
+                match about.and_then(|(about, threshold)| about.stands(*relation, threshold)) {
+                    Some(holds) => holds,
+                    None => self.measured_in(*signal, between.value()?).compare(*relation, literal).0,
+                }
+            }
             // between the nearest sample and what is as good as the threshold lies no quantile
             Standing::Below(nearest) | Standing::Above(nearest)
                 if Measure::exact(nearest).inexact().is_same(literal) =>
@@ -294,7 +305,7 @@ impl<'a> View<'a> {
 }
 
 /// How many samples a function needs.
-const fn needed(function: WindowFunction) -> usize {
+pub(super) const fn needed(function: WindowFunction) -> usize {
     match function {
         WindowFunction::Increase | WindowFunction::Rate | WindowFunction::Delta | WindowFunction::Slope => 2,
         _ => 1,

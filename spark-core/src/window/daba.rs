@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
 
+use super::total::ten_to;
+
 /// What is kept of values, so that neighbours can be merged. Merging must be associative; it need not commute, nor can it be
 /// undone.
 pub trait Aggregate: Copy {
@@ -157,9 +159,20 @@ impl Aggregate for Largest {
     }
 }
 
-/// The order of two decimals. Samples of one source mostly have the same number of places, and then it is that of integers.
+/// The order of two decimals. Samples of one source mostly have the same number of places, and then it is that of integers;
+/// a threshold mostly has few digits, and then it is too.
 pub(crate) fn order(a: &Decimal, b: &Decimal) -> Ordering {
-    if a.scale() == b.scale() { a.mantissa().cmp(&b.mantissa()) } else { a.cmp(b) }
+    if a.scale() == b.scale() {
+        return a.mantissa().cmp(&b.mantissa());
+    }
+    let units = |value: &Decimal, other: &Decimal| {
+        let more = other.scale().saturating_sub(value.scale());
+        i128::from(i64::try_from(value.mantissa()).ok()?).checked_mul(ten_to(more).filter(|_| more < 19)?)
+    };
+    match (units(a, b), units(b, a)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => a.cmp(b),
+    }
 }
 
 #[cfg(test)]
@@ -241,6 +254,23 @@ mod tests {
             }
         }
         assert_eq!(most, 3);
+    }
+
+    proptest! {
+        /// Decimals are in the order of decimals, whatever their places and sizes.
+        #[test]
+        fn the_order_is_that_of_decimals(
+            (a, b) in (any::<i128>(), 0..29_u32, 0..96_u32, -2..3_i64, 0..29_u32).prop_map(|(value, places, bits, off, more)| {
+                let a = Decimal::from_i128_with_scale(value >> (32 + bits), places);
+                // the same value, or nearly, with other places
+                let mut b = a + Decimal::new(off, more);
+                b.rescale(more);
+                (a, b)
+            }),
+        ) {
+            prop_assert_eq!(order(&a, &b), a.cmp(&b), "{} {}", a, b);
+            prop_assert_eq!(order(&b, &a), b.cmp(&a));
+        }
     }
 
     /// Of equal values with different places the one is told that a scan would find.

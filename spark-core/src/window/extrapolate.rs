@@ -2,7 +2,8 @@
 
 use rust_decimal::Decimal;
 
-use super::total::{EXACT_BITS, Total, ten_to};
+use super::estimate::{Estimate, SHORTENED, STEP, float_ten_to, near};
+use super::total::{EXACT_BITS, Total, in_units, product};
 use crate::decimal;
 use crate::time::Timestamp;
 
@@ -64,8 +65,7 @@ pub fn growth_of(first: Decimal, last: Decimal, resets: Option<&Total>) -> Optio
         return last.checked_sub(first).map(|growth| growth.normalize());
     };
     let places = resets.places().max(first.scale()).max(last.scale());
-    let units = |value: Decimal| value.mantissa().checked_mul(ten_to(places.checked_sub(value.scale())?)?);
-    let (first, last) = (units(first)?, units(last)?);
+    let (first, last) = (in_units(first, places)?, in_units(last, places)?);
     let (lost, all_lost) = resets.raw(places)?;
     let largest = first.checked_abs()?.checked_add(last.checked_abs()?)?.checked_add(all_lost)?;
     let growth = last.checked_sub(first)?.checked_add(lost)?;
@@ -77,6 +77,68 @@ pub fn growth_of(first: Decimal, last: Decimal, resets: Option<&Total>) -> Optio
 pub fn extrapolated_ends(ends: &Ends, start: Timestamp, end: Timestamp, kind: Kind) -> Option<Decimal> {
     let stretch = Stretch::of(ends.count, ends.first.0, ends.last, start, end)?;
     exact(ends.growth, ends.first.1, &stretch, kind)
+}
+
+/// About the same growth as [`extrapolated`] gives, whichever way that goes; `None` where decimals may overflow. Of a counter it
+/// has to be known what it showed before its resets.
+pub fn extrapolated_about(
+    count: usize,
+    (first_at, first): (Timestamp, Decimal),
+    (last_at, last): (Timestamp, Decimal),
+    resets: Option<&Total>,
+    (start, end): (Timestamp, Timestamp),
+    kind: Kind,
+) -> Option<Estimate> {
+    let stretch = Stretch::of(count, first_at, last_at, start, end)?;
+    let resets = resets.filter(|resets| !resets.is_empty());
+    if resets.is_none() && first == last && first.scale() == last.scale() {
+        return Some(Estimate::ZERO);
+    }
+    let is_minus_zero = first.is_sign_negative() && first.is_zero();
+    let growth = Growth::of(first, last, resets).filter(|_| !is_minus_zero)?;
+    let (sampled, to_start, to_end) = (near(stretch.sampled), near(stretch.to_start), near(stretch.to_end));
+    let mut from_start = growth.about * to_start;
+    if kind.is_counter() && !first.is_sign_negative() {
+        // as it has no limit in a growth that is none or less, where this is the smaller
+        from_start = from_start.min(growth.first * sampled);
+    }
+    let (times, over) = match kind {
+        Kind::Rate => (1e9, near(stretch.range)),
+        Kind::Increase | Kind::Delta => (1.0, 1.0),
+    };
+    let scale = times / (sampled * over * growth.unit);
+    let about = (growth.about * (sampled + to_end) + from_start) * scale;
+    let off = (growth.off + SHORTENED * growth.about.abs()) * (sampled + to_start + to_end) * scale;
+    Estimate::within(about, off + STEP)
+}
+
+/// Last minus first and what was there before resets, in parts of a unit.
+struct Growth {
+    about: f64,
+    /// How far a sum of floats, or of decimals, can be from it.
+    off: f64,
+    first: f64,
+    unit: f64,
+}
+
+impl Growth {
+    fn of(first: Decimal, last: Decimal, resets: Option<&Total>) -> Option<Self> {
+        let places = resets.map_or(0, Total::places).max(first.scale()).max(last.scale());
+        let (first, last) = (in_units(first, places)?, in_units(last, places)?);
+        let (lost, all_lost, times) = match resets {
+            Some(resets) => {
+                let (lost, all_lost) = resets.raw(places)?;
+                (lost, all_lost, i128::try_from(resets.len()).ok()?)
+            }
+            None => (0, 0, 0),
+        };
+        let about = near(last.checked_sub(first)?.checked_add(lost)?);
+        let (first, last) = (near(first), near(last));
+        // each addition rounds once, and each value was rounded a few times on its way to a float
+        let roundings = near(times.checked_add(32)?) * f64::EPSILON;
+        let off = roundings * (first.abs() + last.abs() + near(all_lost));
+        Some(Self { about, off, first, unit: float_ten_to(places)? })
+    }
 }
 
 /// The same in binary floating point, for samples that are not finite or beyond a decimal.
@@ -115,12 +177,12 @@ impl Stretch {
             return None;
         }
         let parts = intervals.checked_mul(2)?;
-        let towards = |distance: i128| match is_far(distance, sampled, intervals) {
+        let towards = |distance: i128| match is_far(distance, sampled, intervals)? {
             true => Some(sampled),
-            false => distance.checked_mul(parts),
+            false => product(distance, parts),
         };
         Some(Self {
-            sampled: sampled.checked_mul(parts)?,
+            sampled: product(sampled, parts)?,
             to_start: towards(between(start, first)?)?,
             to_end: towards(between(last, end)?)?,
             range,
@@ -147,13 +209,20 @@ impl Stretch {
     }
 }
 
-/// Whether a window's end is so far from the nearest sample that the series is taken to begin or end in between.
+/// Whether a window's end is so far from the nearest sample that the series is taken to begin or end in between: 1.1 times
+/// the mean distance of samples.
 ///
-/// Decided in binary floating point seconds, exactly as Prometheus does: on the boundary the decimals would
-/// decide otherwise for some distances.
-fn is_far(distance: i128, sampled: i128, intervals: i128) -> bool {
+/// On the boundary it is decided in binary floating point seconds, exactly as Prometheus does: the integers would decide
+/// otherwise for some distances.
+fn is_far(distance: i128, sampled: i128, intervals: i128) -> Option<bool> {
+    let (tenths, boundary) = (product(distance, product(intervals, 10)?)?, product(sampled, 11)?);
+    let beyond = tenths.checked_sub(boundary)?;
+    // all roundings below together are less than one part in 2^49
+    if beyond.unsigned_abs() > boundary.unsigned_abs() >> 40 {
+        return Some(beyond > 0);
+    }
     let mean = float(sampled) / 1e9 / float(intervals);
-    float(distance) / 1e9 >= mean * 1.1
+    Some(float(distance) / 1e9 >= mean * 1.1)
 }
 
 #[expect(
@@ -237,6 +306,7 @@ fn whole(value: i128) -> Option<Decimal> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests may")]
 mod tests {
     use super::*;
 
@@ -286,6 +356,18 @@ mod tests {
         check(&[("45", "2")], "0", "60", Increase, None);
         check(&[], "0", "60", Increase, None);
         check(&[("15", "7"), ("30", "7")], "0", "30", Rate, Some("0"));
+    }
+
+    proptest::proptest! {
+        /// What is far is far as Prometheus' floats have it, also within their roundings of the boundary.
+        #[test]
+        fn far_is_what_floats_find_far(mean in 1..100_000_000_000_i128, intervals in 1..2_000_i128, off in -3..4_i128) {
+            let sampled = mean.saturating_mul(intervals);
+            for distance in [mean, mean * 11 / 10 + off, mean * 11 / 10 + off * mean / 1_000, mean * 2] {
+                let floats = float(distance) / 1e9 >= float(sampled) / 1e9 / float(intervals) * 1.1;
+                proptest::prop_assert_eq!(is_far(distance, sampled, intervals), Some(floats), "{}", distance);
+            }
+        }
     }
 
     /// The largest and the smallest decimals overflow into the floats or into nothing, and never panic.

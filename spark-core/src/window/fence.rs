@@ -10,7 +10,10 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::daba::{Daba, Largest, Smallest, order};
+use super::estimate::Estimate;
 use super::quantile::between;
+use super::total::ten_to;
+use crate::condition::Operator;
 
 /// From this on, the distance of two values may be beyond a decimal: half of its range.
 const HUGE_BITS: u32 = 95;
@@ -20,10 +23,34 @@ const HUGE_BITS: u32 = 95;
 pub enum Standing {
     /// Below the threshold: not above the value.
     Below(Decimal),
-    /// At this very value, which may be on either side.
-    At(Decimal),
+    /// Between two neighbours, of which one is at the threshold or both are on different sides of it.
+    Around(Between),
     /// Above the threshold: not below the value.
     Above(Decimal),
+}
+
+/// A quantile between two neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between {
+    low: Decimal,
+    high: Decimal,
+    /// The part of the way from one to the other, in units of 10^-places.
+    weight: (u64, u32),
+}
+
+impl Between {
+    /// The quantile, as [`quantile_over`](super::quantile_over) has it; none beyond a decimal.
+    pub fn value(&self) -> Option<Decimal> {
+        let (units, places) = self.weight;
+        between(self.low, self.high, Decimal::try_from_i128_with_scale(units.into(), places).ok()?)
+    }
+
+    /// About the same.
+    pub fn about(&self) -> Option<Estimate> {
+        let (low, high) = (Estimate::of(self.low)?, Estimate::of(self.high)?);
+        let weight = Estimate::quotient((self.weight.0.into(), self.weight.1), (1, 0))?;
+        low.apply(Operator::Add, high.apply(Operator::Subtract, low)?.apply(Operator::Multiply, weight)?)
+    }
 }
 
 /// The values of a window, held against one threshold.
@@ -81,12 +108,13 @@ impl Fence {
         let below = self.below.len();
         let not_above = below.saturating_add(self.at);
         let last = not_above.saturating_add(self.above.len()).checked_sub(1)?;
-        if self.huge > 0 || q.is_sign_negative() || q > Decimal::ONE {
+        // the rank is q * last, in units of q's last place
+        let unit = u64::try_from(ten_to(q.scale())?).ok()?;
+        let part = u64::try_from(q.mantissa()).ok()?;
+        if self.huge > 0 || part > unit {
             return None;
         }
-        // the rank is q * last, in units of q's last place
-        let unit = 10_u64.checked_pow(q.scale())?;
-        let rank = q.mantissa().to_u64()?.checked_mul(last.to_u64()?)?;
+        let rank = part.checked_mul(last.to_u64()?)?;
         let (low, rest) = (rank.checked_div(unit)?.to_usize()?, rank.checked_rem(unit)?);
         let high = if rest == 0 { low } else { low.saturating_add(1) };
         if high < below {
@@ -97,7 +125,7 @@ impl Fence {
         }
         let low = if low < below { self.below.get()?.0 } else { self.threshold };
         let high = if high < not_above { self.threshold } else { self.above.get()?.0 };
-        between(low, high, Decimal::try_from_i128_with_scale(rest.into(), q.scale()).ok()?).map(Standing::At)
+        Some(Standing::Around(Between { low, high, weight: (rest, q.scale()) }))
     }
 }
 
@@ -150,7 +178,9 @@ mod tests {
                         prop_assert!(plain.unwrap() >= nearest && nearest > threshold);
                         prop_assert!(window.contains(&nearest));
                     }
-                    Some(Standing::At(value)) => prop_assert_eq!(Some(value.to_string()), plain.map(|it| it.to_string())),
+                    Some(Standing::Around(between)) => {
+                        prop_assert_eq!(between.value().map(|it| it.to_string()), plain.map(|it| it.to_string()));
+                    }
                     None => prop_assert!(window.iter().any(|value| is_huge(*value))),
                 }
             }

@@ -5,6 +5,7 @@
 //! is held against a threshold.
 
 mod daba;
+mod estimate;
 pub(crate) mod extrapolate;
 mod fence;
 mod functions;
@@ -14,8 +15,9 @@ pub(crate) mod regression;
 mod total;
 
 pub use self::daba::{Aggregate, Daba, Largest, Smallest};
-pub use self::extrapolate::{Ends, Kind, extrapolated, extrapolated_ends, growth_of};
-pub use self::fence::{Fence, Standing};
+pub use self::estimate::Estimate;
+pub use self::extrapolate::{Ends, Kind, extrapolated, extrapolated_about, extrapolated_ends, growth_of};
+pub use self::fence::{Between, Fence, Standing};
 pub use self::functions::{correlation, mean, standard_deviation, sum};
 pub use self::moments::Moments;
 pub use self::quantile::quantile_over;

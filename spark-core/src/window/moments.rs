@@ -2,8 +2,9 @@
 
 use rust_decimal::Decimal;
 
+use super::estimate::Estimate;
 use super::regression::quotient;
-use super::total::{EXACT_BITS, ten_to};
+use super::total::{EXACT_BITS, in_units, product};
 use crate::time::Timestamp;
 
 /// Sums of times, values, their products and the squares of the times.
@@ -91,7 +92,7 @@ impl Moments {
 
     /// Whether making them anew could help: there is no slope to the digit, and the sample that is counted from has left.
     pub fn is_stale(&self, first: (Timestamp, Decimal), last: Timestamp) -> bool {
-        self.origin < first.0 && self.slope(first, last).is_none()
+        self.origin < first.0 && self.fraction(first, last).is_none()
     }
 
     fn add(&mut self, at: Timestamp, value: Decimal, add: fn(i128, i128) -> i128) {
@@ -110,42 +111,63 @@ impl Moments {
     /// A sample in the units of the sums, where these cannot overflow: 2^20 of them are the most of a series.
     fn part(&self, at: Timestamp, value: Decimal) -> Option<Part> {
         const BITS: u32 = 106;
-        let units =
-            |value: Decimal| value.mantissa().checked_mul(ten_to(self.places.checked_sub(value.scale())?)?);
-        let nanos = i128::from(at.nanos()).checked_sub(self.origin.nanos().into())?;
-        let x = nanos.checked_div(ten_to(self.unit)?)?;
-        let y = units(value)?.checked_sub(units(self.level)?)?;
-        let part = Part { x, y, xy: x.checked_mul(y)?, xx: x.checked_mul(x)? };
+        let x = self.steps(self.origin, at)?;
+        let y = in_units(value, self.places)?.checked_sub(in_units(self.level, self.places)?)?;
+        let x = i128::from(x);
+        let part = Part { x, y, xy: product(x, y)?, xx: product(x, x)? };
         let fits = |value: i128| value.unsigned_abs() >> BITS == 0;
         (fits(part.y) && fits(part.xy) && fits(part.xx)).then_some(part)
+    }
+
+    /// From one time to another, in units of the sums.
+    fn steps(&self, from: Timestamp, to: Timestamp) -> Option<i64> {
+        let nanos = to.nanos().checked_sub(from.nanos())?;
+        // by a constant, a division is a multiplication
+        match self.unit {
+            COARSEST => nanos.checked_div(1_000_000_000),
+            6 => nanos.checked_div(1_000_000),
+            3 => nanos.checked_div(1_000),
+            _ => Some(nanos),
+        }
     }
 
     /// The slope per second of the line that fits the samples best, of which these are the first and the last; none where
     /// plain decimals might be rounded before the last step, or where there is none.
     pub fn slope(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Decimal> {
-        let span =
-            i128::from(last.nanos()).checked_sub(first.0.nanos().into())?.checked_div(ten_to(self.unit)?)?;
-        if self.unfit > 0 || self.len < 2 || span <= 0 || !self.is_exact(first.1, span)? {
+        let (above, below) = self.fraction(first, last)?;
+        quotient(decimal(above.0, above.1)?, decimal(below.0, below.1)?)
+    }
+
+    /// About the same.
+    pub fn slope_about(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Estimate> {
+        let (above, below) = self.fraction(first, last)?;
+        let about = Estimate::quotient(above, below)?;
+        // one that would become none is left to floats
+        (above.0 == 0 || !about.is_tiny()).then_some(about)
+    }
+
+    /// The slope's fraction, both in units of 10^-places.
+    fn fraction(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<((i128, u32), (i128, u32))> {
+        let span = self.steps(first.0, last)?;
+        if self.unfit > 0 || self.len < 2 || span <= 0 || !self.is_exact(first.1, span.into())? {
             return None;
         }
-        let above = self.count().checked_mul(self.xy)?.checked_sub(self.x.checked_mul(self.y)?)?;
-        let below = self.count().checked_mul(self.xx)?.checked_sub(self.x.checked_mul(self.x)?)?;
+        let above = product(self.count(), self.xy)?.checked_sub(product(self.x, self.y)?)?;
+        let below = product(self.count(), self.xx)?.checked_sub(product(self.x, self.x)?)?;
         // to seconds: x has 9 - unit places, so above has one power more than below has
         let time_places = COARSEST.checked_sub(self.unit)?;
-        let above_places = self.places.checked_add(time_places)?;
-        quotient(decimal(above, above_places)?, decimal(below, time_places.checked_mul(2)?)?)
+        Some(((above, self.places.checked_add(time_places)?), (below, time_places.checked_mul(2)?)))
     }
 
     /// Whether plain decimals, which count from the first sample, hold every sum and product to the digit.
     fn is_exact(&self, first: Decimal, span: i128) -> Option<bool> {
-        let units =
-            |value: Decimal| value.mantissa().checked_mul(ten_to(self.places.checked_sub(value.scale())?)?);
-        let from_level = units(first)?.checked_sub(units(self.level)?)?.checked_abs()?;
-        let distances = self.distances.checked_add(self.count().checked_mul(from_level)?)?;
-        let times = self.count().checked_mul(span)?;
+        let from_level =
+            in_units(first, self.places)?.checked_sub(in_units(self.level, self.places)?)?.checked_abs()?;
+        let distances = self.distances.checked_add(product(self.count(), from_level)?)?;
+        let times = product(self.count(), span)?;
         let fits = |value: i128| value.unsigned_abs() >> EXACT_BITS.saturating_sub(1) == 0;
-        let squares = times.checked_mul(times)?;
-        let products = times.checked_mul(distances)?;
+        let squares = product(times, times)?;
+        let products = product(times, distances)?;
         let time_places = COARSEST.checked_sub(self.unit)?;
         let places = self.places.checked_add(time_places)?.max(time_places.checked_mul(2)?);
         Some(fits(squares) && fits(products) && places <= Decimal::MAX_SCALE)
@@ -157,9 +179,14 @@ const COARSEST: u32 = 9;
 
 /// The coarsest of seconds, milliseconds, microseconds and nanoseconds that a distance is a whole number of.
 fn unit_of(origin: Timestamp, at: Timestamp) -> u32 {
-    let nanos = i128::from(at.nanos()).saturating_sub(origin.nanos().into());
-    let whole = |unit: &u32| ten_to(*unit).and_then(|size| nanos.checked_rem(size)) == Some(0);
-    [COARSEST, 6, 3].into_iter().find(whole).unwrap_or(0)
+    let Some(nanos) = at.nanos().checked_sub(origin.nanos()) else { return 0 };
+    // by a constant, a division is a multiplication
+    match nanos {
+        _ if nanos.checked_rem(1_000_000_000) == Some(0) => COARSEST,
+        _ if nanos.checked_rem(1_000_000) == Some(0) => 6,
+        _ if nanos.checked_rem(1_000) == Some(0) => 3,
+        _ => 0,
+    }
 }
 
 fn decimal(units: i128, places: u32) -> Option<Decimal> {

@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use super::estimate::Estimate;
 use super::functions::mean_of;
 
 /// Below this a mantissa at the total's places is added; 2^20 of them, as many as a series keeps, fit into 127 bits.
@@ -87,11 +88,7 @@ impl Total {
 
     /// The value in units of the total's places; none where it is too large for them.
     fn part(&self, value: Decimal) -> Option<i128> {
-        let mantissa = value.mantissa();
-        let part = match self.places.checked_sub(value.scale())? {
-            0 => mantissa,
-            more => mantissa.checked_mul(ten_to(more)?)?,
-        };
+        let part = in_units(value, self.places)?;
         (part.unsigned_abs() >> PART_BITS == 0).then_some(part)
     }
 
@@ -118,6 +115,17 @@ impl Total {
         mean_of(self.sum()?, self.len)
     }
 
+    /// About the sum of at least one value; none where adding decimals might be rounded.
+    pub fn sum_about(&self) -> Option<Estimate> {
+        self.is_exact().then(|| Estimate::quotient((self.sum, self.places), (1, 0)))?
+    }
+
+    /// About the mean; none of nothing, and where adding decimals might be rounded.
+    pub fn mean_about(&self) -> Option<Estimate> {
+        self.is_exact()
+            .then(|| Estimate::quotient((self.sum, self.places), (i128::try_from(self.len).ok()?, 0)))?
+    }
+
     pub(crate) const fn places(&self) -> u32 {
         self.places
     }
@@ -127,8 +135,28 @@ impl Total {
         if !self.is_exact() {
             return None;
         }
+        if places == self.places {
+            return Some((self.sum, self.absolute));
+        }
         let factor = ten_to(places.checked_sub(self.places)?)?;
         Some((self.sum.checked_mul(factor)?, self.absolute.checked_mul(factor)?))
+    }
+}
+
+/// A product; none beyond 127 bits.
+pub(crate) fn product(a: i128, b: i128) -> Option<i128> {
+    match (i64::try_from(a), i64::try_from(b)) {
+        // as it mostly is, and one multiplication
+        (Ok(a), Ok(b)) => Some(i128::from(a).saturating_mul(b.into())),
+        _ => a.checked_mul(b),
+    }
+}
+
+/// A value in units of 10^-places; none where it has more places, or is too large.
+pub(crate) fn in_units(value: Decimal, places: u32) -> Option<i128> {
+    match places.checked_sub(value.scale())? {
+        0 => Some(value.mantissa()),
+        more => product(value.mantissa(), ten_to(more)?),
     }
 }
 

@@ -9,15 +9,16 @@ use super::super::windows::Windows;
 use super::super::{Engine, EngineState};
 use super::*;
 use crate::condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test};
+use crate::decision::Observed;
 use crate::policy::{Policy, PolicyParts};
 use crate::quantity::{Dimension, PerTime, Unit};
 use crate::signal::{Sample, Signal, SignalId, Source, SourceSpan, Track};
 use crate::trigger::{Level, Severity, Trigger};
 
 /// Beside them, one that reads the first two: what is true of them does not matter here.
-const SIGNALS: u32 = 2;
+pub(in crate::engine) const SIGNALS: u32 = 2;
 
-fn seconds(n: u32) -> TimeSpan {
+pub(in crate::engine) fn seconds(n: u32) -> TimeSpan {
     TimeSpan::from_seconds(n)
 }
 
@@ -40,7 +41,7 @@ fn a_function() -> impl Strategy<Value = WindowFunction> {
     ]
 }
 
-fn a_window() -> impl Strategy<Value = Expression> {
+pub(in crate::engine) fn a_window() -> impl Strategy<Value = Expression> {
     let over = prop_oneof![Just(20_u32), Just(60), 1..400_u32];
     (a_function(), 0..SIGNALS, over).prop_map(|(function, signal, over)| Expression::Window {
         function,
@@ -49,7 +50,7 @@ fn a_window() -> impl Strategy<Value = Expression> {
     })
 }
 
-fn a_relation() -> impl Strategy<Value = Relation> {
+pub(in crate::engine) fn a_relation() -> impl Strategy<Value = Relation> {
     use Relation::{Above, AtLeast, AtMost, Below, Equal, NotEqual};
     prop_oneof![Just(Above), Just(AtLeast), Just(AtMost), Just(Below), Just(Equal), Just(NotEqual)]
 }
@@ -69,7 +70,7 @@ fn sixtieth() -> Decimal {
 }
 
 /// Few different ones, so that they are equal, near to thresholds, and counters fall.
-fn an_ordinary_number() -> impl Strategy<Value = Decimal> {
+pub(in crate::engine) fn an_ordinary_number() -> impl Strategy<Value = Decimal> {
     prop_oneof![
         30 => (0..60_i64).prop_map(|tenths| Decimal::new(tenths, 1)),
         5 => (0..60_i64, 0..4_u32).prop_map(|(value, more)| Decimal::new(value * 10_i64.pow(more), more + 1)),
@@ -94,7 +95,7 @@ fn a_long_number() -> impl Strategy<Value = Decimal> {
     ]
 }
 
-fn a_wild_number() -> impl Strategy<Value = Decimal> {
+pub(in crate::engine) fn a_wild_number() -> impl Strategy<Value = Decimal> {
     prop_oneof![
         3 => an_ordinary_number(),
         1 => a_long_number(),
@@ -132,7 +133,7 @@ fn a_comparison() -> impl Strategy<Value = Comparison> {
 }
 
 /// A policy whose triggers hold these comparisons, one each. The second signal is computed by its source.
-fn policy(comparisons: Vec<Comparison>, stale_after: u32) -> Arc<Policy> {
+pub(in crate::engine) fn policy(comparisons: Vec<Comparison>, stale_after: u32) -> Arc<Policy> {
     let signal = |name: &str, source| Signal {
         name: name.to_owned(),
         title: None,
@@ -176,7 +177,7 @@ fn policy(comparisons: Vec<Comparison>, stale_after: u32) -> Arc<Policy> {
 
 /// What comes before an evaluation.
 #[derive(Debug, Clone)]
-struct Event {
+pub(in crate::engine) struct Event {
     signal: u32,
     track: Track,
     /// By how many nanoseconds it is ahead of the evaluation before.
@@ -202,10 +203,10 @@ fn an_event(number: BoxedStrategy<Decimal>) -> impl Strategy<Value = Event> {
         .prop_map(|(signal, track, ahead, reading)| Event { signal, track, ahead, reading })
 }
 
-type Story = Vec<(u32, Vec<Event>, Vec<Event>, bool)>;
+pub(in crate::engine) type Story = Vec<(u32, Vec<Event>, Vec<Event>, bool)>;
 
 /// Evaluations: how long after the one before, what is observed before and after it, and whether it is restored then.
-fn a_history() -> impl Strategy<Value = Story> {
+pub(in crate::engine) fn a_history() -> impl Strategy<Value = Story> {
     prop_oneof![
         3 => a_history_of(an_ordinary_number().boxed()),
         2 => a_history_of(a_near_number().boxed()),
@@ -222,6 +223,13 @@ fn a_history_of(number: BoxedStrategy<Decimal>) -> impl Strategy<Value = Story> 
         (after, events(5), prop_oneof![8 => events(1), 1 => events(3)], restored),
         1..60,
     )
+}
+
+/// Tells an engine of an event beside an instant.
+pub(in crate::engine) fn tell(engine: &mut Engine, at: Timestamp, event: &Event) -> Observed {
+    let Event { signal, track, ahead, reading } = event.clone();
+    let at = Timestamp::from_nanos(at.nanos() + ahead);
+    engine.observe(&Sample { signal: SignalId(signal), track, at, reading })
 }
 
 /// All that an engine tells, with every digit of every value.
@@ -259,11 +267,6 @@ proptest! {
         let mut whole = plain(&policy, slid.save());
         let mut at = Timestamp::EPOCH.plus(seconds(1_000));
         for (after, before_it, after_it, restored) in history {
-            let tell = |engine: &mut Engine, at: Timestamp, event: &Event| {
-                let Event { signal, track, ahead, reading } = event.clone();
-                let at = Timestamp::from_nanos(at.nanos() + ahead);
-                engine.observe(&Sample { signal: SignalId(signal), track, at, reading })
-            };
             for event in &before_it {
                 prop_assert_eq!(tell(&mut slid, at, event), tell(&mut whole, at, event));
             }
