@@ -4,9 +4,10 @@ use super::clock::Outcome;
 use super::overrides::Overrides;
 use super::parts::PartKind;
 use super::pass::Pass;
+use super::places::PlaceSet;
 use super::program::Program;
-use super::ruling::{Asks, Ruling};
-use super::triggers::Levels;
+use super::ruling::{Asks, Ruling, Turned};
+use super::triggers::Traced;
 use super::view::View;
 use super::{Engine, truth};
 use crate::decision::{Decision, Truth, Verdict};
@@ -20,13 +21,13 @@ pub(super) struct Made {
     /// By comparison; `None` where it was not asked.
     pub(super) compared: Vec<Option<Outcome>>,
     /// By trigger.
-    pub(super) traced: Vec<Option<Levels>>,
+    pub(super) traced: Vec<Option<Traced>>,
     /// By signal: its expectation.
     met: Vec<Option<Outcome>>,
     /// The parts that ask for something, by the rank of their names.
     pub(super) asks: Asks,
-    /// The triggers that changed in it.
-    changed: Vec<usize>,
+    /// The triggers that changed in it, by the rank of their names.
+    changed: PlaceSet,
 }
 
 impl Made {
@@ -37,7 +38,7 @@ impl Made {
             traced: vec![None; triggers],
             met: vec![None; program.expectations.len()],
             asks: Asks::new(program.parts.len()),
-            changed: Vec::with_capacity(triggers),
+            changed: PlaceSet::new(program.parts.len()),
         }
     }
 }
@@ -69,12 +70,14 @@ impl Engine {
         if !(latest.overridden.is_empty() && self.state.overrides.is_empty()) {
             latest.overridden = self.state.overrides.names();
         }
-        if !self.made.changed.is_empty() {
-            let rank = |place: &usize| self.program.trigger_ranks.get(*place);
-            self.made.changed.sort_unstable_by_key(rank);
-            let mut turned = std::mem::take(&mut self.latest.turned);
-            turned.extend(self.made.changed.iter().filter_map(|place| self.turned(*place, at)));
-            self.latest.turned = turned;
+        latest.has_open_details = !self.made.changed.is_empty();
+        while let Some(rank) = self.made.changed.pop_first() {
+            let part = self.program.parts_by_name.get(rank).and_then(|part| self.program.parts.get(*part));
+            let Some(PartKind::Trigger(place)) = part.map(|part| part.kind) else { continue };
+            let Some(memory) = self.state.memory.triggers.get(place) else { continue };
+            let trigger = TriggerId(u32::try_from(place).unwrap_or(u32::MAX));
+            let (state, since) = (memory.shown, memory.since.unwrap_or(at));
+            latest.turned.push(Turned { trigger, state, since, details: None });
         }
     }
 
@@ -86,7 +89,6 @@ impl Engine {
         let (histories, windows) = (&state.histories, &self.windows);
         let view = View { policy, program, histories, windows, stages: &state.stages, at };
         agenda.open(&mut self.watch, &view, last, &made.compared);
-        made.changed.clear();
         let mut ready = None;
         let mut pass = Pass {
             view,
@@ -96,11 +98,14 @@ impl Engine {
             every_expectation: Outcome::True,
         };
         while let Some((place, part)) = agenda.next().and_then(|n| Some((n, program.parts.get(n)?))) {
-            if let Some(compared) = pass.compared.get_mut(part.comparisons.clone()) {
-                compared.fill(None);
-            }
             if let Some(last) = last {
                 agenda.bring_forward(pass.memory, part, last);
+            }
+            let short = part.short.and_then(|short| Some((short, pass.holds(part, short)?)));
+            if short.is_none()
+                && let Some(compared) = pass.compared.get_mut(part.comparisons.clone())
+            {
+                compared.fill(None);
             }
             let asks = match part.kind {
                 PartKind::Expectation(signal) => {
@@ -123,12 +128,18 @@ impl Engine {
                 }
                 PartKind::Trigger(trigger) => {
                     let before = pass.memory.triggers.get(trigger).map(|memory| memory.shown);
-                    let (levels, asks) = triggered(&mut pass, trigger, &state.overrides);
-                    if let (Some(slot), Some(levels)) = (made.traced.get_mut(trigger), levels) {
-                        *slot = Some(levels);
+                    let traced = match short {
+                        Some((short, holds)) => Some(pass.in_short(trigger, short, holds)),
+                        None => triggered(&mut pass, trigger, &state.overrides),
+                    };
+                    if let (Some(slot), Some(traced)) = (made.traced.get_mut(trigger), traced) {
+                        *slot = Some(traced);
                     }
-                    if pass.memory.triggers.get(trigger).map(|memory| memory.shown) != before {
-                        made.changed.push(trigger);
+                    let memory = pass.memory.triggers.get(trigger);
+                    let asks = memory.and_then(|memory| memory.asks);
+                    let asks = asks.filter(|_| !is_overridden(&view, trigger, &state.overrides));
+                    if memory.map(|memory| memory.shown) != before {
+                        made.changed.insert(part.rank);
                         part.listeners.iter().for_each(|listener| agenda.put_on(*listener));
                     }
                     asks
@@ -155,24 +166,24 @@ fn is_met(expectation: Outcome) -> bool {
     }
 }
 
-/// Evaluates a trigger: what its conditions are, and what it asks for. One that is overridden asks for nothing and speaks
-/// for nobody; all else of it goes on.
-fn triggered(pass: &mut Pass<'_>, place: usize, overrides: &Overrides) -> (Option<Levels>, Option<Verdict>) {
+/// Evaluates a trigger, and gives what its clauses are worth. One that is overridden speaks for nobody; all else of it goes
+/// on.
+fn triggered(pass: &mut Pass<'_>, place: usize, overrides: &Overrides) -> Option<Traced> {
     let view = pass.view;
-    let (Some(trigger), Some(roots)) = (view.policy.triggers().get(place), view.program.triggers.get(place))
-    else {
-        return (None, None);
-    };
+    let (trigger, roots) = (view.policy.triggers().get(place)?, view.program.triggers.get(place)?);
     let levels = pass.levels(roots);
     // who has no voice speaks for nobody
-    let silent = |id: &TriggerId| {
-        let named = view.policy.triggers().get(id.index());
-        named.is_some_and(|named| overrides.until(&named.name, view.at).is_some())
-    };
+    let speaks = |id: &&TriggerId| !is_overridden(&view, id.index(), overrides);
     let shown = |id: &TriggerId| pass.memory.triggers.get(id.index())?.shown.level();
-    let speaking = trigger.unless.iter().filter(|id| !silent(id)).filter_map(shown).max();
-    let Some(memory) = pass.memory.triggers.get_mut(place) else { return (Some(levels), None) };
-    memory.advance(trigger, &levels, speaking, view.at);
-    let asks = memory.asks.filter(|_| overrides.until(&trigger.name, view.at).is_none());
-    (Some(levels), asks)
+    let speaking = trigger.unless.iter().filter(speaks).filter_map(shown).max();
+    if let Some(memory) = pass.memory.triggers.get_mut(place) {
+        memory.advance(trigger, &levels, speaking, view.at);
+    }
+    Some(Traced::of(&levels))
+}
+
+/// Whether a trigger has no voice at the instant.
+fn is_overridden(view: &View<'_>, place: usize, overrides: &Overrides) -> bool {
+    let name = || view.policy.triggers().get(place).map(|trigger| trigger.name.as_str());
+    !overrides.is_empty() && name().is_some_and(|name| overrides.until(name, view.at).is_some())
 }

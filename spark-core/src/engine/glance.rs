@@ -2,7 +2,6 @@
 //! a backtest. [`Report`](crate::Report) has the words.
 
 use super::Engine;
-use super::clock::Outcome;
 use super::program::{Node, Root};
 use crate::decision::{State, Truth, Unknown, Verdict};
 use crate::quantity::Quantity;
@@ -73,7 +72,8 @@ impl Engine {
         let place = declared.iter().position(|level| level.severity == severity)?;
         let truth = self.made.traced.get(trigger.index())?.as_ref()?.levels.get(place)?.as_ref()?;
         let root = &self.program.triggers.get(trigger.index())?.levels.get(place)?.root;
-        Some(self.closeness(root, truth.full, truth.bare))
+        let (full, bare) = *truth;
+        Some(self.closeness(root, full, bare))
     }
 
     /// How far a signal's expectation is from failing to hold at the last evaluation: its margin is negative where it is
@@ -81,19 +81,13 @@ impl Engine {
     pub fn expectation_closeness(&self, signal: SignalId) -> Option<Closeness> {
         let root = self.program.expectations.get(signal.index())?.as_ref()?;
         let (met, _) = (*self.state.expectations.get(signal.index())?)?;
-        let outcome = match met {
-            Truth::True => Outcome::True,
-            Truth::False => Outcome::False,
-            // its cause is not asked for
-            Truth::Unknown => Outcome::Unknown(Unknown::TooLittleEvidence),
-        };
-        Some(self.closeness(root, outcome, outcome))
+        Some(self.closeness(root, met, met))
     }
 
-    fn closeness(&self, root: &Root, full: Outcome, bare: Outcome) -> Closeness {
+    fn closeness(&self, root: &Root, truth: Truth, bare: Truth) -> Closeness {
         let measured = self.latest.at.and_then(|last| {
             let view = self.view(last);
-            let deciding = view.deciding(root).filter(|_| !matches!(full, Outcome::Unknown(_)))?;
+            let deciding = view.deciding(root).filter(|_| truth != Truth::Unknown)?;
             let (value, threshold, margin, _) = view.measured(Some(deciding), State::Ok);
             let span = self.program.comparisons.get(deciding.place)?.span;
             Some(Measured { value: value?, threshold: threshold?, margin: margin?, span })
@@ -106,6 +100,6 @@ impl Engine {
             }
             _ => None,
         };
-        Closeness { truth: super::truth(full), bare: super::truth(bare), measured, held }
+        Closeness { truth, bare, measured, held }
     }
 }

@@ -74,11 +74,16 @@ impl History {
                 return if *reading == newest.reading { Observed::Repeated } else { Observed::Conflict };
             }
         }
-        if self.points.len() >= POINTS_MAX {
+        if self.is_full() {
             self.evicted = self.pop().map(|point| point.at);
         }
         self.points.push_back(Point { at, reading: reading.clone() });
         Observed::Kept
+    }
+
+    /// Whether a new sample makes the oldest go.
+    pub(super) fn is_full(&self) -> bool {
+        self.points.len() >= POINTS_MAX
     }
 
     fn pop(&mut self) -> Option<Point> {

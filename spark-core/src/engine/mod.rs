@@ -20,6 +20,7 @@ mod readers;
 mod recollection;
 mod report;
 mod ruling;
+mod short;
 mod slide;
 mod stages;
 mod trace;
@@ -148,6 +149,9 @@ impl Engine {
 
     /// Takes a sample in; it is seen by every later evaluation at an instant that is not before it.
     pub fn observe(&mut self, sample: &Sample) -> Observed {
+        if self.latest.has_open_details {
+            self.settle_details_before(sample);
+        }
         let Some([canary, baseline]) = self.state.histories.get_mut(sample.signal.index()) else {
             return Observed::Undeclared;
         };
@@ -169,6 +173,7 @@ impl Engine {
     /// Says that the rollout entered the stage with this place in the plan. What was measured until now is then
     /// `previous stage`.
     pub fn enter_stage(&mut self, stage: u32) {
+        self.settle_details();
         self.agenda.unsettle();
         self.state.stages.enter(stage);
     }

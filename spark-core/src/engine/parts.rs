@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::program::Program;
+use super::short::Short;
 use crate::policy::Policy;
 
 /// What a part is.
@@ -29,6 +30,8 @@ pub(super) struct Part {
     pub(super) listeners: Vec<usize>,
     /// The place of its name among those of all parts, in order.
     pub(super) rank: usize,
+    /// Where it is a trigger that can be evaluated in short.
+    pub(super) short: Option<Short>,
 }
 
 /// Where a part begins, while a program is laid out.
@@ -54,7 +57,15 @@ impl Program {
         let comparisons = beginning.comparisons..self.comparisons.len();
         let clocks = beginning.clocks..self.clocks.len();
         let has_sequence = beginning.sequences < self.sequences;
-        self.parts.push(Part { kind, comparisons, clocks, has_sequence, listeners: Vec::new(), rank: 0 });
+        self.parts.push(Part {
+            kind,
+            comparisons,
+            clocks,
+            has_sequence,
+            listeners: Vec::new(),
+            rank: 0,
+            short: None,
+        });
     }
 
     /// Brings the triggers into the policy's order, and notes who listens to whom and what belongs to which.
@@ -86,6 +97,12 @@ impl Program {
                 speaker.into_iter().for_each(|speaker| speaker.listeners.push(*place));
             }
         }
+        let short = |part: &Part| match part.kind {
+            PartKind::Trigger(place) => Short::of(self, place, policy.triggers().get(place)?, part),
+            PartKind::Expectation(_) | PartKind::Proceed => None,
+        };
+        let short: Vec<Option<Short>> = self.parts.iter().map(short).collect();
+        self.parts.iter_mut().zip(short).for_each(|(part, short)| part.short = short);
         self.part_of_comparison = vec![0; self.comparisons.len()];
         self.part_of_clock = vec![0; self.clocks.len()];
         for (place, part) in self.parts.iter().enumerate() {
@@ -100,15 +117,8 @@ impl Program {
     fn rank_names(&mut self, policy: &Policy) {
         let mut by_name: Vec<usize> = (0..self.parts.len()).collect();
         by_name.sort_by_key(|place| self.parts.get(*place).and_then(|part| part.kind.name(policy)));
-        self.trigger_ranks = vec![0; policy.triggers().len()];
         for (rank, place) in by_name.iter().enumerate() {
-            let Some(part) = self.parts.get_mut(*place) else { continue };
-            part.rank = rank;
-            if let PartKind::Trigger(trigger) = part.kind
-                && let Some(slot) = self.trigger_ranks.get_mut(trigger)
-            {
-                *slot = rank;
-            }
+            self.parts.get_mut(*place).into_iter().for_each(|part| part.rank = rank);
         }
         self.parts_by_name = by_name;
     }

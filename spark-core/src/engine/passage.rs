@@ -35,6 +35,7 @@ impl Engine {
         if self.latest.at.is_some_and(|last| last < to) {
             self.latest.at = Some(to);
             self.latest.turned.clear();
+            self.latest.has_open_details = false;
         }
     }
 }

@@ -89,9 +89,8 @@ pub(super) struct Program {
     pub(super) parts: Vec<Part>,
     pub(super) part_of_comparison: Vec<usize>,
     pub(super) part_of_clock: Vec<usize>,
-    /// The parts in the order of their names, and by trigger its place among them.
+    /// The parts in the order of their names.
     pub(super) parts_by_name: Vec<usize>,
-    pub(super) trigger_ranks: Vec<usize>,
 }
 
 impl Program {

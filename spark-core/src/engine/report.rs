@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::Engine;
 use super::program::{LevelRoots, Node, NodeId, Root};
-use super::ruling::Turned;
+use super::ruling::Details;
 use super::view::{Sides, View};
 use crate::condition::{Comparison, Expression};
 use crate::decision::{Evidence, Report, State, Truth};
@@ -46,20 +46,14 @@ impl Engine {
         }
     }
 
-    /// A trigger's present state as a change, its name aside.
-    pub(super) fn turned(&self, place: usize, at: Timestamp) -> Option<Turned> {
-        let memory = self.state.memory.triggers.get(place)?;
+    /// What is told of a trigger's state at the last instant, where it changed.
+    pub(super) fn details(&self, trigger: TriggerId, at: Timestamp) -> Details {
+        let place = trigger.index();
+        let Some(memory) = self.state.memory.triggers.get(place) else { return Details::default() };
         let view = self.view(at);
         let deciding = self.deciding_level(place, at).and_then(|(_, level)| view.deciding(&level.root));
         let (value, margin) = view.value_and_margin(deciding, memory.shown);
-        Some(Turned {
-            trigger: TriggerId(u32::try_from(place).ok()?),
-            state: memory.shown,
-            since: memory.since.unwrap_or(at),
-            value,
-            margin,
-            cause: view.causes(memory.cause, memory.given),
-        })
+        Details { value, margin, cause: view.causes(memory.cause, memory.given) }
     }
 
     /// Everything about every trigger at the last instant, in the order of declaration; nothing before the first.

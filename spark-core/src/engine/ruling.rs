@@ -1,9 +1,11 @@
 //! The last decision as the engine keeps it: in places and numbers, to be told in names where somebody asks.
 
 use super::Engine;
+use super::history::History;
 use super::places::PlaceSet;
 use crate::decision::{Change, Decision, State, Truth, Verdict};
 use crate::quantity::Quantity;
+use crate::signal::Sample;
 use crate::time::Timestamp;
 use crate::trigger::TriggerId;
 
@@ -22,6 +24,8 @@ pub(super) struct Latest {
     pub(super) verdict: Verdict,
     pub(super) ready: Truth,
     pub(super) turned: Vec<Turned>,
+    /// Whether what is told beside some of them is still to be made.
+    pub(super) has_open_details: bool,
     pub(super) overridden: Vec<String>,
 }
 
@@ -32,6 +36,7 @@ impl Default for Latest {
             verdict: Verdict::Proceed,
             ready: Truth::Unknown,
             turned: Vec::new(),
+            has_open_details: false,
             overridden: Vec::new(),
         }
     }
@@ -43,6 +48,13 @@ pub(super) struct Turned {
     pub(super) trigger: TriggerId,
     pub(super) state: State,
     pub(super) since: Timestamp,
+    /// What is told beside it; none as long as it still follows from what the engine holds.
+    pub(super) details: Option<Box<Details>>,
+}
+
+/// What a reader is told of a trigger's new state: the most expensive part of a decision, so it is made where somebody asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Details {
     pub(super) value: Option<Quantity>,
     pub(super) margin: Option<Quantity>,
     pub(super) cause: Option<String>,
@@ -125,14 +137,19 @@ impl<'a> Ruling<'a> {
     pub fn to_decision(&self) -> Decision {
         let latest = &self.engine.latest;
         let name = |trigger: TriggerId| self.engine.policy.triggers().get(trigger.index());
-        let change = |turned: &Turned| Change {
-            trigger: turned.trigger,
-            name: name(turned.trigger).map(|trigger| trigger.name.clone()).unwrap_or_default(),
-            state: turned.state,
-            since: turned.since,
-            value: turned.value,
-            margin: turned.margin,
-            cause: turned.cause.clone(),
+        let change = |turned: &Turned| {
+            let known = turned.details.as_deref().cloned();
+            let Details { value, margin, cause } =
+                known.unwrap_or_else(|| self.engine.details(turned.trigger, self.at()));
+            Change {
+                trigger: turned.trigger,
+                name: name(turned.trigger).map(|trigger| trigger.name.clone()).unwrap_or_default(),
+                state: turned.state,
+                since: turned.since,
+                value,
+                margin,
+                cause,
+            }
         };
         Decision {
             at: self.at(),
@@ -151,15 +168,45 @@ impl Engine {
         self.latest.at.map(|_| Ruling::new(self))
     }
 
+    /// Makes what the last decision tells, before a sample that may change what it saw: one of its past, a failure (of
+    /// which no more than so many are kept), one for which another has to go.
+    #[inline(never)]
+    pub(super) fn settle_details_before(&mut self, sample: &Sample) {
+        let history = self.view(sample.at).history(sample.signal, sample.track);
+        if self.latest.at >= Some(sample.at)
+            || sample.reading.value().is_none()
+            || history.is_some_and(History::is_full)
+        {
+            self.settle_details();
+        }
+    }
+
+    /// Makes what the last decision tells, before something comes that it did not see.
+    pub(super) fn settle_details(&mut self) {
+        if !std::mem::take(&mut self.latest.has_open_details) {
+            return;
+        }
+        let Some(last) = self.latest.at else { return };
+        let mut turned = std::mem::take(&mut self.latest.turned);
+        for turned in &mut turned {
+            if turned.details.is_none() {
+                turned.details = Some(Box::new(self.details(turned.trigger, last)));
+            }
+        }
+        self.latest.turned = turned;
+    }
+
     /// Takes a decision up that was saved: what it tells is told again, until the next one visits every part.
     pub(super) fn take_up(&mut self, saved: Decision) {
         let turned = |change: Change| Turned {
             trigger: change.trigger,
             state: change.state,
             since: change.since,
-            value: change.value,
-            margin: change.margin,
-            cause: change.cause,
+            details: Some(Box::new(Details {
+                value: change.value,
+                margin: change.margin,
+                cause: change.cause,
+            })),
         };
         for part in &self.program.parts {
             let name = part.kind.name(&self.policy);
@@ -171,6 +218,7 @@ impl Engine {
             verdict: saved.verdict,
             ready: saved.ready,
             turned: saved.changes.into_iter().map(turned).collect(),
+            has_open_details: false,
             overridden: saved.overridden,
         };
     }

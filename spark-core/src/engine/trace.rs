@@ -1,7 +1,6 @@
 //! What the last evaluation made of each comparison and each clause: for coverage, and for whoever asks why.
 
 use super::Engine;
-use super::clock::Outcome;
 use super::truth;
 use crate::decision::Truth;
 use crate::signal::SourceSpan;
@@ -42,15 +41,14 @@ impl Engine {
     pub fn conditions(&self, trigger: TriggerId) -> Option<Conditions> {
         let levels = self.made.traced.get(trigger.index())?.as_ref()?;
         let declared = &self.policy.triggers().get(trigger.index())?.levels;
-        let of = |outcome: &Option<Outcome>| outcome.map(truth);
         Some(Conditions {
-            given: of(&levels.given),
+            given: levels.given,
             levels: declared
                 .iter()
                 .zip(&levels.levels)
-                .map(|(level, seen)| (level.severity, seen.map(|seen| truth(seen.full))))
+                .map(|(level, seen)| (level.severity, seen.map(|(full, _)| full)))
                 .collect(),
-            clear: of(&levels.clear),
+            clear: levels.clear,
         })
     }
 }

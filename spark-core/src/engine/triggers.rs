@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Outcome;
-use crate::decision::{State, Unknown, Verdict};
+use super::truth;
+use crate::decision::{State, Truth, Unknown, Verdict};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 use crate::trigger::{Severity, Trigger};
@@ -40,6 +41,44 @@ impl Levels {
     fn given_is_false(&self) -> bool {
         self.given.is_some_and(Outcome::is_false)
     }
+}
+
+/// The truths of a trigger's clauses at its last evaluation, to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traced {
+    /// In the trigger's order: as written, and its `for`s aside.
+    pub(super) levels: [Option<(Truth, Truth)>; LEVELS_MAX],
+    pub(super) clear: Option<Truth>,
+    pub(super) given: Option<Truth>,
+}
+
+impl Traced {
+    pub(super) fn of(levels: &Levels) -> Self {
+        let of = |level: LevelTruth| (truth(level.full), truth(level.bare));
+        Self {
+            levels: levels.levels.map(|level| level.map(of)),
+            clear: levels.clear.map(truth),
+            given: levels.given.map(truth),
+        }
+    }
+
+    /// Those of a trigger that has one level and nothing else.
+    pub(super) const fn of_one(full: Outcome, bare: Outcome) -> Self {
+        Self { levels: [Some((truth(full), truth(bare))), None, None], clear: None, given: None }
+    }
+}
+
+/// The condition of a trigger's only level, where it is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// Its `for` aside.
+    pub(super) holds: bool,
+    /// As written.
+    pub(super) full: bool,
+    /// Since when it holds.
+    pub(super) run: Option<Timestamp>,
+    /// Whether it has a `for`, which started then.
+    pub(super) counts: bool,
 }
 
 /// What a trigger remembers.
@@ -108,6 +147,27 @@ impl TriggerMemory {
         (self.shown, self.since, self.asks, self.cause) = (state, since, asks, cause);
         let masked = cause == Some(Unknown::TooLittleEvidence);
         self.given = truth.given.filter(|_| masked).and_then(Outcome::cause);
+    }
+
+    /// The same of a trigger that has one level and nothing else, where its condition is known.
+    pub(super) fn advance_in_short(&mut self, severity: Severity, known: Known, at: Timestamp) {
+        let before = self.level.filter(|_| known.holds);
+        let reached = || (severity, known.run.unwrap_or(at));
+        self.level = before.or_else(|| known.full.then(reached));
+        let (state, since) = match self.level {
+            Some((severity, since)) => (State::from(severity), since),
+            None if known.holds => (State::Pending, known.run.unwrap_or(at)),
+            // the first instant in that state
+            None => (State::Ok, self.since.filter(|_| self.shown == State::Ok).unwrap_or(at)),
+        };
+        self.asks = match (self.level, severity) {
+            (Some(_), Severity::Rollback) => Some(Verdict::Rollback),
+            (Some(_), Severity::Hold) => Some(Verdict::Hold),
+            (None, Severity::Hold | Severity::Rollback) if known.holds && known.counts => Some(Verdict::Hold),
+            (Some(_), Severity::Warn) | (None, _) => None,
+        };
+        (self.shown, self.since) = (state, Some(since));
+        (self.unknown_since, self.cause, self.given) = (None, None, None);
     }
 
     /// When it asks for rollback because it has been unknown for too long, if it stays so.

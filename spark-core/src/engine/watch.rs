@@ -131,12 +131,17 @@ impl Watch {
 
     /// The truth of the comparison at that place, once all series that moved were taken up.
     pub(super) fn compare(&self, view: &View<'_>, place: usize) -> Outcome {
-        if let Some(Some(Plain { series, band })) = view.program.readers.plain.get(place)
-            && let Some(Watched { shown: Some(value), .. }) = self.series.get(*series)
-        {
-            return Outcome::of(band.holds(*value));
+        let plain = view.program.readers.plain.get(place).and_then(Option::as_ref);
+        match plain.and_then(|plain| self.holds(plain)) {
+            Some(holds) => Outcome::of(holds),
+            None => view.compare(place),
         }
-        view.compare(place)
+    }
+
+    /// Whether a newest sample stands so to its literals; none where the series shows none.
+    pub(super) fn holds(&self, plain: &Plain) -> Option<bool> {
+        let Watched { shown: Some(value), .. } = self.series.get(plain.series)? else { return None };
+        Some(plain.band.holds(*value))
     }
 
     /// Tells each comparison that is not what it was at the last evaluation. One that was not asked then, under a `given`

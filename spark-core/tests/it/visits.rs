@@ -227,6 +227,35 @@ proptest! {
                 tell(&mut long, at, event);
             }
             prop_assert_eq!(short.evaluate(at), long.evaluate(at));
+            for trigger in (0..3).map(TriggerId) {
+                prop_assert_eq!(short.glance(trigger), long.glance(trigger));
+                for severity in [Severity::Hold, Severity::Rollback] {
+                    let truths = |engine: &Engine| {
+                        engine.level_closeness(trigger, severity).map(|c| (c.truth, c.bare, c.held))
+                    };
+                    prop_assert_eq!(truths(&short), truths(&long));
+                }
+            }
+        }
+    }
+
+    /// A decision that was lent tells what it told at once, whatever came since: until the next one.
+    #[test]
+    fn what_is_told_later_is_what_was_decided(policy in a_policy(), history in a_history()) {
+        let mut lends = Engine::with_plan(policy.clone(), "canary");
+        let mut gives = lends.clone();
+        let mut at = Timestamp::EPOCH.plus(TimeSpan::from_seconds(1_000));
+        let mut decided = None;
+        for (after, events) in &history {
+            at = at.plus(TimeSpan::from_seconds(*after));
+            for event in events {
+                tell(&mut lends, at, event);
+                tell(&mut gives, at, event);
+                prop_assert_eq!(lends.last().map(|last| last.to_decision()), decided.clone());
+            }
+            decided = Some(gives.evaluate(at));
+            let _ = lends.decide(at);
+            prop_assert_eq!(lends.save(), gives.save());
         }
     }
 }

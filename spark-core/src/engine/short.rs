@@ -1,0 +1,96 @@
+//! Triggers in short: one level, whose condition is newest samples beside literals under one `and` or one `or`, with one `for`
+//! around it or none. Where every sample is known there are two ways to go and nothing to remember but a clock, so the way is
+//! short. All others, and these where something is unknown, go the general way; both come to the same.
+
+use super::clock::{Clock, Outcome};
+use super::parts::Part;
+use super::pass::{Memory, Pass};
+use super::program::{Node, Program};
+use super::triggers::{Known, Traced};
+use crate::time::TimeSpan;
+use crate::trigger::{Severity, Trigger};
+
+/// How such a trigger is evaluated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Short {
+    /// Whether one comparison is enough.
+    any: bool,
+    severity: Severity,
+    /// The clock of its `for`.
+    held: Option<usize>,
+    /// The clock of its bare condition. Around a `for` that stands outermost it sees what the `for` sees, and is the same.
+    run: usize,
+    /// The `for`; zero where there is none.
+    duration: TimeSpan,
+    /// The longest interval that is evidence.
+    reach: TimeSpan,
+}
+
+impl Short {
+    /// What a trigger is in short; none where it is not.
+    pub(super) fn of(program: &Program, place: usize, trigger: &Trigger, part: &Part) -> Option<Self> {
+        let [declared] = trigger.levels.as_slice() else { return None };
+        let roots = program.triggers.get(place)?;
+        let [level] = roots.levels.as_slice() else { return None };
+        let alone = roots.clear.is_none() && roots.given.is_none() && trigger.unless.is_empty();
+        if !alone || trigger.unknown_rollback_after.is_some() {
+            return None;
+        }
+        let (held, inner) = match program.nodes.get(level.root.full)? {
+            Node::Held { inner, clock, .. } => (Some(*clock), *inner),
+            _ => (None, level.root.full),
+        };
+        let compares = |nodes: &[usize]| {
+            nodes.iter().all(|node| matches!(program.nodes.get(*node), Some(Node::Compare(_))))
+        };
+        let any = match program.nodes.get(inner)? {
+            Node::Compare(_) => false,
+            Node::All(parts) if compares(parts) => false,
+            Node::Any(parts) if compares(parts) => true,
+            _ => return None,
+        };
+        let plain = program.readers.plain.get(part.comparisons.clone())?;
+        plain.iter().all(Option::is_some).then_some(Self {
+            any,
+            severity: declared.severity,
+            held,
+            run: level.run,
+            duration: level.root.longest,
+            reach: level.root.reach,
+        })
+    }
+}
+
+impl Pass<'_> {
+    /// Whether the condition of a trigger in short holds; none where a sample is not known.
+    pub(super) fn holds(&mut self, part: &Part, short: Short) -> Option<bool> {
+        let plain = self.view.program.readers.plain.get(part.comparisons.clone())?;
+        let compared = self.compared.get_mut(part.comparisons.clone())?;
+        let mut all_hold = true;
+        let mut any_holds = false;
+        for (plain, slot) in plain.iter().zip(compared) {
+            let holds = self.watch.holds(plain.as_ref()?)?;
+            *slot = Some(Outcome::of(holds));
+            all_hold &= holds;
+            any_holds |= holds;
+        }
+        Some(if short.any { any_holds } else { all_hold })
+    }
+
+    /// Takes in whether it holds, and gives what its clauses are worth.
+    pub(super) fn in_short(&mut self, place: usize, short: Short, holds: bool) -> Traced {
+        let at = self.view.at;
+        let Memory { clocks, triggers, .. } = &mut *self.memory;
+        let bare = Outcome::of(holds);
+        let advance = |clock: &mut Clock| (clock.advance(at, bare, short.duration, short.reach), *clock);
+        let (full, clock) = clocks.get_mut(short.run).map_or((bare, Clock::default()), advance);
+        if let Some(held) = short.held.and_then(|held| clocks.get_mut(held)) {
+            *held = clock;
+        }
+        let known = Known { holds, full: full.is_true(), run: clock.start(), counts: short.held.is_some() };
+        if let Some(memory) = triggers.get_mut(place) {
+            memory.advance_in_short(short.severity, known, at);
+        }
+        Traced::of_one(full, bare)
+    }
+}
