@@ -9,7 +9,7 @@ use super::deadlines::{Deadlines, NEVER};
 use super::overrides::Overrides;
 use super::parts::{Part, PartKind};
 use super::pass::Memory;
-use super::places::PlaceSet;
+use super::places::{PlaceSet, place};
 use super::view::View;
 use super::watch::Watch;
 use crate::time::{TimeSpan, Timestamp};
@@ -22,7 +22,7 @@ pub(super) struct Agenda {
     /// The parts that are still to be visited.
     visits: PlaceSet,
     /// Parts that every evaluation visits.
-    always: Vec<usize>,
+    always: Vec<u32>,
     /// By part: when what it remembers changes by itself.
     due: Deadlines,
     /// When the first override ends, which may change whom other parts listen to.
@@ -32,11 +32,11 @@ pub(super) struct Agenda {
 
 impl Agenda {
     pub(super) fn new(parts: &[Part], clocks: usize) -> Self {
-        let always = parts.iter().enumerate().filter(|(_, part)| part.has_sequence);
+        let always = parts.iter().zip(0..).filter(|(part, _)| part.has_sequence);
         Self {
             settled: false,
             visits: PlaceSet::new(parts.len()),
-            always: always.map(|(part, _)| part).collect(),
+            always: always.map(|(_, place)| place).collect(),
             due: Deadlines::new(parts.len()),
             next_word: NEVER,
             running: Running::new(clocks),
@@ -69,20 +69,26 @@ impl Agenda {
             watch.refresh_all(view);
             return true;
         };
-        self.always.iter().for_each(|part| visits.insert(*part));
+        self.always.iter().for_each(|part| visits.insert(*part as usize));
         while let Some(part) = self.due.take_due(view.at) {
             visits.insert(part);
         }
         if gap > running.reach {
             // so long an interval is no evidence for some of them, which they find themselves
-            let parts = running.clocks.iter().filter_map(|clock| program.part_of_clock.get(*clock));
-            parts.for_each(|part| visits.insert(*part));
+            let parts = running.clocks.iter().filter_map(|clock| program.part_of_clock.get(*clock as usize));
+            parts.for_each(|part| visits.insert(*part as usize));
             running.outdated = true;
         }
         watch.changed(view, compared, &mut |comparison| {
-            program.part_of_comparison.get(comparison).into_iter().for_each(|part| visits.insert(*part));
+            let part = program.part_of_comparison.get(comparison);
+            part.into_iter().for_each(|part| visits.insert(*part as usize));
         });
         false
+    }
+
+    /// Whether nothing changes by itself at an instant, the last evaluation having been at `last`.
+    pub(super) fn is_quiet(&self, last: Timestamp, at: Timestamp) -> bool {
+        self.quiet_until(at.since(last)).is_some_and(|until| at < until)
     }
 
     /// Until when evaluations that are `every` apart visit nothing unless a sample changes something; `None` where each may.
@@ -105,7 +111,7 @@ impl Agenda {
 
     /// Brings the clocks of a part that is going to be visited forward to the last evaluation.
     pub(super) fn bring_forward(&self, memory: &mut Memory, part: &Part, last: Timestamp) {
-        for place in part.clocks.clone() {
+        for place in part.clocks.range() {
             if let (true, Some(clock)) = (self.running.has(place), memory.clocks.get_mut(place)) {
                 *clock = clock.up_to(last);
             }
@@ -115,7 +121,7 @@ impl Agenda {
     /// Takes up what a part remembers that was just visited.
     pub(super) fn take_up(&mut self, view: &View<'_>, memory: &Memory, place: usize, part: &Part) {
         let mut due = NEVER;
-        for place in part.clocks.clone() {
+        for place in part.clocks.range() {
             let (Some(clock), Some((duration, reach))) =
                 (memory.clocks.get(place), view.program.clocks.get(place))
             else {
@@ -126,7 +132,7 @@ impl Agenda {
         }
         if let PartKind::Trigger(place) = part.kind
             && let (Some(trigger), Some(memory)) =
-                (view.policy.triggers().get(place), memory.triggers.get(place))
+                (view.policy.triggers().get(place as usize), memory.triggers.get(place as usize))
         {
             due = due.min(memory.gives_up_at(trigger).filter(|due| *due > view.at).unwrap_or(NEVER));
         }
@@ -147,52 +153,55 @@ impl Agenda {
 /// themselves: see [`Clock::up_to`](super::clock::Clock::up_to).
 #[derive(Debug, Clone)]
 struct Running {
-    clocks: Vec<usize>,
-    /// By clock: its place among them.
-    place: Vec<Option<usize>>,
+    clocks: Vec<u32>,
+    /// By clock: its place among them; [`STOPPED`] where it does not run.
+    place: Vec<u32>,
     /// Not longer than the longest interval that is evidence for all of them.
     reach: TimeSpan,
     /// An interval was longer than it.
     outdated: bool,
 }
 
+/// The place of a clock that does not run.
+const STOPPED: u32 = u32::MAX;
+
 impl Running {
     fn new(clocks: usize) -> Self {
         Self {
             clocks: Vec::with_capacity(clocks),
-            place: vec![None; clocks],
+            place: vec![STOPPED; clocks],
             reach: TimeSpan::MAX,
             outdated: false,
         }
     }
 
     fn has(&self, clock: usize) -> bool {
-        matches!(self.place.get(clock), Some(Some(_)))
+        self.place.get(clock).is_some_and(|place| *place != STOPPED)
     }
 
     fn set(&mut self, clock: usize, runs: bool, reach: TimeSpan) {
-        let Some(place) = self.place.get_mut(clock) else { return };
-        match (*place, runs) {
-            (None, true) => {
-                *place = Some(self.clocks.len());
-                self.clocks.push(clock);
+        let Some(slot) = self.place.get_mut(clock) else { return };
+        match (*slot, runs) {
+            (STOPPED, true) => {
+                *slot = place(self.clocks.len());
+                self.clocks.push(place(clock));
                 self.reach = self.reach.min(reach);
             }
-            (Some(there), false) => {
-                *place = None;
-                self.clocks.swap_remove(there);
-                let moved = self.clocks.get(there).and_then(|moved| self.place.get_mut(*moved));
-                if let Some(moved) = moved {
-                    *moved = Some(there);
+            (STOPPED, false) | (_, true) => {}
+            (there, false) => {
+                *slot = STOPPED;
+                self.clocks.swap_remove(there as usize);
+                let moved = self.clocks.get(there as usize).copied();
+                if let Some(moved) = moved.and_then(|moved| self.place.get_mut(moved as usize)) {
+                    *moved = there;
                 }
             }
-            (None, false) | (Some(_), true) => {}
         }
     }
 
     /// Finds the reach anew, which clocks that stopped have left too short.
     fn measure(&mut self, clocks: &[(TimeSpan, TimeSpan)]) {
-        let reaches = self.clocks.iter().filter_map(|clock| clocks.get(*clock)).map(|(_, reach)| *reach);
-        self.reach = reaches.min().unwrap_or(TimeSpan::MAX);
+        let reaches = self.clocks.iter().filter_map(|clock| clocks.get(*clock as usize));
+        self.reach = reaches.map(|(_, reach)| *reach).min().unwrap_or(TimeSpan::MAX);
     }
 }

@@ -1,5 +1,6 @@
 //! Places by the time at which each has to be looked at: what is due is found without asking the others.
 
+use super::places::place as number;
 use crate::time::Timestamp;
 
 /// A time that does not come.
@@ -13,9 +14,9 @@ pub(super) struct Deadlines {
     due: Vec<Timestamp>,
     /// By place: the time that it stands at in the heap, not after the one at which it is due; `NEVER` where it is not in it.
     stands_at: Vec<Timestamp>,
-    heap: Vec<usize>,
+    heap: Vec<u32>,
     /// By place: where it is in the heap, if it is.
-    position: Vec<usize>,
+    position: Vec<u32>,
 }
 
 impl Deadlines {
@@ -39,9 +40,9 @@ impl Deadlines {
         }
         if *stands_at == NEVER {
             if let Some(position) = self.position.get_mut(place) {
-                *position = self.heap.len();
+                *position = number(self.heap.len());
             }
-            self.heap.push(place);
+            self.heap.push(number(place));
         }
         *stands_at = due;
         self.rise(place);
@@ -50,7 +51,7 @@ impl Deadlines {
     /// Takes out a place whose time has come, if there is one.
     pub(super) fn take_due(&mut self, at: Timestamp) -> Option<usize> {
         loop {
-            let place = *self.heap.first()?;
+            let place = *self.heap.first()? as usize;
             if self.key(place) > at {
                 return None;
             }
@@ -63,6 +64,7 @@ impl Deadlines {
             self.stand(place, NEVER);
             self.heap.swap_remove(0);
             if let Some(moved) = self.heap.first().copied() {
+                let moved = moved as usize;
                 self.put(moved, 0);
                 self.sink(moved);
             }
@@ -77,7 +79,7 @@ impl Deadlines {
 
     /// A time before which none is due.
     pub(super) fn not_before(&self) -> Timestamp {
-        self.heap.first().map_or(NEVER, |place| self.key(*place))
+        self.heap.first().map_or(NEVER, |place| self.key(*place as usize))
     }
 
     fn key(&self, place: usize) -> Timestamp {
@@ -92,14 +94,14 @@ impl Deadlines {
 
     fn put(&mut self, place: usize, position: usize) {
         if let (Some(slot), Some(entry)) = (self.position.get_mut(place), self.heap.get_mut(position)) {
-            (*slot, *entry) = (position, place);
+            (*slot, *entry) = (number(position), number(place));
         }
     }
 
     fn rise(&mut self, place: usize) {
-        let Some(mut position) = self.position.get(place).copied() else { return };
+        let Some(mut position) = self.position.get(place).map(|position| *position as usize) else { return };
         while let Some(above) = position.checked_sub(1).map(|below| below / 2)
-            && let Some(parent) = self.heap.get(above).copied()
+            && let Some(parent) = self.heap.get(above).map(|parent| *parent as usize)
             && self.key(parent) > self.key(place)
         {
             self.put(parent, position);
@@ -109,10 +111,11 @@ impl Deadlines {
     }
 
     fn sink(&mut self, place: usize) {
-        let Some(mut position) = self.position.get(place).copied() else { return };
+        let Some(mut position) = self.position.get(place).map(|position| *position as usize) else { return };
         loop {
             let left = position.saturating_mul(2).saturating_add(1);
-            let children = self.heap.get(left..).unwrap_or_default().iter().take(2).copied().enumerate();
+            let children = self.heap.get(left..).unwrap_or_default().iter().take(2);
+            let children = children.map(|child| *child as usize).enumerate();
             let Some((n, child)) = children.min_by_key(|(_, child)| self.key(*child)) else { break };
             if self.key(child) >= self.key(place) {
                 break;

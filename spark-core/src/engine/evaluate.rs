@@ -58,6 +58,12 @@ impl Engine {
     }
 
     fn advance(&mut self, at: Timestamp) {
+        if self.is_quiet(at) {
+            self.latest.at = Some(at);
+            self.latest.turned.clear();
+            self.latest.has_open_details = false;
+            return;
+        }
         self.windows.advance(&self.state.histories, at);
         self.remember_stage_means(at);
         self.state.overrides.end_before(at);
@@ -72,13 +78,24 @@ impl Engine {
         }
         latest.has_open_details = !self.made.changed.is_empty();
         while let Some(rank) = self.made.changed.pop_first() {
-            let part = self.program.parts_by_name.get(rank).and_then(|part| self.program.parts.get(*part));
-            let Some(PartKind::Trigger(place)) = part.map(|part| part.kind) else { continue };
-            let Some(memory) = self.state.memory.triggers.get(place) else { continue };
-            let trigger = TriggerId(u32::try_from(place).unwrap_or(u32::MAX));
+            let Some(PartKind::Trigger(place)) = self.program.ranked(rank).map(|part| part.kind) else {
+                continue;
+            };
+            let trigger = TriggerId(place);
+            let Some(memory) = self.state.memory.triggers.get(trigger.index()) else { continue };
             let (state, since) = (memory.shown, memory.since.unwrap_or(at));
             latest.turned.push(Turned { trigger, state, since, details: None });
         }
+    }
+
+    /// Whether an evaluation would visit nothing, and all stays as it was at the last one.
+    fn is_quiet(&self, at: Timestamp) -> bool {
+        self.latest.at.is_some_and(|last| self.agenda.is_quiet(last, at))
+            && self.watch.is_quiet(at)
+            && self.program.readers.timed.is_empty()
+            && !self.state.stages.in_stage()
+            && self.latest.overridden.is_empty()
+            && self.state.overrides.is_empty()
     }
 
     /// Visits every part that may come to something else than before. Gives whether the plan's `proceed when` holds, where
@@ -103,13 +120,14 @@ impl Engine {
             }
             let short = part.short.and_then(|short| Some((short, pass.holds(part, short)?)));
             if short.is_none()
-                && let Some(compared) = pass.compared.get_mut(part.comparisons.clone())
+                && let Some(compared) = pass.compared.get_mut(part.comparisons.range())
             {
                 compared.fill(None);
             }
             let asks = match part.kind {
                 PartKind::Expectation(signal) => {
-                    let root = program.expectations.get(signal).and_then(Option::as_ref);
+                    let signal = signal as usize;
+                    let root = program.expectations.get(signal).and_then(Option::as_deref);
                     let outcome = root.and_then(|root| pass.root(root, None));
                     if let Some(met) = made.met.get_mut(signal)
                         && std::mem::replace(met, outcome) != outcome
@@ -127,9 +145,10 @@ impl Engine {
                     outcome.filter(|outcome| !is_met(*outcome)).map(|_| Verdict::Hold)
                 }
                 PartKind::Trigger(trigger) => {
+                    let trigger = trigger as usize;
                     let before = pass.memory.triggers.get(trigger).map(|memory| memory.shown);
                     let traced = match short {
-                        Some((short, holds)) => Some(pass.in_short(trigger, short, holds)),
+                        Some((short, holds)) => Some(pass.in_short(part, trigger, short, holds)),
                         None => triggered(&mut pass, trigger, &state.overrides),
                     };
                     if let (Some(slot), Some(traced)) = (made.traced.get_mut(trigger), traced) {
@@ -139,8 +158,9 @@ impl Engine {
                     let asks = memory.and_then(|memory| memory.asks);
                     let asks = asks.filter(|_| !is_overridden(&view, trigger, &state.overrides));
                     if memory.map(|memory| memory.shown) != before {
-                        made.changed.insert(part.rank);
-                        part.listeners.iter().for_each(|listener| agenda.put_on(*listener));
+                        made.changed.insert(part.rank as usize);
+                        let listeners = program.listeners.get(part.listeners.range()).unwrap_or_default();
+                        listeners.iter().for_each(|listener| agenda.put_on(*listener as usize));
                     }
                     asks
                 }
@@ -151,7 +171,7 @@ impl Engine {
                     None
                 }
             };
-            made.asks.set(part.rank, asks);
+            made.asks.set(part.rank as usize, asks);
             agenda.take_up(&view, pass.memory, place, part);
         }
         agenda.close(&view, &state.overrides);

@@ -79,7 +79,7 @@ impl Engine {
     /// How far a signal's expectation is from failing to hold at the last evaluation: its margin is negative where it is
     /// met. None before the first, and where there is no such expectation.
     pub fn expectation_closeness(&self, signal: SignalId) -> Option<Closeness> {
-        let root = self.program.expectations.get(signal.index())?.as_ref()?;
+        let root = self.program.expectations.get(signal.index())?.as_deref()?;
         let (met, _) = (*self.state.expectations.get(signal.index())?)?;
         Some(self.closeness(root, met, met))
     }
@@ -93,10 +93,11 @@ impl Engine {
             Some(Measured { value: value?, threshold: threshold?, margin: margin?, span })
         });
         let held = match self.program.nodes.get(root.full) {
-            Some(Node::Held { clock, duration, .. }) => {
+            Some(Node::Held { clock, .. }) => {
                 let last = self.latest.at.unwrap_or_default();
+                let duration = self.program.clocks.get(*clock).map(|(duration, _)| *duration);
                 let clock = self.agenda.clock(&self.state.memory, *clock, last);
-                clock.map(|clock| (duration.minus(clock.missing(*duration)), *duration))
+                clock.zip(duration).map(|(clock, held)| (held.minus(clock.missing(held)), held))
             }
             _ => None,
         };

@@ -164,8 +164,10 @@ impl Engine {
             history.forget_some(last, *horizon);
         }
         let became = history.observe(sample.at, &sample.reading);
-        if became == Observed::Kept {
-            self.watch.observe(sample.signal, sample.track, sample.at, &sample.reading);
+        if became == Observed::Kept
+            && let Some(place) = self.program.readers.series(sample.signal, sample.track)
+        {
+            self.watch.observe(place, sample.at, &sample.reading);
         }
         became
     }

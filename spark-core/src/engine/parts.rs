@@ -1,8 +1,7 @@
 //! What is evaluated as one: an expectation, a trigger, a plan's `proceed when`. Each has its comparisons and its clocks
 //! to itself.
 
-use std::ops::Range;
-
+use super::places::{Places, place};
 use super::program::Program;
 use super::short::Short;
 use crate::policy::Policy;
@@ -11,9 +10,9 @@ use crate::policy::Policy;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartKind {
     /// The expectation of the signal at that place.
-    Expectation(usize),
+    Expectation(u32),
     /// The trigger at that place.
-    Trigger(usize),
+    Trigger(u32),
     /// The followed plan's `proceed when`.
     Proceed,
 }
@@ -22,14 +21,14 @@ pub(super) enum PartKind {
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) kind: PartKind,
-    pub(super) comparisons: Range<usize>,
-    pub(super) clocks: Range<usize>,
+    pub(super) comparisons: Places,
+    pub(super) clocks: Places,
+    /// The parts that listen to what this one shows: by `unless`. They come after it.
+    pub(super) listeners: Places,
+    /// The place of its name among those of all parts, in order.
+    pub(super) rank: u32,
     /// Whether it has a sequence, which remembers each instant of what is unknown.
     pub(super) has_sequence: bool,
-    /// The parts that listen to what this one shows: by `unless`. They come after it.
-    pub(super) listeners: Vec<usize>,
-    /// The place of its name among those of all parts, in order.
-    pub(super) rank: usize,
     /// Where it is a trigger that can be evaluated in short.
     pub(super) short: Option<Short>,
 }
@@ -54,18 +53,11 @@ impl Program {
 
     /// What was laid out since then is that part.
     pub(super) fn end_part(&mut self, kind: PartKind, beginning: Beginning) {
-        let comparisons = beginning.comparisons..self.comparisons.len();
-        let clocks = beginning.clocks..self.clocks.len();
+        let comparisons = Places::new(beginning.comparisons..self.comparisons.len());
+        let clocks = Places::new(beginning.clocks..self.clocks.len());
         let has_sequence = beginning.sequences < self.sequences;
-        self.parts.push(Part {
-            kind,
-            comparisons,
-            clocks,
-            has_sequence,
-            listeners: Vec::new(),
-            rank: 0,
-            short: None,
-        });
+        let listeners = Places::default();
+        self.parts.push(Part { kind, comparisons, clocks, listeners, rank: 0, has_sequence, short: None });
     }
 
     /// Brings the triggers into the policy's order, and notes who listens to whom and what belongs to which.
@@ -78,47 +70,70 @@ impl Program {
         }
         // expectations, triggers by rank, `proceed when`
         self.parts.sort_by_key(|part| match part.kind {
-            PartKind::Expectation(signal) => (0, signal),
-            PartKind::Trigger(trigger) => (1, rank.get(trigger).copied().unwrap_or_default()),
+            PartKind::Expectation(signal) => (0, signal as usize),
+            PartKind::Trigger(trigger) => (1, rank.get(trigger as usize).copied().unwrap_or_default()),
             PartKind::Proceed => (2, 0),
         });
-        let mut place_of = vec![0; policy.triggers().len()];
-        for (place, part) in self.parts.iter().enumerate() {
-            if let PartKind::Trigger(trigger) = part.kind
-                && let Some(slot) = place_of.get_mut(trigger)
-            {
-                *slot = place;
-            }
-        }
         self.rank_names(policy);
-        for (trigger, place) in policy.triggers().iter().zip(&place_of) {
-            for speaker in &trigger.unless {
-                let speaker = place_of.get(speaker.index()).and_then(|speaker| self.parts.get_mut(*speaker));
-                speaker.into_iter().for_each(|speaker| speaker.listeners.push(*place));
-            }
-        }
+        self.note_listeners(policy);
         let short = |part: &Part| match part.kind {
-            PartKind::Trigger(place) => Short::of(self, place, policy.triggers().get(place)?, part),
+            PartKind::Trigger(place) => {
+                Short::of(self, place as usize, policy.triggers().get(place as usize)?, part)
+            }
             PartKind::Expectation(_) | PartKind::Proceed => None,
         };
         let short: Vec<Option<Short>> = self.parts.iter().map(short).collect();
         self.parts.iter_mut().zip(short).for_each(|(part, short)| part.short = short);
         self.part_of_comparison = vec![0; self.comparisons.len()];
         self.part_of_clock = vec![0; self.clocks.len()];
-        for (place, part) in self.parts.iter().enumerate() {
-            let comparisons = self.part_of_comparison.get_mut(part.comparisons.clone());
-            comparisons.into_iter().for_each(|comparisons| comparisons.fill(place));
-            let clocks = self.part_of_clock.get_mut(part.clocks.clone());
-            clocks.into_iter().for_each(|clocks| clocks.fill(place));
+        for (part, of) in self.parts.iter().zip(0..) {
+            let comparisons = self.part_of_comparison.get_mut(part.comparisons.range());
+            comparisons.into_iter().for_each(|comparisons| comparisons.fill(of));
+            let clocks = self.part_of_clock.get_mut(part.clocks.range());
+            clocks.into_iter().for_each(|clocks| clocks.fill(of));
         }
+    }
+
+    /// Notes who listens to whom.
+    fn note_listeners(&mut self, policy: &Policy) {
+        let mut part_of = vec![0; policy.triggers().len()];
+        for (part, of) in self.parts.iter().zip(0_u32..) {
+            if let PartKind::Trigger(trigger) = part.kind
+                && let Some(slot) = part_of.get_mut(trigger as usize)
+            {
+                *slot = of;
+            }
+        }
+        let mut pairs = Vec::new();
+        for (trigger, listener) in policy.triggers().iter().zip(&part_of) {
+            let speakers = trigger.unless.iter().filter_map(|speaker| part_of.get(speaker.index()));
+            pairs.extend(speakers.map(|speaker| (*speaker, *listener)));
+        }
+        pairs.sort_unstable();
+        self.listeners = pairs.iter().map(|(_, listener)| *listener).collect();
+        let mut start: usize = 0;
+        for of in pairs.chunk_by(|(a, _), (b, _)| a == b) {
+            let end = start.saturating_add(of.len());
+            let speaker = of.first().and_then(|(speaker, _)| self.parts.get_mut(*speaker as usize));
+            speaker.into_iter().for_each(|speaker| speaker.listeners = Places::new(start..end));
+            start = end;
+        }
+    }
+
+    /// The part whose name has that place among all names, in order.
+    pub(super) fn ranked(&self, rank: usize) -> Option<&Part> {
+        self.parts.get(*self.parts_by_name.get(rank)? as usize)
     }
 
     /// Brings the parts' names into order: names are told in it.
     fn rank_names(&mut self, policy: &Policy) {
-        let mut by_name: Vec<usize> = (0..self.parts.len()).collect();
-        by_name.sort_by_key(|place| self.parts.get(*place).and_then(|part| part.kind.name(policy)));
-        for (rank, place) in by_name.iter().enumerate() {
-            self.parts.get_mut(*place).into_iter().for_each(|part| part.rank = rank);
+        let name = |of: u32| self.parts.get(of as usize).and_then(|part| part.kind.name(policy));
+        let mut by_name: Vec<(u64, u32)> =
+            (0..place(self.parts.len())).map(|of| (first_letters(name(of)), of)).collect();
+        by_name.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| name(*one).cmp(&name(*other))));
+        let by_name: Vec<u32> = by_name.into_iter().map(|(_, of)| of).collect();
+        for (rank, of) in (0..).zip(&by_name) {
+            self.parts.get_mut(*of as usize).into_iter().for_each(|part| part.rank = rank);
         }
         self.parts_by_name = by_name;
     }
@@ -128,9 +143,16 @@ impl PartKind {
     /// What a reader knows it by: a trigger's name, a signal's of an expectation.
     pub(super) fn name(self, policy: &Policy) -> Option<&str> {
         match self {
-            Self::Expectation(signal) => Some(policy.signals().get(signal)?.name.as_str()),
-            Self::Trigger(trigger) => Some(policy.triggers().get(trigger)?.name.as_str()),
+            Self::Expectation(signal) => Some(policy.signals().get(signal as usize)?.name.as_str()),
+            Self::Trigger(trigger) => Some(policy.triggers().get(trigger as usize)?.name.as_str()),
             Self::Proceed => None,
         }
     }
+}
+
+/// The first letters of a name, which order most names without looking at the rest of them: among 100,000 they lie far apart.
+fn first_letters(name: Option<&str>) -> u64 {
+    let mut first = [0; 8];
+    first.iter_mut().zip(name.unwrap_or_default().bytes()).for_each(|(slot, letter)| *slot = letter);
+    u64::from_be_bytes(first)
 }

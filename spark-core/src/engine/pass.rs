@@ -60,18 +60,18 @@ impl Pass<'_> {
                 parts.iter().fold(Outcome::False, |so_far, part| so_far.or(self.node(*part, masked)))
             }
             Some(Node::Not(inner)) => self.node(*inner, masked).negated(),
-            Some(Node::Held { inner, clock, duration, reach }) => {
+            Some(Node::Held { inner, clock }) => {
                 let inner = self.node(*inner, masked);
-                match self.memory.clocks.get_mut(*clock) {
-                    Some(clock) => clock.advance(view.at, inner, *duration, *reach),
+                match self.memory.clocks.get_mut(*clock).zip(view.program.clocks.get(*clock)) {
+                    Some((clock, (duration, reach))) => clock.advance(view.at, inner, *duration, *reach),
                     None => Outcome::Unknown(Unknown::Overflow),
                 }
             }
-            Some(Node::Sequence { first, then, within, memory }) => {
-                let first = self.node(*first, masked);
-                let then = self.node(*then, masked);
-                match self.memory.sequences.get_mut(*memory) {
-                    Some(memory) => memory.advance(view.at, first, then, *within),
+            Some(Node::Sequence(sequence)) => {
+                let first = self.node(sequence.first, masked);
+                let then = self.node(sequence.then, masked);
+                match self.memory.sequences.get_mut(sequence.memory) {
+                    Some(memory) => memory.advance(view.at, first, then, sequence.within),
                     None => Outcome::Unknown(Unknown::Overflow),
                 }
             }
@@ -93,14 +93,14 @@ impl Pass<'_> {
     /// Evaluates a trigger's conditions.
     pub(super) fn levels(&mut self, roots: &TriggerRoots) -> Levels {
         let left_out = |root: &Root| root.reads_previous_stage && self.view.stages.is_first();
-        if roots.given.as_ref().is_some_and(left_out) {
+        if roots.given.as_deref().is_some_and(left_out) {
             // its levels read the stage before through it
             return Levels { levels: [None; LEVELS_MAX], clear: None, given: None };
         }
         let given = roots.given.as_ref().and_then(|given| self.root(given, None));
         let masked = given.filter(|given| !given.is_true()).map(|_| Unknown::TooLittleEvidence);
         let mut levels = [None; LEVELS_MAX];
-        for (slot, level) in levels.iter_mut().zip(&roots.levels) {
+        for (slot, level) in levels.iter_mut().zip(&*roots.levels) {
             *slot = self.level(level, masked);
         }
         let without_stage = Outcome::Unknown(Unknown::NoPreviousStage);
@@ -120,7 +120,7 @@ impl Pass<'_> {
             run.advance(self.view.at, bare, root.longest, root.reach);
         }
         let start = |place: usize| self.memory.clocks.get(place).and_then(Clock::start);
-        let running = root.clocks.iter().filter_map(|(place, _)| start(*place)).min();
+        let running = root.clocks.range().filter_map(start).min();
         Some(LevelTruth { full, bare, run: start(level.run), running })
     }
 }

@@ -4,7 +4,6 @@
 use rust_decimal::Decimal;
 
 use super::Engine;
-use super::readers::place_of;
 use crate::signal::{SignalId, Track};
 use crate::time::{TimeSpan, Timestamp};
 
@@ -24,7 +23,10 @@ impl Engine {
         signal: SignalId,
         track: Track,
     ) -> Option<(Option<Decimal>, Option<Decimal>)> {
-        self.watch.between(place_of(signal, track))
+        match self.program.readers.series(signal, track) {
+            Some(place) => self.watch.between(place),
+            None => Some((None, None)),
+        }
     }
 
     /// Goes on to an instant as by evaluations that are `every` apart, the last of them at `to`, in which nothing changes. So it

@@ -1,6 +1,35 @@
 //! A set of places, given in order: two levels of bits, so that its cost is that of its members.
 
+use std::ops::Range;
+
 const BITS: usize = 64;
+
+/// Places that follow each other, in half the room of a range. Of more than an `u32` counts there are none: a policy's
+/// places are far fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Places {
+    start: u32,
+    end: u32,
+}
+
+impl Places {
+    pub(super) fn new(places: Range<usize>) -> Self {
+        Self { start: place(places.start), end: place(places.end) }
+    }
+
+    pub(super) const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.start >= self.end
+    }
+}
+
+/// A place as it is kept in tables; one that is too large is of nothing.
+pub(super) fn place(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
 
 /// Places below a number that is fixed at the start. It allocates nothing afterwards.
 #[derive(Debug, Clone)]

@@ -1,37 +1,40 @@
 //! Conditions, laid out for evaluation: nodes by place, with a place for what each remembers.
 
 use super::parts::{Part, PartKind};
+use super::places::{Places, place as number};
 use super::readers::Readers;
 use crate::condition::{Comparison, Condition, Expression};
 use crate::policy::Policy;
+use crate::signal::SignalId;
 use crate::time::TimeSpan;
 
 /// The place of a node.
 pub(super) type NodeId = usize;
 
-/// A condition's node.
+/// A condition's node. There is one for each word of each rule and series, so it is small.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     /// The comparison at that place.
     Compare(usize),
-    All(Vec<NodeId>),
-    Any(Vec<NodeId>),
+    All(Box<[NodeId]>),
+    Any(Box<[NodeId]>),
     Not(NodeId),
-    /// A `for`, with its clock's place; intervals longer than `reach` are no evidence.
+    /// A `for`, with its clock's place.
     Held {
         inner: NodeId,
         clock: usize,
-        duration: TimeSpan,
-        reach: TimeSpan,
     },
-    /// `A then B within d`, with its memory's place.
-    Sequence {
-        first: NodeId,
-        then: NodeId,
-        within: TimeSpan,
-        memory: usize,
-    },
+    Sequence(Box<SequenceNode>),
     EveryExpectation,
+}
+
+/// `A then B within d`, with its memory's place.
+#[derive(Debug, Clone)]
+pub(super) struct SequenceNode {
+    pub(super) first: NodeId,
+    pub(super) then: NodeId,
+    pub(super) within: TimeSpan,
+    pub(super) memory: usize,
 }
 
 /// A condition with both of its readings.
@@ -48,7 +51,7 @@ pub(super) struct Root {
     /// Whether it reads the stage before.
     pub(super) reads_previous_stage: bool,
     /// Its clocks, of the full reading.
-    pub(super) clocks: Vec<(usize, TimeSpan)>,
+    pub(super) clocks: Places,
 }
 
 /// A level of a trigger.
@@ -62,9 +65,9 @@ pub(super) struct LevelRoots {
 /// A trigger's conditions.
 #[derive(Debug, Clone)]
 pub(super) struct TriggerRoots {
-    pub(super) levels: Vec<LevelRoots>,
-    pub(super) clear: Option<Root>,
-    pub(super) given: Option<Root>,
+    pub(super) levels: Box<[LevelRoots]>,
+    pub(super) clear: Option<Box<Root>>,
+    pub(super) given: Option<Box<Root>>,
 }
 
 /// All conditions of a policy and, where one is followed, of a plan.
@@ -73,7 +76,7 @@ pub(super) struct Program {
     pub(super) nodes: Vec<Node>,
     pub(super) comparisons: Vec<Comparison>,
     /// By signal: its expectation.
-    pub(super) expectations: Vec<Option<Root>>,
+    pub(super) expectations: Vec<Option<Box<Root>>>,
     /// By trigger.
     pub(super) triggers: Vec<TriggerRoots>,
     pub(super) proceed: Option<Root>,
@@ -87,10 +90,12 @@ pub(super) struct Program {
     pub(super) readers: Readers,
     /// What is evaluated as one, each after those that it listens to.
     pub(super) parts: Vec<Part>,
-    pub(super) part_of_comparison: Vec<usize>,
-    pub(super) part_of_clock: Vec<usize>,
+    /// The parts that listen to others, by who speaks.
+    pub(super) listeners: Vec<u32>,
+    pub(super) part_of_comparison: Vec<u32>,
+    pub(super) part_of_clock: Vec<u32>,
     /// The parts in the order of their names.
-    pub(super) parts_by_name: Vec<usize>,
+    pub(super) parts_by_name: Vec<u32>,
 }
 
 impl Program {
@@ -103,9 +108,9 @@ impl Program {
             let beginning = program.begin_part();
             let root = signal.expectation.as_ref().map(|condition| program.root(policy, condition));
             if root.is_some() {
-                program.end_part(PartKind::Expectation(place), beginning);
+                program.end_part(PartKind::Expectation(number(place)), beginning);
             }
-            program.expectations.push(root);
+            program.expectations.push(root.map(Box::new));
         }
         for (place, trigger) in policy.triggers().iter().enumerate() {
             let beginning = program.begin_part();
@@ -118,10 +123,10 @@ impl Program {
                     LevelRoots { root, run }
                 })
                 .collect();
-            let clear = trigger.clear.as_ref().map(|condition| program.root(policy, condition));
-            let given = trigger.given.as_ref().map(|condition| program.root(policy, condition));
+            let clauses = [trigger.clear.as_ref(), trigger.given.as_ref()];
+            let [clear, given] = clauses.map(|clause| Some(Box::new(program.root(policy, clause?))));
             program.triggers.push(TriggerRoots { levels, clear, given });
-            program.end_part(PartKind::Trigger(place), beginning);
+            program.end_part(PartKind::Trigger(number(place)), beginning);
         }
         let beginning = program.begin_part();
         let proceed = plan.and_then(|name| policy.plan(name)).and_then(|plan| plan.proceed.as_ref());
@@ -130,7 +135,18 @@ impl Program {
         program.end_part(PartKind::Proceed, beginning);
         program.readers = Readers::new(policy, &program.comparisons);
         program.order_parts(policy);
+        program.fit();
         program
+    }
+
+    /// Gives back what it was laid out with and does not need.
+    fn fit(&mut self) {
+        self.nodes.shrink_to_fit();
+        self.comparisons.shrink_to_fit();
+        self.expectations.shrink_to_fit();
+        self.triggers.shrink_to_fit();
+        self.clocks.shrink_to_fit();
+        self.parts.shrink_to_fit();
     }
 
     fn clock(&mut self, duration: TimeSpan, reach: TimeSpan) -> usize {
@@ -145,17 +161,18 @@ impl Program {
 
     fn root(&mut self, policy: &Policy, condition: &Condition) -> Root {
         let first_comparison = self.comparisons.len();
-        let mut layout =
-            Layout { program: self, policy, known: None, clocks: Vec::new(), held: TimeSpan::ZERO };
+        let first_clock = self.clocks.len();
+        let mut layout = Layout { program: self, policy, known: None, held: TimeSpan::ZERO };
         let full = layout.lay(condition, true);
-        let clocks = std::mem::take(&mut layout.clocks);
+        let clocks = Places::new(first_clock..layout.program.clocks.len());
         layout.known = Some(first_comparison);
         let bare = if clocks.is_empty() { full } else { layout.lay(condition, false) };
         let mine = self.comparisons.get(first_comparison..).unwrap_or_default();
+        let durations = self.clocks.get(clocks.range()).unwrap_or_default().iter().map(|(held, _)| *held);
         Root {
             full,
             bare,
-            longest: clocks.iter().map(|(_, duration)| *duration).max().unwrap_or_default(),
+            longest: durations.max().unwrap_or_default(),
             reach: reach(policy, condition),
             reads_previous_stage: mine.iter().any(|comparison| comparison.reads(&Expression::PreviousStage)),
             clocks,
@@ -169,7 +186,6 @@ struct Layout<'a> {
     policy: &'a Policy,
     /// In the second reading: the place of its next comparison, which the first has laid out already.
     known: Option<usize>,
-    clocks: Vec<(usize, TimeSpan)>,
     /// The `for`s around the present place, added up.
     held: TimeSpan,
 }
@@ -191,16 +207,14 @@ impl Layout<'_> {
                     return inner_node;
                 }
                 let reach = reach(self.policy, inner);
-                let clock = self.program.clock(*duration, reach);
-                self.clocks.push((clock, *duration));
-                Node::Held { inner: inner_node, clock, duration: *duration, reach }
+                Node::Held { inner: inner_node, clock: self.program.clock(*duration, reach) }
             }
             Condition::Sequence { first, then, within } => {
                 let first = self.lay(first, with_holds);
                 let then = self.lay(then, with_holds);
                 let memory = self.program.sequences;
                 self.program.sequences = memory.saturating_add(1);
-                Node::Sequence { first, then, within: *within, memory }
+                Node::Sequence(Box::new(SequenceNode { first, then, within: *within, memory }))
             }
             Condition::EveryExpectation => Node::EveryExpectation,
         };
@@ -225,22 +239,24 @@ impl Layout<'_> {
 
     /// Notes how far back the samples of an expression's signals are needed: windows, and for the reader also the `for`.
     fn need(&mut self, expression: &Expression) {
-        let (signals, over) = match expression {
-            Expression::Signal(id) => (vec![*id], TimeSpan::ZERO),
-            Expression::Window { signal, over, .. } => (vec![*signal], *over),
-            Expression::Correlation { a, b, over } => (vec![*a, *b], *over),
+        match expression {
+            Expression::Signal(id) => self.reach_back(*id, TimeSpan::ZERO),
+            Expression::Window { signal, over, .. } => self.reach_back(*signal, *over),
+            Expression::Correlation { a, b, over } => {
+                [a, b].into_iter().for_each(|id| self.reach_back(*id, *over))
+            }
             Expression::Arithmetic { left, right, .. } => {
                 self.need(left);
                 self.need(right);
-                return;
             }
-            Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => return,
-        };
-        for id in signals {
-            let stale = self.policy.signal(id).map(|signal| signal.stale_after).unwrap_or_default();
-            if let Some(horizon) = self.program.horizons.get_mut(id.index()) {
-                *horizon = (*horizon).max(over.plus(self.held).plus(stale));
-            }
+            Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => {}
+        }
+    }
+
+    fn reach_back(&mut self, id: SignalId, over: TimeSpan) {
+        let stale = self.policy.signal(id).map(|signal| signal.stale_after).unwrap_or_default();
+        if let Some(horizon) = self.program.horizons.get_mut(id.index()) {
+            *horizon = (*horizon).max(over.plus(self.held).plus(stale));
         }
     }
 }

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::fixed::{Band, PlainTest, scale_for};
+use super::places::place;
 use crate::condition::{Comparison, Expression};
 use crate::policy::Policy;
 use crate::signal::{SignalId, Track};
@@ -12,113 +13,140 @@ use crate::signal::{SignalId, Track};
 pub(super) struct Readers {
     /// Comparisons whose value may change as time goes by: those of windows.
     pub(super) timed: Vec<usize>,
-    /// By series: who reads its newest sample.
+    /// Of each series whose newest sample is read: who reads it.
     pub(super) newest: Vec<Newness>,
+    /// By series: its place among those; [`NOBODY`] where none reads it.
+    of_series: Vec<u32>,
     /// By comparison: what it asks of one newest sample, where that is all that it reads and its literals fit.
     pub(super) plain: Vec<Option<Plain>>,
 }
 
+/// The place of a series whose newest sample nobody reads.
+const NOBODY: u32 = u32::MAX;
+
 /// A comparison of a newest sample with literals.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plain {
-    pub(super) series: usize,
     pub(super) band: Band,
+    /// The series' place among those that are read.
+    pub(super) series: u32,
 }
 
 /// The comparisons that read the newest sample of one series.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Newness {
+    pub(super) signal: SignalId,
+    pub(super) track: Track,
     /// The scale in which it is compared.
     pub(super) scale: u32,
     /// The values at which plain comparisons turn, rising, each with its comparison.
-    pub(super) edges: Vec<(i64, usize)>,
+    pub(super) edges: Box<[(i64, u32)]>,
     /// The comparisons that are not plain.
-    pub(super) computed: Vec<usize>,
+    pub(super) computed: Box<[u32]>,
 }
 
 impl Newness {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.edges.is_empty() && self.computed.is_empty()
-    }
-
     /// All of them, some of them twice.
-    pub(super) fn comparisons(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn comparisons(&self) -> impl Iterator<Item = u32> {
         self.computed.iter().copied().chain(self.edges.iter().map(|(_, comparison)| *comparison))
+    }
+}
+
+/// A comparison that reads the newest sample of a series.
+#[derive(Debug, Clone, Copy)]
+struct Reads {
+    signal: SignalId,
+    track: Track,
+    comparison: usize,
+}
+
+impl Reads {
+    const fn series(&self) -> usize {
+        place_of(self.signal, self.track)
     }
 }
 
 impl Readers {
     pub(super) fn new(policy: &Policy, comparisons: &[Comparison]) -> Self {
-        let series = policy.signals().len().saturating_mul(TRACKS.len());
         let mut readers = Self {
             timed: Vec::new(),
-            newest: vec![Newness::default(); series],
+            newest: Vec::new(),
+            of_series: vec![NOBODY; policy.signals().len().saturating_mul(TRACKS.len())],
             plain: vec![None; comparisons.len()],
         };
-        let mut literals: Vec<Vec<Decimal>> = vec![Vec::new(); series];
-        for (signal, test) in comparisons.iter().filter_map(PlainTest::of) {
-            if let Some(literals) = literals.get_mut(place_of(signal, Track::Canary)) {
-                literals.extend(test.literals());
-            }
-        }
-        for (newness, literals) in readers.newest.iter_mut().zip(&literals) {
-            newness.scale = scale_for(literals);
-        }
+        let mut reads = Vec::with_capacity(comparisons.len());
         for (place, comparison) in comparisons.iter().enumerate() {
-            if !readers.add_plain(place, comparison) {
-                readers.add(place, comparison);
+            let mut timed = false;
+            for expression in comparison.expressions() {
+                read(place, comparison, expression, Track::Canary, &mut timed, &mut reads);
+            }
+            if timed {
+                readers.timed.push(place);
             }
         }
-        readers.newest.iter_mut().for_each(|newness| newness.edges.sort_unstable());
+        reads.sort_unstable_by_key(|reads| (reads.series(), reads.comparison));
+        reads.dedup_by_key(|reads| (reads.series(), reads.comparison));
+        let mut literals = Vec::new();
+        for reads in reads.chunk_by(|a, b| a.series() == b.series()) {
+            readers.add(comparisons, reads, &mut literals);
+        }
+        readers.newest.shrink_to_fit();
         readers
     }
 
-    fn add_plain(&mut self, place: usize, comparison: &Comparison) -> bool {
-        let Some((signal, test)) = PlainTest::of(comparison) else { return false };
-        let series = place_of(signal, Track::Canary);
-        let (Some(newness), Some(slot)) = (self.newest.get_mut(series), self.plain.get_mut(place)) else {
-            return false;
-        };
-        let Some(band) = test.band(newness.scale) else { return false };
-        newness.edges.extend(band.edges().map(|edge| (edge, place)));
-        *slot = Some(Plain { series, band });
-        true
-    }
-
-    fn add(&mut self, place: usize, comparison: &Comparison) {
-        let mut timed = false;
-        for expression in comparison.expressions() {
-            self.read(place, comparison, expression, Track::Canary, &mut timed);
+    /// Adds a series with those who read it.
+    fn add(&mut self, comparisons: &[Comparison], reads: &[Reads], literals: &mut Vec<Decimal>) {
+        let Some(Reads { signal, track, .. }) = reads.first().copied() else { return };
+        let series = place(self.newest.len());
+        let test = |place: usize| comparisons.get(place).and_then(PlainTest::of).map(|(_, test)| test);
+        literals.clear();
+        for test in reads.iter().filter_map(|reads| test(reads.comparison)) {
+            literals.extend(test.literals());
         }
-        if timed {
-            self.timed.push(place);
-        }
-    }
-
-    /// Goes through an expression as [`View`](super::view::View) computes it.
-    fn read(
-        &mut self,
-        place: usize,
-        comparison: &Comparison,
-        expression: &Expression,
-        track: Track,
-        timed: &mut bool,
-    ) {
-        match expression {
-            Expression::Literal(_) | Expression::PreviousStage => {}
-            Expression::Window { .. } | Expression::Correlation { .. } => *timed = true,
-            Expression::Arithmetic { left, right, .. } => {
-                self.read(place, comparison, left, track, timed);
-                self.read(place, comparison, right, track, timed);
+        let scale = scale_for(literals);
+        let (mut edges, mut computed) = (Vec::with_capacity(reads.len()), Vec::new());
+        for Reads { comparison, .. } in reads {
+            let band = test(*comparison).and_then(|test| test.band(scale));
+            match band {
+                Some(band) => edges.extend(band.edges().map(|edge| (edge, place(*comparison)))),
+                None => computed.push(place(*comparison)),
             }
-            Expression::Baseline => self.read(place, comparison, &comparison.left, Track::Baseline, timed),
-            Expression::Signal(signal) => {
-                let Some(newness) = self.newest.get_mut(place_of(*signal, track)) else { return };
-                if newness.computed.last() != Some(&place) {
-                    newness.computed.push(place);
-                }
+            if let Some(slot) = self.plain.get_mut(*comparison) {
+                *slot = band.map(|band| Plain { series, band });
             }
         }
+        edges.sort_unstable();
+        if let Some(slot) = self.of_series.get_mut(place_of(signal, track)) {
+            *slot = series;
+        }
+        self.newest.push(Newness { signal, track, scale, edges: edges.into(), computed: computed.into() });
+    }
+
+    /// The place of a series among those whose newest sample is read; none where nobody reads it.
+    pub(super) fn series(&self, signal: SignalId, track: Track) -> Option<usize> {
+        let place = self.of_series.get(place_of(signal, track)).filter(|place| **place != NOBODY)?;
+        Some(*place as usize)
+    }
+}
+
+/// Goes through an expression as [`View`](super::view::View) computes it.
+fn read(
+    place: usize,
+    comparison: &Comparison,
+    expression: &Expression,
+    track: Track,
+    timed: &mut bool,
+    reads: &mut Vec<Reads>,
+) {
+    match expression {
+        Expression::Literal(_) | Expression::PreviousStage => {}
+        Expression::Window { .. } | Expression::Correlation { .. } => *timed = true,
+        Expression::Arithmetic { left, right, .. } => {
+            read(place, comparison, left, track, timed, reads);
+            read(place, comparison, right, track, timed, reads);
+        }
+        Expression::Baseline => read(place, comparison, &comparison.left, Track::Baseline, timed, reads),
+        Expression::Signal(signal) => reads.push(Reads { signal: *signal, track, comparison: place }),
     }
 }
 

@@ -238,9 +238,10 @@ impl Engine {
     /// When a level with one running clock is reached if nothing changes.
     fn due(&self, level: &LevelRoots, at: Timestamp) -> Option<Timestamp> {
         // inside of anything else, the end of its clock is not yet the level's
-        let Some(Node::Held { clock: place, duration, .. }) = self.program.nodes.get(level.root.full) else {
+        let Some(Node::Held { clock: place, .. }) = self.program.nodes.get(level.root.full) else {
             return None;
         };
+        let (duration, _) = self.program.clocks.get(*place)?;
         let clock = self.agenda.clock(&self.state.memory, *place, at)?;
         clock.start()?;
         Some(at.plus(clock.missing(*duration)))
@@ -282,7 +283,7 @@ impl<'a> View<'a> {
                 Some(Deciding { sides, negated: !deciding.negated, ..deciding })
             }
             Node::Held { inner, .. } => self.deciding_node(*inner),
-            Node::Sequence { then, .. } => self.deciding_node(*then),
+            Node::Sequence(sequence) => self.deciding_node(sequence.then),
             Node::EveryExpectation => None,
         }
     }

@@ -121,10 +121,7 @@ impl<'a> Ruling<'a> {
     /// All that by themselves ask for the verdict: trigger names, signal names for expectations; sorted, none for proceed.
     pub fn because(&self) -> impl Iterator<Item = &'a str> {
         let engine = self.engine;
-        let parts = engine.made.asks.of(self.verdict()).filter_map(|rank| {
-            let place = engine.program.parts_by_name.get(rank)?;
-            engine.program.parts.get(*place)
-        });
+        let parts = engine.made.asks.of(self.verdict()).filter_map(|rank| engine.program.ranked(rank));
         parts.filter_map(|part| part.kind.name(&engine.policy))
     }
 
@@ -211,7 +208,7 @@ impl Engine {
         for part in &self.program.parts {
             let name = part.kind.name(&self.policy);
             let asks = name.is_some_and(|name| saved.because.iter().any(|reason| reason == name));
-            self.made.asks.set(part.rank, asks.then_some(saved.verdict));
+            self.made.asks.set(part.rank as usize, asks.then_some(saved.verdict));
         }
         self.latest = Latest {
             at: Some(saved.at),

@@ -2,12 +2,11 @@
 //! around it or none. Where every sample is known there are two ways to go and nothing to remember but a clock, so the way is
 //! short. All others, and these where something is unknown, go the general way; both come to the same.
 
-use super::clock::{Clock, Outcome};
+use super::clock::Outcome;
 use super::parts::Part;
 use super::pass::{Memory, Pass};
 use super::program::{Node, Program};
 use super::triggers::{Known, Traced};
-use crate::time::TimeSpan;
 use crate::trigger::{Severity, Trigger};
 
 /// How such a trigger is evaluated.
@@ -16,14 +15,9 @@ pub(super) struct Short {
     /// Whether one comparison is enough.
     any: bool,
     severity: Severity,
-    /// The clock of its `for`.
-    held: Option<usize>,
-    /// The clock of its bare condition. Around a `for` that stands outermost it sees what the `for` sees, and is the same.
-    run: usize,
-    /// The `for`; zero where there is none.
-    duration: TimeSpan,
-    /// The longest interval that is evidence.
-    reach: TimeSpan,
+    /// Whether there is a `for`. Its part has that clock then, and behind it the one of its bare condition, which is the same:
+    /// around a `for` that stands outermost it sees what the `for` sees.
+    held: bool,
 }
 
 impl Short {
@@ -31,14 +25,14 @@ impl Short {
     pub(super) fn of(program: &Program, place: usize, trigger: &Trigger, part: &Part) -> Option<Self> {
         let [declared] = trigger.levels.as_slice() else { return None };
         let roots = program.triggers.get(place)?;
-        let [level] = roots.levels.as_slice() else { return None };
+        let [level] = &*roots.levels else { return None };
         let alone = roots.clear.is_none() && roots.given.is_none() && trigger.unless.is_empty();
         if !alone || trigger.unknown_rollback_after.is_some() {
             return None;
         }
         let (held, inner) = match program.nodes.get(level.root.full)? {
-            Node::Held { inner, clock, .. } => (Some(*clock), *inner),
-            _ => (None, level.root.full),
+            Node::Held { inner, .. } => (true, *inner),
+            _ => (false, level.root.full),
         };
         let compares = |nodes: &[usize]| {
             nodes.iter().all(|node| matches!(program.nodes.get(*node), Some(Node::Compare(_))))
@@ -49,23 +43,16 @@ impl Short {
             Node::Any(parts) if compares(parts) => true,
             _ => return None,
         };
-        let plain = program.readers.plain.get(part.comparisons.clone())?;
-        plain.iter().all(Option::is_some).then_some(Self {
-            any,
-            severity: declared.severity,
-            held,
-            run: level.run,
-            duration: level.root.longest,
-            reach: level.root.reach,
-        })
+        let plain = program.readers.plain.get(part.comparisons.range())?;
+        plain.iter().all(Option::is_some).then_some(Self { any, severity: declared.severity, held })
     }
 }
 
 impl Pass<'_> {
     /// Whether the condition of a trigger in short holds; none where a sample is not known.
     pub(super) fn holds(&mut self, part: &Part, short: Short) -> Option<bool> {
-        let plain = self.view.program.readers.plain.get(part.comparisons.clone())?;
-        let compared = self.compared.get_mut(part.comparisons.clone())?;
+        let plain = self.view.program.readers.plain.get(part.comparisons.range())?;
+        let compared = self.compared.get_mut(part.comparisons.range())?;
         let mut all_hold = true;
         let mut any_holds = false;
         for (plain, slot) in plain.iter().zip(compared) {
@@ -78,19 +65,22 @@ impl Pass<'_> {
     }
 
     /// Takes in whether it holds, and gives what its clauses are worth.
-    pub(super) fn in_short(&mut self, place: usize, short: Short, holds: bool) -> Traced {
+    pub(super) fn in_short(&mut self, part: &Part, trigger: usize, short: Short, holds: bool) -> Traced {
         let at = self.view.at;
         let Memory { clocks, triggers, .. } = &mut *self.memory;
         let bare = Outcome::of(holds);
-        let advance = |clock: &mut Clock| (clock.advance(at, bare, short.duration, short.reach), *clock);
-        let (full, clock) = clocks.get_mut(short.run).map_or((bare, Clock::default()), advance);
-        if let Some(held) = short.held.and_then(|held| clocks.get_mut(held)) {
-            *held = clock;
+        let mut known = Known { holds, full: holds, run: None, counts: short.held };
+        let of = self.view.program.clocks.get(part.clocks.range()).unwrap_or_default();
+        if let (Some([run, rest @ ..]), Some((duration, reach))) =
+            (clocks.get_mut(part.clocks.range()), of.first())
+        {
+            known.full = run.advance(at, bare, *duration, *reach).is_true();
+            known.run = run.start();
+            rest.fill(*run);
         }
-        let known = Known { holds, full: full.is_true(), run: clock.start(), counts: short.held.is_some() };
-        if let Some(memory) = triggers.get_mut(place) {
+        if let Some(memory) = triggers.get_mut(trigger) {
             memory.advance_in_short(short.severity, known, at);
         }
-        Traced::of_one(full, bare)
+        Traced::of_one(Outcome::of(known.full), bare)
     }
 }

@@ -10,9 +10,9 @@ use super::clock::Outcome;
 use super::deadlines::{Deadlines, NEVER};
 use super::fixed::scaled;
 use super::history::{History, Newest};
-use super::readers::{Newness, Plain, place_of};
+use super::readers::{Newness, Plain};
 use super::view::View;
-use crate::signal::{Reading, SignalId, Track};
+use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
 
 /// What is known of one series since the last evaluation.
@@ -21,7 +21,7 @@ struct Watched {
     /// Between these, ends included, its newest sample changes no comparison; between none where `low` is above `high`.
     low: i64,
     high: i64,
-    /// The scale of these; [`UNREAD`] where nobody reads the series.
+    /// The scale of these.
     scale: u32,
     /// How many literals lie below its newest sample.
     rank: u32,
@@ -33,12 +33,9 @@ struct Watched {
     shown: Option<i64>,
 }
 
-/// No scale: no value fits, and nobody asks.
-const UNREAD: u32 = u32::MAX;
-
 impl Watched {
     fn new(newness: &Newness) -> Self {
-        let scale = if newness.is_empty() { UNREAD } else { newness.scale };
+        let scale = newness.scale;
         Self { low: i64::MAX, high: i64::MIN, scale, rank: 0, moved: None, listed: false, shown: None }
     }
 
@@ -49,9 +46,6 @@ impl Watched {
             && self.low <= value
             && value <= self.high
         {
-            return false;
-        }
-        if self.scale == UNREAD {
             return false;
         }
         self.moved = self.moved.max(Some(at));
@@ -88,10 +82,10 @@ impl Watched {
     }
 }
 
-/// All series, and which of them have to be looked at.
+/// The series whose newest sample is read, and which of them have to be looked at.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
-    /// By series.
+    /// In the order of [`Readers::newest`](super::readers::Readers).
     series: Vec<Watched>,
     /// The series of which a sample may change something.
     moved: Vec<usize>,
@@ -114,16 +108,17 @@ impl Watch {
     /// Between which values, ends included, samples of the series at a place change nothing; `None` where each may.
     pub(super) fn between(&self, place: usize) -> Option<(Option<Decimal>, Option<Decimal>)> {
         let Watched { low, high, scale, .. } = *self.series.get(place)?;
-        if scale == UNREAD {
-            return Some((None, None));
-        }
         let bound = |value: i64, open: i64| (value != open).then(|| Decimal::new(value, scale));
         (low <= high).then(|| (bound(low, i64::MIN), bound(high, i64::MAX)))
     }
 
-    /// A sample was kept.
-    pub(super) fn observe(&mut self, signal: SignalId, track: Track, at: Timestamp, reading: &Reading) {
-        let place = place_of(signal, track);
+    /// Whether nothing came, and nothing goes by at an instant, that may change something.
+    pub(super) fn is_quiet(&self, at: Timestamp) -> bool {
+        self.moved.is_empty() && at < self.doubted.not_before()
+    }
+
+    /// A sample of the series at that place was kept.
+    pub(super) fn observe(&mut self, place: usize, at: Timestamp, reading: &Reading) {
         if self.series.get_mut(place).is_some_and(|watched| watched.observe(at, reading)) {
             self.moved.push(place);
         }
@@ -140,7 +135,7 @@ impl Watch {
 
     /// Whether a newest sample stands so to its literals; none where the series shows none.
     pub(super) fn holds(&self, plain: &Plain) -> Option<bool> {
-        let Watched { shown: Some(value), .. } = self.series.get(plain.series)? else { return None };
+        let Watched { shown: Some(value), .. } = self.series.get(plain.series as usize)? else { return None };
         Some(plain.band.holds(*value))
     }
 
@@ -175,10 +170,10 @@ impl Watch {
             match (known, self.rank(place)) {
                 (Some(before), Some(now)) => {
                     let crossed = newness.edges.get(before.min(now)..before.max(now)).unwrap_or_default();
-                    crossed.iter().for_each(|(_, comparison)| look(self, *comparison));
-                    newness.computed.iter().for_each(|comparison| look(self, *comparison));
+                    crossed.iter().for_each(|(_, comparison)| look(self, *comparison as usize));
+                    newness.computed.iter().for_each(|comparison| look(self, *comparison as usize));
                 }
-                _ => newness.comparisons().for_each(|comparison| look(self, comparison)),
+                _ => newness.comparisons().for_each(|comparison| look(self, comparison as usize)),
             }
         }
     }
@@ -199,15 +194,10 @@ impl Watch {
     }
 
     fn refresh(&mut self, view: &View<'_>, place: usize) {
-        let readers = view.program.readers.newest.get(place).filter(|newness| !newness.is_empty());
-        let history = view.histories.get(place / 2).and_then(|histories| histories.get(place % 2));
-        let signal = u32::try_from(place / 2).map(SignalId);
-        let (Some(watched), Some(readers), Some(history), Ok(signal)) =
-            (self.series.get_mut(place), readers, history, signal)
-        else {
-            return;
-        };
-        let doubted_at = watched.refresh(history, readers, view.stale_after(signal), view.at);
+        let readers = view.program.readers.newest.get(place);
+        let (Some(watched), Some(readers)) = (self.series.get_mut(place), readers) else { return };
+        let Some(history) = view.history(readers.signal, readers.track) else { return };
+        let doubted_at = watched.refresh(history, readers, view.stale_after(readers.signal), view.at);
         if watched.moved.is_some() && !std::mem::replace(&mut watched.listed, true) {
             self.moved.push(place);
         }
