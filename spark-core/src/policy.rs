@@ -468,6 +468,15 @@ impl Comparison {
         }
     }
 
+    /// The same, one by one.
+    pub(crate) fn sides(&self) -> impl Iterator<Item = &Expression> {
+        let (first, second) = match &self.test {
+            Test::Is(_, right) => (right, None),
+            Test::Between(low, high) => (low, Some(high)),
+        };
+        [&self.left, first].into_iter().chain(second)
+    }
+
     /// Whether it holds a signal's newest sample against literals alone.
     pub(crate) fn is_plain(&self) -> bool {
         let plain = |side: &Expression| matches!(side, Expression::Signal(_) | Expression::Literal(_));
@@ -480,14 +489,14 @@ impl Comparison {
 
     /// Calls `visit` for every signal that it reads.
     pub fn signals(&self, visit: &mut impl FnMut(SignalId)) {
-        for expression in self.expressions() {
+        for expression in self.sides() {
             expression.signals(visit);
         }
     }
 
     /// Whether `leaf` (a reference, say) stands anywhere in it.
     pub fn reads(&self, leaf: &Expression) -> bool {
-        self.expressions().iter().any(|expression| expression.mentions(leaf))
+        self.sides().any(|expression| expression.mentions(leaf))
     }
 }
 

@@ -230,7 +230,7 @@ impl Layout<'_> {
         if comparison.reads(&Expression::PreviousStage) {
             self.program.previous_stage.push(place);
         }
-        for expression in comparison.expressions() {
+        for expression in comparison.sides() {
             self.need(expression);
         }
         self.program.comparisons.push(comparison.clone());

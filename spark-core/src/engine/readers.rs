@@ -77,7 +77,7 @@ impl Readers {
         let mut reads = Vec::with_capacity(comparisons.len());
         for (place, comparison) in comparisons.iter().enumerate() {
             let mut timed = false;
-            for expression in comparison.expressions() {
+            for expression in comparison.sides() {
                 read(place, comparison, expression, Track::Canary, &mut timed, &mut reads);
             }
             if timed {
