@@ -77,7 +77,11 @@ impl History {
         if self.is_full() {
             self.evicted = self.pop().map(|point| point.at);
         }
-        self.points.push_back(Point { at, reading: reading.clone() });
+        match reading {
+            // nearly all are: written where it stays, not through a copy that waits for its own parts
+            Reading::Value(value) => self.points.push_back(Point { at, reading: Reading::Value(*value) }),
+            other => self.points.push_back(Point { at, reading: other.clone() }),
+        }
         Observed::Kept
     }
 

@@ -47,30 +47,24 @@ impl PlaceSet {
 
     /// Takes a place in; one beyond the number is none.
     pub(super) fn insert(&mut self, place: usize) {
-        let (word, bit) = parts(place);
-        let Some(bits) = self.words.get_mut(word) else { return };
-        *bits |= bit;
-        let (group, bit) = parts(word);
-        if let Some(bits) = self.summary.get_mut(group) {
-            *bits |= bit;
-        }
+        self.set(place, true);
     }
 
     pub(super) fn remove(&mut self, place: usize) {
-        let (word, bit) = parts(place);
-        let Some(bits) = self.words.get_mut(word) else { return };
-        *bits &= !bit;
-        if *bits == 0 {
-            let (group, bit) = parts(word);
-            if let Some(bits) = self.summary.get_mut(group) {
-                *bits &= !bit;
-            }
-        }
+        self.set(place, false);
     }
 
-    /// Says whether a place is in.
+    /// Says whether a place is in. There is no branch on it: nobody can foretell who asks for what.
     pub(super) fn set(&mut self, place: usize, is_in: bool) {
-        if is_in { self.insert(place) } else { self.remove(place) }
+        let put = |bits: &mut u64, bit: u64, is_in: bool| *bits = *bits & !bit | if is_in { bit } else { 0 };
+        let (word, bit) = parts(place);
+        let Some(bits) = self.words.get_mut(word) else { return };
+        put(bits, bit, is_in);
+        let has_any = *bits != 0;
+        let (group, bit) = parts(word);
+        if let Some(bits) = self.summary.get_mut(group) {
+            put(bits, bit, has_any);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -71,7 +71,7 @@ impl Watched {
         {
             self.shown = Some(value);
             let edge = |place: usize| newness.edges.get(place).map(|(edge, _)| *edge);
-            let above = newness.edges.partition_point(|(edge, _)| *edge <= value);
+            let above = rank(&newness.edges, value);
             self.rank = u32::try_from(above).unwrap_or(u32::MAX);
             if newness.computed.is_empty() {
                 self.low = above.checked_sub(1).and_then(edge).unwrap_or(i64::MIN);
@@ -79,6 +79,16 @@ impl Watched {
             }
         }
         doubted_at
+    }
+}
+
+/// How many of these edges, which rise, are not above a value.
+fn rank(edges: &[(i64, u32)], value: i64) -> usize {
+    // so few are counted without a branch that nobody can foretell
+    const FEW: usize = 16;
+    match edges.len() <= FEW {
+        true => edges.iter().filter(|(edge, _)| *edge <= value).count(),
+        false => edges.partition_point(|(edge, _)| *edge <= value),
     }
 }
 
@@ -148,14 +158,11 @@ impl Watch {
         tell: &mut impl FnMut(usize),
     ) {
         let readers = &view.program.readers;
-        let mut look = |watch: &Self, place: usize| {
-            if let Some(Some(known)) = compared.get(place)
-                && *known != watch.compare(view, place)
-            {
-                tell(place);
-            }
+        let asked = |place: usize| compared.get(place).copied().flatten();
+        let changed = |watch: &Self, place: usize| {
+            asked(place).is_some_and(|known| known != watch.compare(view, place))
         };
-        readers.timed.iter().for_each(|place| look(self, *place));
+        readers.timed.iter().copied().filter(|place| changed(self, *place)).for_each(&mut *tell);
         std::mem::swap(&mut self.moved, &mut self.looked_at);
         while let Some(series) = self.doubted.take_due(view.at) {
             self.looked_at.push(series);
@@ -167,13 +174,20 @@ impl Watch {
             }
             let known = self.rank(place);
             self.refresh(view, place);
+            let changed = |place: &usize| changed(self, *place);
             match (known, self.rank(place)) {
                 (Some(before), Some(now)) => {
                     let crossed = newness.edges.get(before.min(now)..before.max(now)).unwrap_or_default();
-                    crossed.iter().for_each(|(_, comparison)| look(self, *comparison as usize));
-                    newness.computed.iter().for_each(|comparison| look(self, *comparison as usize));
+                    // it turned, but where its other end was crossed too: then it comes to what it was
+                    let turned = crossed.iter().map(|(_, comparison)| *comparison as usize);
+                    turned.filter(|place| asked(*place).is_some()).for_each(&mut *tell);
+                    let computed = newness.computed.iter().map(|comparison| *comparison as usize);
+                    computed.filter(changed).for_each(&mut *tell);
                 }
-                _ => newness.comparisons().for_each(|comparison| look(self, comparison as usize)),
+                _ => {
+                    let comparisons = newness.comparisons().map(|comparison| comparison as usize);
+                    comparisons.filter(changed).for_each(&mut *tell);
+                }
             }
         }
     }
