@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rust_decimal::Decimal;
 use spark_core::window::{
     Aggregate, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Standing, Total, extrapolated,
-    extrapolated_about, extrapolated_ends, growth_of, mean, quantile_over, slope, sum,
+    extrapolated_about, extrapolated_ends, growth_of, lost, mean, quantile_over, slope, sum,
 };
 use spark_core::{Relation, TimeSpan, Timestamp};
 
@@ -22,7 +22,7 @@ const STEPS: usize = 40_000;
 const SCANNED: usize = 400_000;
 const WIDTHS: [usize; 4] = [20, 300, 3_600, 86_400];
 /// Each step is timed so often, and its shortest time taken: what interrupts one pass does not interrupt all.
-const PASSES: usize = 7;
+const PASSES: usize = 25;
 
 /// A sample each second: latencies of 100 to 900 ms by the microsecond.
 struct Data {
@@ -301,8 +301,7 @@ struct Rate(Total);
 
 impl Rate {
     fn lost(data: &Data, place: usize) -> Option<Decimal> {
-        let (before, after) = (data.values.get(place)?, data.values.get(place.checked_add(1)?)?);
-        (after < before).then_some(*before)
+        lost(*data.values.get(place)?, *data.values.get(place.checked_add(1)?)?)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::condition::WindowFunction;
 use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
 use crate::window::{
-    Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated_about,
+    self, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated_about,
     extrapolated_ends, growth_of,
 };
 
@@ -345,8 +345,7 @@ fn covers(before: &Point, point: &Point, reach: TimeSpan) -> i128 {
 
 /// What a counter showed before a reset, where there was one between two samples.
 fn lost(before: &Point, after: &Point) -> Option<Decimal> {
-    let (before, after) = (before.reading.value()?, after.reading.value()?);
-    (after < before).then_some(before)
+    window::lost(before.reading.value()?, after.reading.value()?)
 }
 
 #[cfg(test)]

@@ -233,21 +233,18 @@ impl<'a> View<'a> {
             true => Measure::computed(*threshold),
             false => Measure::exact(*threshold),
         };
+        let about = |value: Option<Estimate>| value?.stands(*relation, Estimate::of(*threshold)?);
         let holds = match slide.fence(*threshold)?.quantile(quantile.fraction())? {
-            Standing::Around(between) => {
-                let about = between.about().zip(Estimate::of(*threshold));
-                match about.and_then(|(about, threshold)| about.stands(*relation, threshold)) {
-                    Some(holds) => holds,
-                    None => self.measured_in(*signal, between.value()?).compare(*relation, literal).0,
-                }
-            }
-            // between the nearest sample and what is as good as the threshold lies no quantile
-            Standing::Below(nearest) | Standing::Above(nearest)
-                if Measure::exact(nearest).inexact().is_same(literal) =>
-            {
-                return None;
-            }
-            Standing::Below(nearest) | Standing::Above(nearest) => relation.holds(nearest, *threshold),
+            Standing::Around(between) => match about(between.about()) {
+                Some(holds) => holds,
+                None => self.measured_in(*signal, between.value()?).compare(*relation, literal).0,
+            },
+            Standing::Below(nearest) | Standing::Above(nearest) => match about(Estimate::of(nearest)) {
+                Some(holds) => holds,
+                // between the nearest sample and what is as good as the threshold lies no quantile
+                None if Measure::exact(nearest).inexact().is_same(literal) => return None,
+                None => relation.holds(nearest, *threshold),
+            },
         };
         Some(Outcome::of(holds))
     }

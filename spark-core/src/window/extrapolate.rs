@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use super::daba::order;
 use super::estimate::{Estimate, SHORTENED, STEP, float_ten_to, near};
 use super::total::{EXACT_BITS, Total, in_units, product};
 use crate::decimal;
@@ -56,6 +57,18 @@ pub struct Ends {
     pub last: Timestamp,
     /// Last minus first, and of a counter what was there before each reset; exact, and in its shortest form.
     pub growth: Decimal,
+}
+
+/// What a counter showed before a reset, where there was one between two samples.
+///
+/// ```
+/// use rust_decimal::Decimal;
+/// use spark_core::window::lost;
+/// assert_eq!(lost(Decimal::from(7), Decimal::ONE), Some(Decimal::from(7)));
+/// assert_eq!(lost(Decimal::ONE, Decimal::ONE), None);
+/// ```
+pub fn lost(before: Decimal, after: Decimal) -> Option<Decimal> {
+    order(&after, &before).is_lt().then_some(before)
 }
 
 /// Last minus first, and what a counter showed before its resets; in its shortest form, and `None` where decimals that are

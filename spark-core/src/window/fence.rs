@@ -12,7 +12,7 @@ use rust_decimal::prelude::ToPrimitive;
 use super::daba::{Daba, Largest, Smallest, order};
 use super::estimate::Estimate;
 use super::quantile::between;
-use super::total::ten_to;
+use super::total::{in_units, ten_to};
 use crate::condition::Operator;
 
 /// From this on, the distance of two values may be beyond a decimal: half of its range.
@@ -57,6 +57,9 @@ impl Between {
 #[derive(Debug, Clone)]
 pub struct Fence {
     threshold: Decimal,
+    /// The places of the values that came, and the threshold in units of these.
+    // INVARIANT: these units are the threshold to the digit
+    units: (u32, i128),
     below: Daba<Largest>,
     at: usize,
     above: Daba<Smallest>,
@@ -67,7 +70,8 @@ pub struct Fence {
 impl Fence {
     /// A fence that no value stands at yet.
     pub fn new(threshold: Decimal) -> Self {
-        Self { threshold, below: Daba::default(), at: 0, above: Daba::default(), huge: 0 }
+        let units = (threshold.scale(), threshold.mantissa());
+        Self { threshold, units, below: Daba::default(), at: 0, above: Daba::default(), huge: 0 }
     }
 
     /// The threshold.
@@ -77,7 +81,12 @@ impl Fence {
 
     /// Takes a value in.
     pub fn push(&mut self, value: Decimal) {
-        match order(&value, &self.threshold) {
+        if value.scale() != self.units.0
+            && let Some(units) = in_units(self.threshold, value.scale())
+        {
+            self.units = (value.scale(), units);
+        }
+        match self.side(value) {
             Ordering::Less => self.below.push(Largest(value)),
             Ordering::Equal => self.at = self.at.saturating_add(1),
             Ordering::Greater => self.above.push(Smallest(value)),
@@ -87,12 +96,18 @@ impl Fence {
 
     /// Lets the oldest value go, which this is.
     pub fn pop(&mut self, value: Decimal) {
-        match order(&value, &self.threshold) {
+        match self.side(value) {
             Ordering::Less => self.below.pop(),
             Ordering::Equal => self.at = self.at.saturating_sub(1),
             Ordering::Greater => self.above.pop(),
         }
         self.huge = self.huge.saturating_sub(usize::from(is_huge(value)));
+    }
+
+    /// The order of a value and the threshold.
+    fn side(&self, value: Decimal) -> Ordering {
+        let (places, units) = self.units;
+        if value.scale() == places { value.mantissa().cmp(&units) } else { order(&value, &self.threshold) }
     }
 
     /// Lets all go, and keeps the room.
@@ -115,14 +130,17 @@ impl Fence {
             return None;
         }
         let rank = part.checked_mul(last.to_u64()?)?;
-        let (low, rest) = (rank.checked_div(unit)?.to_usize()?, rank.checked_rem(unit)?);
-        let high = if rest == 0 { low } else { low.saturating_add(1) };
-        if high < below {
+        let at_least = |count: usize| unit.checked_mul(count.to_u64()?).map(|count| rank >= count);
+        if let Some(last_below) = below.checked_sub(1)
+            && (rank == unit.checked_mul(last_below.to_u64()?)? || !at_least(last_below)?)
+        {
             return self.below.get().map(|largest| Standing::Below(largest.0));
         }
-        if low >= not_above {
+        if at_least(not_above)? {
             return self.above.get().map(|smallest| Standing::Above(smallest.0));
         }
+        let (low, rest) = (rank.checked_div(unit)?.to_usize()?, rank.checked_rem(unit)?);
+        let high = if rest == 0 { low } else { low.saturating_add(1) };
         let low = if low < below { self.below.get()?.0 } else { self.threshold };
         let high = if high < not_above { self.threshold } else { self.above.get()?.0 };
         Some(Standing::Around(Between { low, high, weight: (rest, q.scale()) }))

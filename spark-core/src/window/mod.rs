@@ -16,7 +16,9 @@ mod total;
 
 pub use self::daba::{Aggregate, Daba, Largest, Smallest};
 pub use self::estimate::Estimate;
-pub use self::extrapolate::{Ends, Kind, extrapolated, extrapolated_about, extrapolated_ends, growth_of};
+pub use self::extrapolate::{
+    Ends, Kind, extrapolated, extrapolated_about, extrapolated_ends, growth_of, lost,
+};
 pub use self::fence::{Between, Fence, Standing};
 pub use self::functions::{correlation, mean, standard_deviation, sum};
 pub use self::moments::Moments;
