@@ -15,6 +15,7 @@ mod options;
 mod peer;
 mod process;
 mod promtool;
+mod replay;
 mod unit_tests;
 mod windows;
 
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
         ("live", live::run),
         ("month", month::run),
         ("promtool", promtool::run),
+        ("replay", replay::run),
         ("unit-tests", unit_tests::run),
         ("windows", windows::run),
     ];

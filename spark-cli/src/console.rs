@@ -108,6 +108,15 @@ impl Console {
         }
     }
 
+    /// Whole lines for programs, which have no colour: they need not be searched for it.
+    pub(crate) fn lines(&mut self, text: &str) {
+        self.flush();
+        if !self.closed {
+            let written = io::stdout().write_all(harmless(text).as_bytes());
+            self.keep(written);
+        }
+    }
+
     /// Brings what was written to the reader.
     pub(crate) fn flush(&mut self) {
         if !self.closed {

@@ -11,12 +11,12 @@ use crate::signal::SignalId;
 use crate::trigger::{Level, Trigger, TriggerId};
 
 /// A part of a policy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its triggers and expectations, as a policy of their own; without plans and checks.
-    pub policy: Policy,
-    /// By its signals: which they are in the whole.
+    /// Its signals, rising.
     pub signals: Vec<SignalId>,
+    /// Its triggers, rising.
+    pub triggers: Vec<TriggerId>,
     /// Whether its conditions hold newest samples against literals alone, so that between samples nothing changes but
     /// clocks. All that do not are in one part.
     pub is_plain: bool,
@@ -25,10 +25,7 @@ pub struct Part {
 impl Policy {
     /// The parts of this policy, in the order of their first signal. Plans and checks are in none; nor are signals
     /// that no trigger and no expectation reads.
-    ///
-    /// # Errors
-    /// None that a whole policy can have: a part breaks no invariant that the whole keeps.
-    pub fn apart(&self) -> Result<Vec<Part>, PolicyError> {
+    pub fn apart(&self) -> Vec<Part> {
         let (signals, triggers) = (self.signals(), self.triggers());
         // by signal, then by trigger, then what is not plain: the group that each is in
         let timed = signals.len().saturating_add(triggers.len());
@@ -42,49 +39,54 @@ impl Policy {
             groups.join_all(n, conditions(trigger), timed);
             trigger.unless.iter().for_each(|id| groups.join(n, signals.len().saturating_add(id.index())));
         }
-        let mut members: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-        for n in 0..signals.len() {
-            members.entry(groups.of(n)).or_default().0.push(n);
+        let mut members: BTreeMap<usize, (Vec<SignalId>, Vec<TriggerId>)> = BTreeMap::new();
+        for (n, id) in (0..signals.len()).zip((0..).map(SignalId)) {
+            members.entry(groups.of(n)).or_default().0.push(id);
         }
-        for n in 0..triggers.len() {
-            members.entry(groups.of(signals.len().saturating_add(n))).or_default().1.push(n);
+        for (n, id) in (signals.len()..timed).zip((0..).map(TriggerId)) {
+            members.entry(groups.of(n)).or_default().1.push(id);
         }
         let timed = groups.of(timed);
-        let mut parts = Vec::new();
-        for (group, (signals, triggers)) in members {
-            let decides =
-                |n: &usize| self.signals().get(*n).is_some_and(|signal| signal.expectation.is_some());
-            if !triggers.is_empty() || signals.iter().any(decides) {
-                parts.push(self.part(&signals, &triggers, group != timed)?);
-            }
-        }
+        let decides = |id: &SignalId| self.signal(*id).is_some_and(|signal| signal.expectation.is_some());
+        let mut parts: Vec<Part> = members
+            .into_iter()
+            .filter(|(_, (signals, triggers))| !triggers.is_empty() || signals.iter().any(decides))
+            .map(|(group, (signals, triggers))| Part { signals, triggers, is_plain: group != timed })
+            .collect();
         parts.sort_by_key(|part| part.signals.first().copied());
-        Ok(parts)
+        parts
     }
 
-    fn part(&self, signals: &[usize], triggers: &[usize], is_plain: bool) -> Result<Part, PolicyError> {
-        let place = |among: &[usize], index: usize| {
-            let place = among.binary_search(&index).ok().and_then(|place| u32::try_from(place).ok());
+    /// A part as a policy of its own, without plans and checks: its signals and its triggers have their places in the
+    /// part as handles.
+    ///
+    /// # Errors
+    /// None of a part that [`Policy::apart`] gives: it breaks no invariant that the whole keeps.
+    pub fn part(&self, part: &Part) -> Result<Policy, PolicyError> {
+        fn place<T: Ord>(among: &[T], id: &T) -> u32 {
+            let place = among.binary_search(id).ok().and_then(|place| u32::try_from(place).ok());
             // no member refers to what is not one
             place.unwrap_or(u32::MAX)
-        };
-        let signal = |id: SignalId| SignalId(place(signals, id.index()));
-        let trigger = |id: &TriggerId| TriggerId(place(triggers, id.index()));
+        }
+        let signal = |id: SignalId| SignalId(place(&part.signals, &id));
+        let trigger = |id: &TriggerId| TriggerId(place(&part.triggers, id));
         let own = |condition: &Condition| renamed(condition, &signal);
-        let parts = PolicyParts {
+        Policy::new(PolicyParts {
             every: self.every(),
-            signals: signals
+            signals: part
+                .signals
                 .iter()
-                .filter_map(|n| self.signals().get(*n))
+                .filter_map(|id| self.signal(*id))
                 .map(|signal| {
                     let mut signal = signal.clone();
                     signal.expectation = signal.expectation.as_ref().map(own);
                     signal
                 })
                 .collect(),
-            triggers: triggers
+            triggers: part
+                .triggers
                 .iter()
-                .filter_map(|n| self.triggers().get(*n))
+                .filter_map(|id| self.triggers().get(id.index()))
                 .map(|whole| Trigger {
                     levels: whole
                         .levels
@@ -99,9 +101,7 @@ impl Policy {
                 .collect(),
             plans: Vec::new(),
             checks: Vec::new(),
-        };
-        let ids = signals.iter().filter_map(|n| u32::try_from(*n).ok()).map(SignalId).collect();
-        Ok(Part { policy: Policy::new(parts)?, signals: ids, is_plain })
+        })
     }
 }
 

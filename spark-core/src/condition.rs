@@ -95,6 +95,19 @@ impl Relation {
         }
     }
 
+    /// The relation seen from its other side: `a < b` is `b > a`.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        match self {
+            Self::Above => Self::Below,
+            Self::AtLeast => Self::AtMost,
+            Self::Below => Self::Above,
+            Self::AtMost => Self::AtLeast,
+            Self::Equal => Self::Equal,
+            Self::NotEqual => Self::NotEqual,
+        }
+    }
+
     /// Whether `left` stands in this relation to `right`, decided exactly.
     pub fn holds(self, left: Decimal, right: Decimal) -> bool {
         match self {

@@ -14,7 +14,7 @@ const OWN_CODES: &[&str] =
 
 /// The text, with every control character and every turn of direction written out; colours of ours stay.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_harmful) {
+    if is_plain(text) || !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -34,6 +34,13 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
         rest = behind;
     }
     Cow::Owned(out)
+}
+
+/// Whether all of it is letters, digits and signs of ASCII, and line ends: seen without going through its characters.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
+    // no early end within a piece: what a compiler makes vectors of
+    text.as_bytes().chunks(256).all(|piece| piece.iter().fold(true, |all, byte| all & plain(byte)))
 }
 
 /// The text as one line, without any colour: for a screen, on which every column is counted.

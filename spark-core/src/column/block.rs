@@ -127,6 +127,36 @@ impl Block {
         }
     }
 
+    /// The last place in `from..to` whose number is not within both bounds.
+    pub(super) fn last_outside(&self, from: usize, to: usize, least: i64, most: i64) -> Option<usize> {
+        if self.least >= least && self.greatest <= most {
+            return None;
+        }
+        if self.greatest < least || self.least > most || least > most {
+            return to.checked_sub(1).filter(|last| *last >= from);
+        }
+        let (low, high) = self.distances_of(least, most);
+        match &self.distances {
+            Distances::None(_) => None,
+            Distances::One(all) => {
+                let (low, high) =
+                    (u8::try_from(low).unwrap_or(u8::MAX), u8::try_from(high).unwrap_or(u8::MAX));
+                last(all, from, to, |distance| (distance < low) | (distance > high))
+            }
+            Distances::Two(all) => {
+                let (low, high) =
+                    (u16::try_from(low).unwrap_or(u16::MAX), u16::try_from(high).unwrap_or(u16::MAX));
+                last(all, from, to, |distance| (distance < low) | (distance > high))
+            }
+            Distances::Four(all) => {
+                let (low, high) =
+                    (u32::try_from(low).unwrap_or(u32::MAX), u32::try_from(high).unwrap_or(u32::MAX));
+                last(all, from, to, |distance| (distance < low) | (distance > high))
+            }
+            Distances::Eight(all) => last(all, from, to, |distance| (distance < low) | (distance > high)),
+        }
+    }
+
     /// Bounds that cut the block, as distances: the lower at most the greatest distance, the upper perhaps beyond it.
     fn distances_of(&self, least: i64, most: i64) -> (u64, u64) {
         (if least <= self.least { 0 } else { least.abs_diff(self.least) }, most.abs_diff(self.least))
@@ -147,4 +177,10 @@ pub(super) fn first<T: Copy>(all: &[T], from: usize, is_it: impl Fn(T) -> bool) 
         start = start.saturating_add(STRIDE);
     }
     None
+}
+
+/// The last place in `from..to` at which something is found.
+pub(super) fn last<T: Copy>(all: &[T], from: usize, to: usize, is_it: impl Fn(T) -> bool) -> Option<usize> {
+    let found = all.get(from..to)?.iter().rposition(|one| is_it(*one))?;
+    Some(from.saturating_add(found))
 }

@@ -20,12 +20,14 @@
 //! ```
 
 mod block;
+mod numbers;
 mod runs;
 mod times;
 
 use rust_decimal::Decimal;
 
 use self::block::{BLOCK, Block};
+pub use self::numbers::Numbers;
 use self::times::Times;
 use crate::decision::Observed;
 use crate::signal::Reading;
@@ -243,6 +245,25 @@ impl Column {
                 return (found < to).then_some(found);
             }
             place = block.saturating_add(1).saturating_mul(BLOCK);
+        }
+        None
+    }
+
+    /// The last place in `from..to` whose number is not within both bounds.
+    fn last_number_outside(&self, from: usize, to: usize, least: i64, most: i64) -> Option<usize> {
+        let mut end = to;
+        while end > from {
+            let block = end.checked_sub(1)?.checked_div(BLOCK)?;
+            let start = block.saturating_mul(BLOCK);
+            let (within, until) = (from.saturating_sub(start), end.saturating_sub(start));
+            let found = match self.blocks.get(block) {
+                Some(block) => block.last_outside(within, until, least, most),
+                None => block::last(&self.open, within, until, |number| (number < least) | (number > most)),
+            };
+            if let Some(found) = found {
+                return Some(start.saturating_add(found));
+            }
+            end = start;
         }
         None
     }

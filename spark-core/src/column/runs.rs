@@ -90,10 +90,10 @@ impl Column {
             if last >= range.end {
                 return;
             }
-            match (sure..=last).rev().find(|place| !self.is_within(*place, within)) {
-                Some(outside) => (start, sure) = (outside.saturating_add(1), last.saturating_add(1)),
+            let after = last.saturating_add(1);
+            match self.last_number_outside(sure, after, within.least, within.most) {
+                Some(outside) => (start, sure) = (outside.saturating_add(1), after),
                 None => {
-                    let after = last.saturating_add(1);
                     let end = self.first_number_outside(after, range.end, within.least, within.most);
                     let end = end.unwrap_or(range.end);
                     found.push(start..end);
@@ -119,10 +119,6 @@ impl Column {
             }
         }
         None
-    }
-
-    fn is_within(&self, place: usize, within: Within) -> bool {
-        self.number(place).is_some_and(|number| number >= within.least && number <= within.most)
     }
 }
 

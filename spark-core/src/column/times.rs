@@ -31,6 +31,14 @@ impl Times {
         self.newest
     }
 
+    /// The first and the step, where there is but one stretch of at least two.
+    pub(super) fn even(&self) -> Option<(Timestamp, TimeSpan)> {
+        match self.stretches.as_slice() {
+            [one] if one.step > 0 => Some((Timestamp::from_nanos(one.start), TimeSpan::from_nanos(one.step))),
+            _ => None,
+        }
+    }
+
     /// Adds the sample of that place, which is after the newest.
     pub(super) fn push(&mut self, place: usize, at: Timestamp) {
         let newest = self.newest.replace(at);

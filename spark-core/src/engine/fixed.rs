@@ -103,7 +103,7 @@ impl PlainTest {
                 Some((*signal, Self::Is(*relation, *literal)))
             }
             (Expression::Literal(literal), Test::Is(relation, Expression::Signal(signal))) => {
-                Some((*signal, Self::Is(turned(*relation), *literal)))
+                Some((*signal, Self::Is(relation.turned(), *literal)))
             }
             (
                 Expression::Signal(signal),
@@ -123,18 +123,6 @@ impl PlainTest {
 
     pub(super) fn band(self, scale: u32) -> Option<Band> {
         Band::of(self, scale)
-    }
-}
-
-/// The relation seen from its other side.
-const fn turned(relation: Relation) -> Relation {
-    match relation {
-        Relation::Above => Relation::Below,
-        Relation::AtLeast => Relation::AtMost,
-        Relation::Below => Relation::Above,
-        Relation::AtMost => Relation::AtLeast,
-        Relation::Equal => Relation::Equal,
-        Relation::NotEqual => Relation::NotEqual,
     }
 }
 

@@ -94,6 +94,11 @@ impl Instants {
         self.every
     }
 
+    /// The instant of a number, the first being 0.
+    pub(super) const fn at(self, number: u32) -> Timestamp {
+        self.from.plus(self.every.times(number))
+    }
+
     /// How many.
     pub const fn count(self) -> u64 {
         self.count

@@ -33,7 +33,7 @@ pub use backtest::{Backtest, DecisionChange, Seen, TargetStory, Tried, VariantSt
 pub use band::{Axis, BUCKETS_MAX, Band, Rank};
 pub use event::{DecisionEvent, Event, Events, Summary, TriggerEvent};
 pub use instants::{EVALUATIONS_MAX, Instants, ReplayError};
-pub use lanes::replay_events;
+pub use lanes::replay_lines;
 pub use look_back::look_back;
 pub use picture::{Cell, Picture, Pictures, Spot};
 pub use recording::{Recorder, Recording};

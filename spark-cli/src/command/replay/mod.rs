@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use spark_core::{Policy, TimeSpan, Timestamp};
-use spark_runtime::replay::{Event, Replay, Seen, backtest, replay_events};
+use spark_runtime::replay::{Event, Replay, Seen, backtest, replay_lines};
 
 use self::events::Told;
 pub(crate) use self::events::line;
@@ -193,13 +193,13 @@ fn never_held(policy: &Policy, every: TimeSpan) -> Option<String> {
 fn events(console: &mut Console, rules: &Rules, found: &Found) {
     let mut progress = Progress::new(console, found, 0);
     // only the reader ends it
-    let _ = replay_events(
+    let _ = replay_lines(
         &rules.policy,
         &found.recording,
         found.history,
         found.instants,
-        |event| {
-            console.line(event.to_json());
+        |lines| {
+            console.lines(lines);
             if console.closed() { Err(()) } else { Ok(()) }
         },
         |done, _| progress.at(done),
