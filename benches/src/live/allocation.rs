@@ -2,7 +2,7 @@
 
 use spark_core::{Engine, TimeSpan};
 
-use super::rules::{Random, SIGNALS, Way, instant, mixed, sample};
+use super::rules::{Random, SIGNALS, Way, instant, many, mixed, sample};
 
 /// How often a thread asked for memory in so many steps of the engine, after it is warm.
 fn asked(way: Way, held: TimeSpan, steps: usize) -> u64 {
@@ -36,4 +36,17 @@ fn a_warm_engine_allocates_nothing() {
         let _ = engine.evaluate(instant(1));
     });
     assert!(given_away.count_total > 0, "the counter counts");
+}
+
+/// An engine of a trigger for each series holds so many bytes for each, its samples and the policy aside, and no more.
+#[test]
+fn an_engine_holds_little_for_each_series() {
+    const SERIES: usize = 2_000;
+    const BYTES_MAX: u64 = 1_160;
+    let policy = many(SERIES, 1).unwrap();
+    let mut engine = None;
+    let counted = allocation_counter::measure(|| engine = Some(Engine::new(policy)));
+    let each = counted.bytes_current.cast_unsigned() / SERIES as u64;
+    assert!(each > 0 && each <= BYTES_MAX, "{each} bytes for each of {SERIES} series");
+    assert!(engine.is_some());
 }

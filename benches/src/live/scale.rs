@@ -38,10 +38,11 @@ pub(crate) fn table() -> Result<String, String> {
 /// and the bytes of the engine beside its policy.
 fn row(series: usize) -> Result<[f64; 6], String> {
     let policy = many(series, 1)?;
-    let load = least((0..3).map(|_| timed(|| drop(black_box(Engine::new(policy.clone()))))));
+    // before an engine was dropped, whose memory the next one would find
     let before = resident();
-    let mut engine = Engine::new(policy);
+    let mut engine = Engine::new(policy.clone());
     let bytes = resident().saturating_sub(before) as f64;
+    let load = least((0..3).map(|_| timed(|| drop(black_box(Engine::new(policy.clone()))))));
     let mut random = Random::new();
     let mut second = 0;
     let mut round = |engine: &mut Engine, way: Way, series: usize| {
