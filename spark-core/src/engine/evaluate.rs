@@ -4,7 +4,7 @@ use super::clock::Outcome;
 use super::overrides::Overrides;
 use super::parts::PartKind;
 use super::pass::Pass;
-use super::places::PlaceSet;
+use super::places::{PlaceSet, place as number};
 use super::program::Program;
 use super::ruling::{Asks, Ruling, Turned};
 use super::triggers::Traced;
@@ -84,7 +84,8 @@ impl Engine {
             let trigger = TriggerId(place);
             let Some(memory) = self.state.memory.triggers.get(trigger.index()) else { continue };
             let (state, since) = (memory.shown, memory.since.unwrap_or(at));
-            latest.turned.push(Turned { trigger, state, since, details: None });
+            let rank = number(rank);
+            latest.turned.push(Turned { trigger, rank, state, since, details: None });
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::history::History;
 use super::places::PlaceSet;
+use super::readers::Newness;
 use crate::decision::{Change, Decision, State, Truth, Verdict};
 use crate::quantity::Quantity;
 use crate::signal::Sample;
@@ -46,10 +47,12 @@ impl Default for Latest {
 #[derive(Debug, Clone)]
 pub(super) struct Turned {
     pub(super) trigger: TriggerId,
+    /// The place of its name among those of all parts, in which they are told.
+    pub(super) rank: u32,
     pub(super) state: State,
     pub(super) since: Timestamp,
     /// What is told beside it; none as long as it still follows from what the engine holds.
-    pub(super) details: Option<Box<Details>>,
+    pub(super) details: Option<Details>,
 }
 
 /// What a reader is told of a trigger's new state: the most expensive part of a decision, so it is made where somebody asks.
@@ -135,7 +138,7 @@ impl<'a> Ruling<'a> {
         let latest = &self.engine.latest;
         let name = |trigger: TriggerId| self.engine.policy.triggers().get(trigger.index());
         let change = |turned: &Turned| {
-            let known = turned.details.as_deref().cloned();
+            let known = turned.details.clone();
             let Details { value, margin, cause } =
                 known.unwrap_or_else(|| self.engine.details(turned.trigger, self.at()));
             Change {
@@ -165,32 +168,48 @@ impl Engine {
         self.latest.at.map(|_| Ruling::new(self))
     }
 
-    /// Makes what the last decision tells, before a sample that may change what it saw: one of its past, a failure (of
-    /// which no more than so many are kept), one for which another has to go.
+    /// Makes what the last decision tells of those who read a sample's series, before a sample that may change what it saw:
+    /// one of its past, a failure (of which no more than so many are kept), one for which another has to go.
     #[inline(never)]
     pub(super) fn settle_details_before(&mut self, sample: &Sample) {
         let history = self.view(sample.at).history(sample.signal, sample.track);
-        if self.latest.at >= Some(sample.at)
-            || sample.reading.value().is_none()
-            || history.is_some_and(History::is_full)
-        {
-            self.settle_details();
+        let changes_nothing = self.latest.at < Some(sample.at)
+            && sample.reading.value().is_some()
+            && !history.is_some_and(History::is_full);
+        if changes_nothing {
+            return;
+        }
+        let program = self.program.clone();
+        if !program.readers.timed.is_empty() {
+            // who reads a window is in no list of a series
+            return self.settle_details();
+        }
+        let place = program.readers.series(sample.signal, sample.track);
+        let newness = place.and_then(|place| program.readers.newest.get(place));
+        for comparison in newness.into_iter().flat_map(Newness::comparisons) {
+            let part = program.part_of_comparison.get(comparison as usize);
+            let Some(part) = part.and_then(|part| program.parts.get(*part as usize)) else { continue };
+            if let Ok(turned) = self.latest.turned.binary_search_by_key(&part.rank, |turned| turned.rank) {
+                self.settle(turned);
+            }
         }
     }
 
     /// Makes what the last decision tells, before something comes that it did not see.
     pub(super) fn settle_details(&mut self) {
-        if !std::mem::take(&mut self.latest.has_open_details) {
-            return;
+        if std::mem::take(&mut self.latest.has_open_details) {
+            (0..self.latest.turned.len()).for_each(|place| self.settle(place));
         }
-        let Some(last) = self.latest.at else { return };
-        let mut turned = std::mem::take(&mut self.latest.turned);
-        for turned in &mut turned {
-            if turned.details.is_none() {
-                turned.details = Some(Box::new(self.details(turned.trigger, last)));
-            }
+    }
+
+    /// Makes what is told of the trigger at that place among those that turned.
+    fn settle(&mut self, place: usize) {
+        let open = self.latest.turned.get(place).filter(|turned| turned.details.is_none());
+        let Some((trigger, last)) = open.map(|turned| turned.trigger).zip(self.latest.at) else { return };
+        let details = self.details(trigger, last);
+        if let Some(turned) = self.latest.turned.get_mut(place) {
+            turned.details = Some(details);
         }
-        self.latest.turned = turned;
     }
 
     /// Takes a decision up that was saved: what it tells is told again, until the next one visits every part.
@@ -199,11 +218,8 @@ impl Engine {
             trigger: change.trigger,
             state: change.state,
             since: change.since,
-            details: Some(Box::new(Details {
-                value: change.value,
-                margin: change.margin,
-                cause: change.cause,
-            })),
+            rank: 0,
+            details: Some(Details { value: change.value, margin: change.margin, cause: change.cause }),
         };
         for part in &self.program.parts {
             let name = part.kind.name(&self.policy);
