@@ -85,26 +85,29 @@ impl Choices {
             for level in ["warn", "hold", "rollback"].into_iter().skip(usize::try_from(first).unwrap()) {
                 if level == "rollback" || self.one_in(2) {
                     writeln!(text, "  {level} when {}", self.condition(signals, plain)).unwrap();
-                    if self.simple {
+                    if self.simple && !self.one_in(8) {
                         break;
                     }
                 }
             }
-            if self.simple {
+            // what has another clause is not followed by its threshold alone
+            if self.simple && !self.one_in(6) {
                 writeln!(text, "}}").unwrap();
                 continue;
             }
-            if self.one_in(4) {
+            // few triggers come here where most are simple
+            let rare = if self.simple { 2 } else { 4 };
+            if self.one_in(rare) {
                 writeln!(text, "  clear when {}", self.condition(signals, plain)).unwrap();
             }
-            if self.one_in(6) {
+            if self.one_in(rare.saturating_add(1)) {
                 writeln!(text, "  given {}", self.comparison(signals, plain)).unwrap();
             }
-            if self.one_in(4) {
+            if self.one_in(rare) {
                 writeln!(text, "  unknown hold, then rollback after {}", self.of(&["30s", "1m", "2m"]))
                     .unwrap();
             }
-            if n > 0 && self.one_in(4) {
+            if n > 0 && self.one_in(rare) {
                 writeln!(text, "  unless t{}", self.below(n)).unwrap();
             }
             writeln!(text, "}}").unwrap();
@@ -122,7 +125,9 @@ impl Choices {
                 }
                 let step: i64 = self.of(&["15", "15", "15", "10", "5", "20", "60"]).parse().unwrap();
                 let even = !self.one_in(4);
-                let mut at = i64::try_from(self.below(3).saturating_mul(7)).unwrap();
+                // some begin when what is unknown has had its time
+                let late = if self.one_in(8) { 150 } else { 0 };
+                let mut at = i64::try_from(self.below(3).saturating_mul(7)).unwrap().saturating_add(late);
                 let mut value = 200i64;
                 let jumpy = self.below(8).saturating_add(1);
                 // mostly all series end at about the same time
@@ -212,11 +217,57 @@ fn reasons_of_the_moment() {
     assert!(last.contains(r#"["high","low"]"#), "{last}");
 }
 
+/// What another clause says of a trigger is not lost where its threshold alone could be followed.
+#[test]
+fn other_clauses() {
+    const CLAUSES: [&str; 6] = [
+        "trigger t { rollback when a > 100ms }",
+        "trigger t { hold when a > 50ms rollback when a > 100ms }",
+        "trigger t { rollback when a > 100ms clear when a < 50ms }",
+        "trigger t { rollback when a > 100ms given a < 250ms }",
+        "trigger u { hold when a > 200ms } trigger t { rollback when a > 100ms unless u }",
+        "trigger t { rollback when a > 100ms unknown hold, then rollback after 1m }",
+    ];
+    let values = [30, 70, 150, 70, 30, 300, 500, 150, 70, 70, 30];
+    let mut samples = Vec::new();
+    for (place, millis) in (0i64..).zip(values.into_iter().cycle().take(40)) {
+        // what is unknown has had its time before the first sample of `a`
+        for (signal, late) in [(0, 150), (1, 0)] {
+            samples.push(Sample {
+                signal: SignalId(signal),
+                track: Track::Canary,
+                at: Timestamp::from_millis(
+                    place.saturating_mul(15).saturating_add(late).saturating_mul(1_000),
+                ),
+                reading: Reading::Value(Decimal::new(millis, 3)),
+            });
+        }
+    }
+    let recording = Recording::from_samples(samples);
+    let mut told: Vec<Vec<String>> = Vec::new();
+    for clause in CLAUSES {
+        let text = format!(
+            "edition 2026\nevaluate every 15s\nsignal a {{ is duration from push stale after 5m }}\n\
+             signal b {{ is duration from push stale after 5m }}\ntrigger beside {{ hold when b > 100ms }}\n{clause}\n"
+        );
+        let policy = spark_rules::load("r.rules", &text, &mut |_| Err(String::new())).unwrap().policy;
+        let policy = Arc::new(policy);
+        let instants = recording.instants(policy.every()).unwrap();
+        let found = lanes(&policy, &recording, instants, (3, 1)).unwrap();
+        let alone = each_instant(&policy, &recording, instants);
+        assert_eq!(found.lines, alone, "{clause}");
+        assert_eq!(found.thresholds, if told.is_empty() { 2 } else { 1 }, "{clause}");
+        // each clause says something here
+        assert!(!told.contains(&alone), "{clause}");
+        told.push(alone);
+    }
+}
+
 /// Random policies over random recordings give the same lines, however they are cut and spread.
 #[test]
 fn equal_to_each_instant() {
     let (mut compared, mut changes, mut thresholds) = (0u32, 0usize, 0usize);
-    for seed in 0..240u64 {
+    for seed in 0..480u64 {
         let mut choices = Choices { seed: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), simple: seed % 2 == 1 };
         let signals = choices.below(4).saturating_add(1);
         let rules = choices.rules(signals);
