@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use wait4::Wait4 as _;
@@ -29,13 +30,34 @@ pub(crate) fn run(command: &mut Command, output: &Path) -> Result<Cost, String> 
     command.stdin(Stdio::null()).stderr(to.try_clone().map_err(failed)?).stdout(to);
     let start = Instant::now();
     let mut child = command.spawn().map_err(failed)?;
-    let used = child.wait4().map_err(failed)?;
-    Ok(Cost {
-        cpu: used.rusage.utime + used.rusage.stime,
-        wall: start.elapsed(),
-        peak_bytes: used.rusage.maxrss,
-        code: used.status.code(),
-    })
+    let (pid, ended) = (child.id(), AtomicBool::new(false));
+    let (used, wall, peak_bytes) = std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut peak = 0;
+            while !ended.load(Ordering::Relaxed) {
+                peak = peak.max(peak_bytes(pid).unwrap_or(0));
+                std::thread::sleep(LOOK_EVERY);
+            }
+            peak
+        });
+        let used = child.wait4();
+        let wall = start.elapsed();
+        ended.store(true, Ordering::Relaxed);
+        (used, wall, looking.join().unwrap_or(0))
+    });
+    let used = used.map_err(failed)?;
+    Ok(Cost { cpu: used.rusage.utime + used.rusage.stime, wall, peak_bytes, code: used.status.code() })
+}
+
+/// How often a process is asked for its most memory: what it takes and ends with within such a time is not seen.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// The most memory that a process had so far, as Linux keeps it for each address space. The `maxrss` of a process that has ended is no
+/// such figure: what its parent had when it started it counts there too.
+fn peak_bytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1_024)
 }
 
 /// The same, and an error unless it ends with this code.
