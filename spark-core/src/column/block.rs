@@ -1,5 +1,7 @@
 //! Blocks of numbers: as distances from the least of them, in as few bytes as the greatest needs.
 
+use std::cmp::Reverse;
+
 /// How many numbers a block has: with two bytes each it is half a page, and passing over it costs one comparison.
 pub(super) const BLOCK: usize = 1 << 10;
 
@@ -44,14 +46,6 @@ impl Block {
         Self { least, greatest, distances }
     }
 
-    pub(super) const fn least(&self) -> i64 {
-        self.least
-    }
-
-    pub(super) const fn greatest(&self) -> i64 {
-        self.greatest
-    }
-
     pub(super) fn number(&self, place: usize) -> Option<i64> {
         let distance = match &self.distances {
             Distances::None(len) => (place < *len).then_some(0),
@@ -67,99 +61,105 @@ impl Block {
         (0..).map_while(|place| self.number(place)).collect()
     }
 
-    /// The first place from `from` on whose number is not within both bounds.
-    pub(super) fn first_outside(&self, from: usize, least: i64, most: i64) -> Option<usize> {
-        if self.least >= least && self.greatest <= most {
-            return None;
-        }
-        if self.greatest < least || self.least > most || least > most {
-            return self.number(from).map(|_| from);
-        }
-        let (low, high) = self.distances_of(least, most);
-        match &self.distances {
-            Distances::None(_) => None,
-            Distances::One(all) => {
-                let (low, high) =
-                    (u8::try_from(low).unwrap_or(u8::MAX), u8::try_from(high).unwrap_or(u8::MAX));
-                first(all, from, |distance| (distance < low) | (distance > high))
-            }
-            Distances::Two(all) => {
-                let (low, high) =
-                    (u16::try_from(low).unwrap_or(u16::MAX), u16::try_from(high).unwrap_or(u16::MAX));
-                first(all, from, |distance| (distance < low) | (distance > high))
-            }
-            Distances::Four(all) => {
-                let (low, high) =
-                    (u32::try_from(low).unwrap_or(u32::MAX), u32::try_from(high).unwrap_or(u32::MAX));
-                first(all, from, |distance| (distance < low) | (distance > high))
-            }
-            Distances::Eight(all) => first(all, from, |distance| (distance < low) | (distance > high)),
+    /// The first place from `from` on whose number is what is sought.
+    pub(super) fn first(&self, sought: Sought, from: usize) -> Option<usize> {
+        match self.all(sought) {
+            Some(true) => self.number(from).map(|_| from),
+            Some(false) => None,
+            None => self.search(sought, Way::On { from }),
         }
     }
 
-    /// The first place from `from` on whose number is within both bounds.
-    pub(super) fn first_within(&self, from: usize, least: i64, most: i64) -> Option<usize> {
-        if self.greatest < least || self.least > most || least > most {
-            return None;
-        }
-        if self.least >= least && self.greatest <= most {
-            return self.number(from).map(|_| from);
-        }
-        let (low, high) = self.distances_of(least, most);
-        match &self.distances {
-            Distances::None(_) => None,
-            Distances::One(all) => {
-                let (low, high) =
-                    (u8::try_from(low).unwrap_or(u8::MAX), u8::try_from(high).unwrap_or(u8::MAX));
-                first(all, from, |distance| (distance >= low) & (distance <= high))
-            }
-            Distances::Two(all) => {
-                let (low, high) =
-                    (u16::try_from(low).unwrap_or(u16::MAX), u16::try_from(high).unwrap_or(u16::MAX));
-                first(all, from, |distance| (distance >= low) & (distance <= high))
-            }
-            Distances::Four(all) => {
-                let (low, high) =
-                    (u32::try_from(low).unwrap_or(u32::MAX), u32::try_from(high).unwrap_or(u32::MAX));
-                first(all, from, |distance| (distance >= low) & (distance <= high))
-            }
-            Distances::Eight(all) => first(all, from, |distance| (distance >= low) & (distance <= high)),
+    /// The last place in `from..to` whose number is what is sought.
+    pub(super) fn last(&self, sought: Sought, from: usize, to: usize) -> Option<usize> {
+        match self.all(sought) {
+            Some(true) => to.checked_sub(1).filter(|last| *last >= from),
+            Some(false) => None,
+            None => self.search(sought, Way::Back { from, to }),
         }
     }
 
-    /// The last place in `from..to` whose number is not within both bounds.
-    pub(super) fn last_outside(&self, from: usize, to: usize, least: i64, most: i64) -> Option<usize> {
+    /// Whether all numbers are what is sought, or none; nothing where a bound cuts the block.
+    pub(super) const fn all(&self, Sought { within, least, most }: Sought) -> Option<bool> {
         if self.least >= least && self.greatest <= most {
-            return None;
-        }
-        if self.greatest < least || self.least > most || least > most {
-            return to.checked_sub(1).filter(|last| *last >= from);
-        }
-        let (low, high) = self.distances_of(least, most);
-        match &self.distances {
-            Distances::None(_) => None,
-            Distances::One(all) => {
-                let (low, high) =
-                    (u8::try_from(low).unwrap_or(u8::MAX), u8::try_from(high).unwrap_or(u8::MAX));
-                last(all, from, to, |distance| (distance < low) | (distance > high))
-            }
-            Distances::Two(all) => {
-                let (low, high) =
-                    (u16::try_from(low).unwrap_or(u16::MAX), u16::try_from(high).unwrap_or(u16::MAX));
-                last(all, from, to, |distance| (distance < low) | (distance > high))
-            }
-            Distances::Four(all) => {
-                let (low, high) =
-                    (u32::try_from(low).unwrap_or(u32::MAX), u32::try_from(high).unwrap_or(u32::MAX));
-                last(all, from, to, |distance| (distance < low) | (distance > high))
-            }
-            Distances::Eight(all) => last(all, from, to, |distance| (distance < low) | (distance > high)),
+            Some(within)
+        } else if self.greatest < least || self.least > most || least > most {
+            Some(!within)
+        } else {
+            None
         }
     }
 
-    /// Bounds that cut the block, as distances: the lower at most the greatest distance, the upper perhaps beyond it.
-    fn distances_of(&self, least: i64, most: i64) -> (u64, u64) {
-        (if least <= self.least { 0 } else { least.abs_diff(self.least) }, most.abs_diff(self.least))
+    fn search(&self, sought: Sought, way: Way) -> Option<usize> {
+        let bounds = (sought.within, self.distance_of(sought.least), self.distance_of(sought.most));
+        match &self.distances {
+            // no bound cuts what is all the same
+            Distances::None(_) => None,
+            Distances::One(all) => search(all, bounds, way),
+            Distances::Two(all) => search(all, bounds, way),
+            Distances::Four(all) => search(all, bounds, way),
+            Distances::Eight(all) => search(all, bounds, way),
+        }
+    }
+
+    /// A bound as a distance, as one that the block has: nothing in it lies beyond its ends.
+    fn distance_of(&self, bound: i64) -> u64 {
+        bound.clamp(self.least, self.greatest).abs_diff(self.least)
+    }
+}
+
+/// Numbers within both bounds, or those that are not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sought {
+    within: bool,
+    least: i64,
+    most: i64,
+}
+
+impl Sought {
+    pub(super) const fn within(least: i64, most: i64) -> Self {
+        Self { within: true, least, most }
+    }
+
+    pub(super) const fn outside(least: i64, most: i64) -> Self {
+        Self { within: false, least, most }
+    }
+
+    /// By which a wider one comes before those that lie within it.
+    pub(super) const fn narrowness(self) -> (i64, Reverse<i64>) {
+        (self.least, Reverse(self.most))
+    }
+
+    /// All others.
+    pub(super) const fn others(self) -> Self {
+        Self { within: !self.within, ..self }
+    }
+
+    pub(super) const fn is(self, number: i64) -> bool {
+        ((number >= self.least) & (number <= self.most)) == self.within
+    }
+}
+
+/// Where to, and between which places.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    On { from: usize },
+    Back { from: usize, to: usize },
+}
+
+fn search<T: Copy + Ord + TryFrom<u64>>(
+    all: &[T],
+    (within, low, high): (bool, u64, u64),
+    way: Way,
+) -> Option<usize> {
+    // as bounds of the block they have as few bytes as its distances
+    let (low, high) = (T::try_from(low).ok()?, T::try_from(high).ok()?);
+    let inside = |distance: T| (distance >= low) & (distance <= high);
+    match (way, within) {
+        (Way::On { from }, true) => first(all, from, inside),
+        (Way::On { from }, false) => first(all, from, |distance| !inside(distance)),
+        (Way::Back { from, to }, true) => last(all, from, to, inside),
+        (Way::Back { from, to }, false) => last(all, from, to, |distance| !inside(distance)),
     }
 }
 

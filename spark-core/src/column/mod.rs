@@ -26,9 +26,10 @@ mod times;
 
 use rust_decimal::Decimal;
 
-use self::block::{BLOCK, Block};
+use self::block::{BLOCK, Block, Sought};
 pub use self::numbers::Numbers;
 use self::times::Times;
+use crate::decimal::ten_to;
 use crate::decision::Observed;
 use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
@@ -137,13 +138,13 @@ impl Column {
         if scale > self.scale {
             self.raise(scale)?;
         }
-        mantissa.checked_mul(10i64.checked_pow(self.scale.saturating_sub(scale))?)
+        mantissa.checked_mul(power(self.scale.saturating_sub(scale))?)
     }
 
     /// Gives all numbers more places; changes nothing where one of them would not fit.
     fn raise(&mut self, scale: u32) -> Option<()> {
         let factor = Some(scale).filter(|scale| *scale <= SCALE_MAX)?;
-        let factor = 10i64.checked_pow(factor.saturating_sub(self.scale))?;
+        let factor = power(factor.saturating_sub(self.scale))?;
         let raise =
             |number: &i64| number.checked_mul(factor).filter(|raised| raised.unsigned_abs() <= NUMBER_MAX);
         let raised = |numbers: &[i64]| numbers.iter().map(raise).collect::<Option<Vec<_>>>();
@@ -209,18 +210,19 @@ impl Column {
         let most = high.map_or(i64::MAX, |high| floor(high, self.scale));
         let other = self.others.partition_point(|(place, _)| *place < from);
         let other = self.others.get(other).map(|(place, _)| *place);
-        let number = self.first_number_outside(from, other.unwrap_or_else(|| self.len()), least, most);
+        let number =
+            self.first_number(Sought::outside(least, most), from, other.unwrap_or_else(|| self.len()));
         number.or(other)
     }
 
-    /// The first place in `from..to` whose number is within both bounds.
-    fn first_number_within(&self, from: usize, to: usize, least: i64, most: i64) -> Option<usize> {
+    /// The first place in `from..to` whose number is what is sought.
+    fn first_number(&self, sought: Sought, from: usize, to: usize) -> Option<usize> {
         let mut place = from;
         while place < to {
             let (block, within) = (place.checked_div(BLOCK)?, place.checked_rem(BLOCK)?);
             let found = match self.blocks.get(block) {
-                Some(block) => block.first_within(within, least, most),
-                None => block::first(&self.open, within, |number| (number >= least) & (number <= most)),
+                Some(block) => block.first(sought, within),
+                None => block::first(&self.open, within, |number| sought.is(number)),
             };
             if let Some(found) = found {
                 let found = block.saturating_mul(BLOCK).saturating_add(found);
@@ -231,34 +233,16 @@ impl Column {
         None
     }
 
-    /// The first place in `from..to` whose number is not within both bounds.
-    fn first_number_outside(&self, from: usize, to: usize, least: i64, most: i64) -> Option<usize> {
-        let mut place = from;
-        while place < to {
-            let (block, within) = (place.checked_div(BLOCK)?, place.checked_rem(BLOCK)?);
-            let found = match self.blocks.get(block) {
-                Some(block) => block.first_outside(within, least, most),
-                None => block::first(&self.open, within, |number| (number < least) | (number > most)),
-            };
-            if let Some(found) = found {
-                let found = block.saturating_mul(BLOCK).saturating_add(found);
-                return (found < to).then_some(found);
-            }
-            place = block.saturating_add(1).saturating_mul(BLOCK);
-        }
-        None
-    }
-
-    /// The last place in `from..to` whose number is not within both bounds.
-    fn last_number_outside(&self, from: usize, to: usize, least: i64, most: i64) -> Option<usize> {
+    /// The last place in `from..to` whose number is what is sought.
+    fn last_number(&self, sought: Sought, from: usize, to: usize) -> Option<usize> {
         let mut end = to;
         while end > from {
             let block = end.checked_sub(1)?.checked_div(BLOCK)?;
             let start = block.saturating_mul(BLOCK);
             let (within, until) = (from.saturating_sub(start), end.saturating_sub(start));
             let found = match self.blocks.get(block) {
-                Some(block) => block.last_outside(within, until, least, most),
-                None => block::last(&self.open, within, until, |number| (number < least) | (number > most)),
+                Some(block) => block.last(sought, within, until),
+                None => block::last(&self.open, within, until, |number| sought.is(number)),
             };
             if let Some(found) = found {
                 return Some(start.saturating_add(found));
@@ -276,14 +260,17 @@ fn number(value: Decimal) -> Option<(i64, u32)> {
     Some((i64::try_from(value.mantissa()).ok()?, scale))
 }
 
+/// A power of ten as a factor of numbers.
+fn power(power: u32) -> Option<i64> {
+    i64::try_from(ten_to(power)?).ok()
+}
+
 /// The greatest whole number of steps that is not above a value; the ends of the range where it does not fit.
 fn floor(value: Decimal, scale: u32) -> i64 {
     let mantissa = value.mantissa();
     let steps = match scale.checked_sub(value.scale()) {
-        Some(up) => 10i128.checked_pow(up).and_then(|factor| mantissa.checked_mul(factor)),
-        None => 10i128
-            .checked_pow(value.scale().saturating_sub(scale))
-            .and_then(|by| mantissa.checked_div_euclid(by)),
+        Some(up) => ten_to(up).and_then(|factor| mantissa.checked_mul(factor)),
+        None => ten_to(value.scale().saturating_sub(scale)).and_then(|by| mantissa.checked_div_euclid(by)),
     };
     let beyond = if mantissa < 0 { i64::MIN } else { i64::MAX };
     steps.and_then(|steps| i64::try_from(steps).ok()).unwrap_or(beyond)

@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use super::block::Sought;
 use super::{Column, ceiling, floor};
 use crate::time::{TimeSpan, Timestamp};
 
@@ -37,7 +38,7 @@ impl Numbers<'_> {
 
     /// The first place from `from` on whose number is below `least` or above `most`.
     pub fn first_outside(self, from: usize, least: i64, most: i64) -> Option<usize> {
-        self.0.first_number_outside(from, self.0.len(), least, most)
+        self.0.first_number(Sought::outside(least, most), from, self.0.len())
     }
 
     /// The time of the first sample and the time between two, where all are as far apart.

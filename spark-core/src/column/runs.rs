@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rust_decimal::Decimal;
 
-use super::block::BLOCK;
+use super::block::{BLOCK, Sought};
 use super::{Column, ceiling, floor};
 use crate::condition::Relation;
 
@@ -37,21 +37,21 @@ impl Column {
                 Relation::Equal | Relation::NotEqual => return None,
             })
         };
-        let within: Option<Vec<Within>> = thresholds
+        let within: Option<Vec<Sought>> = thresholds
             .iter()
             .map(|threshold| {
                 bound(threshold).map(|bounds| match bounds {
-                    (Some(least), None) => Within { least, most: i64::MAX },
-                    (None, Some(most)) => Within { least: i64::MIN, most },
+                    (Some(least), None) => Sought::within(least, i64::MAX),
+                    (None, Some(most)) => Sought::within(i64::MIN, most),
                     // beyond the range: nothing does
-                    _ => Within { least: i64::MAX, most: i64::MIN },
+                    _ => Sought::within(i64::MAX, i64::MIN),
                 })
             })
             .collect();
         let within = within?;
         // the widest first: runs of a narrower one lie within them
         let mut order: Vec<usize> = (0..within.len()).collect();
-        order.sort_by_key(|n| within.get(*n).map(|within| (within.least, std::cmp::Reverse(within.most))));
+        order.sort_by_key(|n| within.get(*n).map(|within| within.narrowness()));
         let mut all: Vec<Vec<Range<usize>>> = vec![Vec::new(); within.len()];
         let mut around = self.number_ranges();
         for n in order {
@@ -77,7 +77,7 @@ impl Column {
         ranges
     }
 
-    fn find(&self, range: Range<usize>, within: Within, at_least: usize, found: &mut Vec<Range<usize>>) {
+    fn find(&self, range: Range<usize>, within: Sought, at_least: usize, found: &mut Vec<Range<usize>>) {
         let reach = at_least.saturating_sub(1);
         // every place before `start` is decided; those in `start..sure` are known to be within
         let (mut start, mut sure) = (range.start, range.start);
@@ -91,10 +91,10 @@ impl Column {
                 return;
             }
             let after = last.saturating_add(1);
-            match self.last_number_outside(sure, after, within.least, within.most) {
+            match self.last_number(within.others(), sure, after) {
                 Some(outside) => (start, sure) = (outside.saturating_add(1), after),
                 None => {
-                    let end = self.first_number_outside(after, range.end, within.least, within.most);
+                    let end = self.first_number(within.others(), after, range.end);
                     let end = end.unwrap_or(range.end);
                     found.push(start..end);
                     (start, sure) = (end.saturating_add(1), end);
@@ -105,14 +105,14 @@ impl Column {
 
     /// Where a run may begin, from `start` on: of short ones at the first sample that is within, of long ones anywhere
     /// in a block that has such a sample.
-    fn next_possible(&self, start: usize, end: usize, within: Within, reach: usize) -> Option<usize> {
+    fn next_possible(&self, start: usize, end: usize, within: Sought, reach: usize) -> Option<usize> {
         if reach < LONG {
-            return self.first_number_within(start, end, within.least, within.most);
+            return self.first_number(within, start, end);
         }
         let mut place = start;
         while place < end {
             match place.checked_div(BLOCK).and_then(|block| Some((block, self.blocks.get(block)?))) {
-                Some((n, block)) if block.greatest() < within.least || block.least() > within.most => {
+                Some((n, block)) if block.all(within) == Some(false) => {
                     place = n.saturating_add(1).saturating_mul(BLOCK);
                 }
                 _ => return Some(place),
@@ -120,11 +120,4 @@ impl Column {
         }
         None
     }
-}
-
-/// Both bounds of a number.
-#[derive(Debug, Clone, Copy)]
-struct Within {
-    least: i64,
-    most: i64,
 }

@@ -5,30 +5,8 @@
 use rust_decimal::Decimal;
 
 use crate::condition::{Comparison, Expression, Relation, Test};
+use crate::decimal::ten_to;
 use crate::signal::SignalId;
-
-/// Powers of ten that fit an `i64`, by exponent.
-const POWERS: [i64; 19] = [
-    1,
-    10,
-    100,
-    1_000,
-    10_000,
-    100_000,
-    1_000_000,
-    10_000_000,
-    100_000_000,
-    1_000_000_000,
-    10_000_000_000,
-    100_000_000_000,
-    1_000_000_000_000,
-    10_000_000_000_000,
-    100_000_000_000_000,
-    1_000_000_000_000_000,
-    10_000_000_000_000_000,
-    100_000_000_000_000_000,
-    1_000_000_000_000_000_000,
-];
 
 /// How much larger than the largest literal a sample may be and still fit: samples lie around their literals, and one that
 /// is a thousand times as large may take the longer way.
@@ -36,8 +14,8 @@ const HEADROOM: i64 = 1 << 10;
 
 /// A value in units of `10^-scale`; `None` where it has more places, or is too large.
 pub(super) fn scaled(value: Decimal, scale: u32) -> Option<i64> {
-    let power = POWERS.get(usize::try_from(scale.checked_sub(value.scale())?).ok()?)?;
-    i64::try_from(value.mantissa()).ok()?.checked_mul(*power)
+    let power = i64::try_from(ten_to(scale.checked_sub(value.scale())?)?).ok()?;
+    i64::try_from(value.mantissa()).ok()?.checked_mul(power)
 }
 
 /// The finest scale in which all these literals leave room for samples; 0 where there is none.

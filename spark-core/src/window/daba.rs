@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
 
-use super::total::ten_to;
+use crate::decimal::ten_to;
 
 /// What is kept of values, so that neighbours can be merged. Merging must be associative; it need not commute, nor can it be
 /// undone.

@@ -12,8 +12,9 @@ use rust_decimal::prelude::ToPrimitive;
 use super::daba::{Daba, Largest, Smallest, order};
 use super::estimate::Estimate;
 use super::quantile::between;
-use super::total::{in_units, ten_to};
+use super::total::in_units;
 use crate::condition::Operator;
+use crate::decimal::ten_to;
 
 /// From this on, the distance of two values may be beyond a decimal: half of its range.
 const HUGE_BITS: u32 = 95;

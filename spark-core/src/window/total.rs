@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::estimate::Estimate;
 use super::functions::mean_of;
+use crate::decimal::ten_to;
 
 /// Below this a mantissa at the total's places is added; 2^20 of them, as many as a series keeps, fit into 127 bits.
 const PART_BITS: u32 = 106;
@@ -158,44 +159,6 @@ pub(crate) fn in_units(value: Decimal, places: u32) -> Option<i128> {
         0 => Some(value.mantissa()),
         more => product(value.mantissa(), ten_to(more)?),
     }
-}
-
-/// The powers of ten up to the most places of a decimal.
-const TENS: [i128; 29] = [
-    1,
-    10,
-    100,
-    1_000,
-    10_000,
-    100_000,
-    1_000_000,
-    10_000_000,
-    100_000_000,
-    1_000_000_000,
-    10_000_000_000,
-    100_000_000_000,
-    1_000_000_000_000,
-    10_000_000_000_000,
-    100_000_000_000_000,
-    1_000_000_000_000_000,
-    10_000_000_000_000_000,
-    100_000_000_000_000_000,
-    1_000_000_000_000_000_000,
-    10_000_000_000_000_000_000,
-    100_000_000_000_000_000_000,
-    1_000_000_000_000_000_000_000,
-    10_000_000_000_000_000_000_000,
-    100_000_000_000_000_000_000_000,
-    1_000_000_000_000_000_000_000_000,
-    10_000_000_000_000_000_000_000_000,
-    100_000_000_000_000_000_000_000_000,
-    1_000_000_000_000_000_000_000_000_000,
-    10_000_000_000_000_000_000_000_000_000,
-];
-
-/// A power of ten; none beyond the places of a decimal.
-pub(crate) fn ten_to(power: u32) -> Option<i128> {
-    TENS.get(power as usize).copied()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Plain times and numbers, eight digits at a time. What is not plain is left to the exact readings.
 
-use spark_core::Timestamp;
+use spark_core::{Timestamp, decimal};
 
 /// Most digits of a plain number: they fit 64 bits.
 const DIGITS_MAX: u32 = 18;
@@ -10,30 +10,9 @@ const SECONDS_MAX: u64 = 9_000_000_000;
 
 const NANOS: i64 = 1_000_000_000;
 
-const TENS: [u64; 19] = [
-    1,
-    10,
-    100,
-    1_000,
-    10_000,
-    100_000,
-    1_000_000,
-    10_000_000,
-    100_000_000,
-    1_000_000_000,
-    10_000_000_000,
-    100_000_000_000,
-    1_000_000_000_000,
-    10_000_000_000_000,
-    100_000_000_000_000,
-    1_000_000_000_000_000,
-    10_000_000_000_000_000,
-    100_000_000_000_000_000,
-    1_000_000_000_000_000_000,
-];
-
+/// A power of ten that plain numbers have: at most as many places as they have digits.
 fn ten_to(places: u32) -> u64 {
-    TENS.get(places as usize).copied().unwrap_or(u64::MAX)
+    decimal::ten_to(places).and_then(|power| u64::try_from(power).ok()).unwrap_or(u64::MAX)
 }
 
 /// The digits from a place on: their number and how many they are; `None` where they are too many.
