@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::condition::{Comparison, Condition, Expression, Test};
+use crate::condition::Condition;
 use crate::policy::{Policy, PolicyError, PolicyParts};
 use crate::signal::SignalId;
 use crate::trigger::{Level, Trigger, TriggerId};
 
 /// A part of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct PolicyPart {
     /// Its signals, rising.
     pub signals: Vec<SignalId>,
     /// Its triggers, rising.
@@ -25,7 +25,7 @@ pub struct Part {
 impl Policy {
     /// The parts of this policy, in the order of their first signal. Plans and checks are in none; nor are signals
     /// that no trigger and no expectation reads.
-    pub fn apart(&self) -> Vec<Part> {
+    pub fn apart(&self) -> Vec<PolicyPart> {
         let (signals, triggers) = (self.signals(), self.triggers());
         // by signal, then by trigger, then what is not plain: the group that each is in
         let timed = signals.len().saturating_add(triggers.len());
@@ -48,10 +48,10 @@ impl Policy {
         }
         let timed = groups.of(timed);
         let decides = |id: &SignalId| self.signal(*id).is_some_and(|signal| signal.expectation.is_some());
-        let mut parts: Vec<Part> = members
+        let mut parts: Vec<PolicyPart> = members
             .into_iter()
             .filter(|(_, (signals, triggers))| !triggers.is_empty() || signals.iter().any(decides))
-            .map(|(group, (signals, triggers))| Part { signals, triggers, is_plain: group != timed })
+            .map(|(group, (signals, triggers))| PolicyPart { signals, triggers, is_plain: group != timed })
             .collect();
         parts.sort_by_key(|part| part.signals.first().copied());
         parts
@@ -62,7 +62,7 @@ impl Policy {
     ///
     /// # Errors
     /// None of a part that [`Policy::apart`] gives: it breaks no invariant that the whole keeps.
-    pub fn part(&self, part: &Part) -> Result<Policy, PolicyError> {
+    pub fn part(&self, part: &PolicyPart) -> Result<Policy, PolicyError> {
         fn place<T: Ord>(among: &[T], id: &T) -> u32 {
             let place = among.binary_search(id).ok().and_then(|place| u32::try_from(place).ok());
             // no member refers to what is not one
@@ -70,7 +70,7 @@ impl Policy {
         }
         let signal = |id: SignalId| SignalId(place(&part.signals, &id));
         let trigger = |id: &TriggerId| TriggerId(place(&part.triggers, id));
-        let own = |condition: &Condition| renamed(condition, &signal);
+        let own = |condition: &Condition| condition.mapped(&|comparison| comparison.renamed(&signal));
         Policy::new(PolicyParts {
             every: self.every(),
             signals: part
@@ -153,50 +153,5 @@ impl Groups {
                 self.join(n, timed);
             }
         }
-    }
-}
-
-/// A condition over the same signals by other handles.
-fn renamed(condition: &Condition, signal: &impl Fn(SignalId) -> SignalId) -> Condition {
-    let all = |parts: &[Condition]| parts.iter().map(|part| renamed(part, signal)).collect();
-    let boxed = |part: &Condition| Box::new(renamed(part, signal));
-    let side = |expression: &Expression| renamed_side(expression, signal);
-    match condition {
-        Condition::Compare(comparison) => Condition::Compare(Box::new(Comparison {
-            left: side(&comparison.left),
-            test: match &comparison.test {
-                Test::Is(relation, right) => Test::Is(*relation, side(right)),
-                Test::Between(low, high) => Test::Between(side(low), side(high)),
-            },
-            ..Comparison::clone(comparison)
-        })),
-        Condition::All(parts) => Condition::All(all(parts)),
-        Condition::Any(parts) => Condition::Any(all(parts)),
-        Condition::Not(inner) => Condition::Not(boxed(inner)),
-        Condition::Held { condition, duration } => {
-            Condition::Held { condition: boxed(condition), duration: *duration }
-        }
-        Condition::Sequence { first, then, within } => {
-            Condition::Sequence { first: boxed(first), then: boxed(then), within: *within }
-        }
-        Condition::EveryExpectation => Condition::EveryExpectation,
-    }
-}
-
-fn renamed_side(expression: &Expression, signal: &impl Fn(SignalId) -> SignalId) -> Expression {
-    match expression {
-        Expression::Signal(id) => Expression::Signal(signal(*id)),
-        Expression::Window { function, signal: id, over } => {
-            Expression::Window { function: *function, signal: signal(*id), over: *over }
-        }
-        Expression::Correlation { a, b, over } => {
-            Expression::Correlation { a: signal(*a), b: signal(*b), over: *over }
-        }
-        Expression::Arithmetic { operator, left, right } => Expression::Arithmetic {
-            operator: *operator,
-            left: Box::new(renamed_side(left, signal)),
-            right: Box::new(renamed_side(right, signal)),
-        },
-        Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => expression.clone(),
     }
 }

@@ -22,7 +22,7 @@ mod signal;
 mod time;
 mod trigger;
 
-pub use apart::Part;
+pub use apart::PolicyPart;
 pub use condition::{Comparison, Condition, Expression, Operator, Quantile, Relation, Test, WindowFunction};
 pub use decision::{Change, Decision, Evidence, Observed, Report, State, Truth, Unknown, Verdict};
 pub use engine::{

@@ -1,6 +1,6 @@
 //! Conditions of two policies, made comparable: both in the new policy's signals, without places in the text.
 
-use crate::condition::{Comparison, Condition, Expression, Test};
+use crate::condition::{Comparison, Condition, Expression};
 use crate::policy::Policy;
 use crate::signal::{SignalId, SourceSpan};
 use crate::trigger::{Severity, Trigger};
@@ -30,51 +30,10 @@ impl Translation<'_> {
     }
 
     pub(super) fn condition(self, condition: &Condition) -> Condition {
-        let all = |parts: &[Condition]| parts.iter().map(|part| self.condition(part)).collect();
-        let boxed = |inner: &Condition| Box::new(self.condition(inner));
-        match condition {
-            Condition::Compare(comparison) => Condition::Compare(Box::new(self.comparison(comparison))),
-            Condition::All(parts) => Condition::All(all(parts)),
-            Condition::Any(parts) => Condition::Any(all(parts)),
-            Condition::Not(inner) => Condition::Not(boxed(inner)),
-            Condition::Held { condition, duration } => {
-                Condition::Held { condition: boxed(condition), duration: *duration }
-            }
-            Condition::Sequence { first, then, within } => {
-                Condition::Sequence { first: boxed(first), then: boxed(then), within: *within }
-            }
-            Condition::EveryExpectation => Condition::EveryExpectation,
-        }
-    }
-
-    fn comparison(self, comparison: &Comparison) -> Comparison {
-        Comparison {
-            left: self.expression(&comparison.left),
-            test: match &comparison.test {
-                Test::Is(relation, right) => Test::Is(*relation, self.expression(right)),
-                Test::Between(low, high) => Test::Between(self.expression(low), self.expression(high)),
-            },
+        condition.mapped(&|comparison| Comparison {
             span: SourceSpan::default(),
-            ..comparison.clone()
-        }
-    }
-
-    fn expression(self, expression: &Expression) -> Expression {
-        match expression {
-            Expression::Signal(id) => Expression::Signal(self.signal(*id)),
-            Expression::Window { function, signal, over } => {
-                Expression::Window { function: *function, signal: self.signal(*signal), over: *over }
-            }
-            Expression::Correlation { a, b, over } => {
-                Expression::Correlation { a: self.signal(*a), b: self.signal(*b), over: *over }
-            }
-            Expression::Arithmetic { operator, left, right } => Expression::Arithmetic {
-                operator: *operator,
-                left: Box::new(self.expression(left)),
-                right: Box::new(self.expression(right)),
-            },
-            Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => expression.clone(),
-        }
+            ..comparison.renamed(&|id| self.signal(id))
+        })
     }
 
     /// A signal of the other policy with the same name; where there is none, one that no policy has.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use spark_core::column::Column;
-use spark_core::{Change, Engine, Part, Policy, Sample, SignalId, TimeSpan, Timestamp, Track, Verdict};
+use spark_core::{Change, Engine, Policy, PolicyPart, Sample, SignalId, TimeSpan, Timestamp, Track, Verdict};
 
 use crate::replay::{Instants, Recording};
 
@@ -30,7 +30,12 @@ pub(super) struct Turn {
 
 impl<'a> Evaluated<'a> {
     /// `policy` is the part's own.
-    pub(super) fn new(policy: Policy, part: &Part, recording: &'a Recording, instants: Instants) -> Self {
+    pub(super) fn new(
+        policy: Policy,
+        part: &PolicyPart,
+        recording: &'a Recording,
+        instants: Instants,
+    ) -> Self {
         let mut series = Vec::new();
         for (own, whole) in (0..).map(SignalId).zip(&part.signals) {
             let stale_after = policy.signal(own).map(|signal| signal.stale_after).unwrap_or_default();

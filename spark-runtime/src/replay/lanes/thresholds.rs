@@ -11,8 +11,8 @@ use std::ops::Range;
 use rust_decimal::Decimal;
 use spark_core::column::{Column, Numbers};
 use spark_core::{
-    Comparison, Condition, Expression, Part, Policy, Relation, Severity, Test, TimeSpan, Timestamp, Track,
-    Trigger,
+    Comparison, Condition, Expression, Policy, PolicyPart, Relation, Severity, Test, TimeSpan, Timestamp,
+    Track, Trigger,
 };
 
 use super::text::Line;
@@ -56,7 +56,7 @@ impl<'a> Thresholds<'a> {
     /// A part's lane, and the lines of its triggers, by rank; `None` where it is not of this kind.
     pub(super) fn new(
         policy: &Policy,
-        part: &Part,
+        part: &PolicyPart,
         ranks: &[u32],
         recording: &'a Recording,
         instants: Instants,

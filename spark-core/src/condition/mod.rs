@@ -1,5 +1,7 @@
 //! Conditions as data: what rules compare, combine and wait for. Meaning is given by the [engine](crate::Engine).
 
+mod walk;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
