@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use spark_runtime::config::{self, Config, ConfigError, ConfigFinding, FindingSeverity};
 
+use super::format::Format;
 use crate::console::{Console, some};
 use crate::exit::{Exit, Failure};
 
@@ -39,14 +40,6 @@ Example:
     /// Print the JSON Schema of the configuration, for editors and other programs
     #[command(after_help = "Example:\n  spark config schema > spark.schema.json")]
     Schema,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 /// A finding and its file, as JSON has it.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use spark_core::metrics::MetricsReader;
 use spark_core::{Decision, Engine, Report, State, TimeSpan, Timestamp, Track, Verdict};
@@ -12,6 +12,7 @@ use spark_runtime::runner::{Clock, SystemClock};
 use spark_runtime::source::prometheus::SourceError;
 use spark_runtime::source::scrape::{Scraper, Target};
 
+use super::format::Format;
 use crate::ceilings;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -52,14 +53,6 @@ pub(crate) struct DecideArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 pub(crate) fn run(console: &mut Console, args: &DecideArgs) -> Result<Exit, Failure> {

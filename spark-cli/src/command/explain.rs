@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 use spark_core::Policy;
 use spark_rules::codes::{self, Code};
 use spark_rules::explain::{self, PartKind, Sentence};
 
+use super::format::Format;
 use crate::console::{Console, faint, strong};
 use crate::exit::{Exit, Failure};
 use crate::rules::Rules;
@@ -36,14 +37,6 @@ pub(crate) struct ExplainArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 pub(crate) fn run(console: &mut Console, args: &ExplainArgs) -> Result<Exit, Failure> {

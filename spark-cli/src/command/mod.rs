@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod facts;
 pub(crate) mod fmt;
+mod format;
 pub(crate) mod import;
 pub(crate) mod init;
 mod interrupt;

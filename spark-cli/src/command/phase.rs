@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anstyle::AnsiColor;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use spark_core::check::{CheckPhase, CheckVerdict};
 use spark_runtime::evidence::{EvidenceFolder, ReleaseId};
 use spark_runtime::probe::{self, CheckReport, PhaseReport, SignOff, SignOffLine};
 
+use super::format::Format;
 use crate::console::{Console, coloured, say, some};
 use crate::exit::{Exit, Failure};
 use crate::rules::Rules;
@@ -34,14 +35,6 @@ pub(crate) struct PhaseArgs {
     /// How the result is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 fn signature(text: &str) -> Result<(String, String), String> {

@@ -1,11 +1,12 @@
 //! `spark status`: where a rollout is, from its runner, or from its journal where nobody runs it.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use spark_core::{Timestamp, Verdict};
 use spark_runtime::control::{Keeper, Shown, Standing, Status};
 use spark_runtime::release::{self, JournalPlace};
 use spark_runtime::runner::{Clock as _, SystemClock};
 
+use super::format::Format;
 use super::running::{Found, WhereArgs};
 use crate::console::{Console, faint, say, state, strong, verdict};
 use crate::exit::{Exit, Failure};
@@ -41,14 +42,6 @@ pub(crate) struct StatusArgs {
     watch: bool,
     #[command(flatten)]
     place: WhereArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 pub(crate) fn run(console: &mut Console, args: &StatusArgs) -> Result<Exit, Failure> {

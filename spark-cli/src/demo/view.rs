@@ -9,6 +9,7 @@ use spark_core::{
 };
 
 use super::traffic::Experience;
+use crate::screen::urgency;
 
 /// Where the demo's rollout is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,14 +198,6 @@ impl TriggerRow {
 
     /// Smaller is nearer: first by state, then by what is left to the threshold, in percent of it.
     fn nearness(&self) -> (u8, rust_decimal::Decimal) {
-        let rank = match self.report.state {
-            State::Rollback => 0,
-            State::Hold => 1,
-            State::Warn => 2,
-            State::Pending => 3,
-            State::Unknown => 4,
-            State::Ok => 5,
-        };
-        (rank, self.report.margin_percent.unwrap_or(rust_decimal::Decimal::MAX))
+        (urgency(self.report.state), self.report.margin_percent.unwrap_or(rust_decimal::Decimal::MAX))
     }
 }

@@ -23,6 +23,7 @@ use spark_runtime::runner::{Clock as _, SystemClock};
 pub(crate) use self::ask::{Answer, ask, may_ask};
 use self::frame::{COLUMNS, Glyphs, Look, ROWS, frame};
 pub(crate) use self::paint::say_above;
+pub(crate) use self::rows::urgency;
 pub(crate) use self::words::question;
 use crate::console::ConsoleArgs;
 

@@ -67,18 +67,22 @@ impl Columns {
     }
 }
 
-/// Smaller is nearer: first what a trigger asks for, then how much of its `for` has passed, then the margin.
-pub(super) fn nearness(row: &Shown) -> (u8, Decimal, Decimal) {
-    let rank = match row.state {
+/// The place of a state among those that people must see first.
+pub(crate) const fn urgency(state: State) -> u8 {
+    match state {
         State::Rollback => 0,
         State::Hold => 1,
         State::Warn => 2,
         State::Pending => 3,
         State::Unknown => 4,
         State::Ok => 5,
-    };
+    }
+}
+
+/// Smaller is nearer: first what a trigger asks for, then how much of its `for` has passed, then the margin.
+pub(super) fn nearness(row: &Shown) -> (u8, Decimal, Decimal) {
     let missing = row.waits.as_ref().map_or(Decimal::MAX, |waits| waits.needs.minus(waits.held).seconds());
-    (rank, missing, row.margin_percent.unwrap_or(Decimal::MAX))
+    (urgency(row.state), missing, row.margin_percent.unwrap_or(Decimal::MAX))
 }
 
 /// What people call it.
