@@ -15,6 +15,7 @@ mod options;
 mod peer;
 mod process;
 mod promtool;
+mod reload;
 mod replay;
 mod unit_tests;
 mod windows;
@@ -31,6 +32,7 @@ fn main() -> std::process::ExitCode {
         ("live", live::run),
         ("month", month::run),
         ("promtool", promtool::run),
+        ("reload", reload::run),
         ("replay", replay::run),
         ("unit-tests", unit_tests::run),
         ("windows", windows::run),
@@ -41,19 +43,18 @@ fn main() -> std::process::ExitCode {
         eprintln!("error: no benchmark `{word}`; there are {}", names.join(", "));
         return std::process::ExitCode::FAILURE;
     }
-    let tables: Result<Vec<String>, String> = all
-        .iter()
-        .filter(|(name, _)| asked.is_empty() || asked.iter().any(|word| word == name))
-        .map(|(_, run)| run())
-        .collect();
-    match tables.map(|tables| tables.join("\n\n")) {
-        Ok(table) => {
-            println!("{table}");
-            std::process::ExitCode::SUCCESS
-        }
-        Err(words) => {
-            eprintln!("error: {words}");
-            std::process::ExitCode::FAILURE
+    for (name, run) in
+        all.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|word| word == name))
+    {
+        // some take minutes, and a table is worth reading as soon as it is there
+        eprintln!("{name} ...");
+        match run() {
+            Ok(table) => println!("{}\n", table.trim_end()),
+            Err(words) => {
+                eprintln!("error: {name}: {words}");
+                return std::process::ExitCode::FAILURE;
+            }
         }
     }
+    std::process::ExitCode::SUCCESS
 }

@@ -92,7 +92,7 @@ pub(crate) fn print(
 /// The units that the rules write a trigger's or a signal's bytes in.
 fn bytes(rules: &Rules, report: &Report) -> Option<ByteUnits> {
     let policy = &rules.policy;
-    match policy.triggers().iter().find(|trigger| trigger.name == report.name) {
+    match policy.trigger(&report.name) {
         Some(trigger) => policy.byte_units_of(trigger),
         None => policy.byte_units(&[policy.signal_id(&report.name)?]),
     }
@@ -150,7 +150,7 @@ fn details(console: &mut Console, rules: &Rules, report: &Report, decides: bool)
         time(evidence.oldest),
         time(evidence.newest)
     ));
-    let trigger = rules.policy.triggers().iter().find(|trigger| trigger.name == report.name);
+    let trigger = rules.policy.trigger(&report.name);
     if let Some(runbook) = trigger.and_then(|trigger| trigger.runbook.as_ref()) {
         console.line(format!("    runbook: {runbook}"));
     }

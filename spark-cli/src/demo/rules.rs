@@ -33,7 +33,7 @@ pub(crate) fn policy() -> Result<Arc<Policy>, Failure> {
 
 /// The text of the rule that brings a trigger to rollback; none for what is no trigger, or has no such rule.
 pub(crate) fn rollback_rule(policy: &Policy, name: &str) -> Option<&'static str> {
-    let trigger = policy.triggers().iter().find(|trigger| trigger.name == name)?;
+    let trigger = policy.trigger(name)?;
     let level = trigger.levels.iter().find(|level| level.severity == Severity::Rollback)?;
     let (start, end) = (usize::try_from(level.span.start).ok()?, usize::try_from(level.span.end).ok()?);
     TEXT.get(start..end).map(str::trim).filter(|text| !text.is_empty())

@@ -191,7 +191,7 @@ fn relation_of(condition: &Condition) -> &'static str {
 
 impl TriggerRow {
     fn new(policy: &Policy, report: Report, at: Timestamp) -> Self {
-        let trigger = policy.triggers().iter().find(|trigger| trigger.name == report.name);
+        let trigger = policy.trigger(&report.name);
         let title = trigger.and_then(|trigger| trigger.title.clone()).unwrap_or_else(|| report.name.clone());
         Self { title, at, since: at.since(report.since), report }
     }

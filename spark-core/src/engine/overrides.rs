@@ -89,7 +89,7 @@ impl Engine {
     }
 
     fn known_trigger(&self, name: &str) -> Result<(), UnknownTrigger> {
-        match self.policy.triggers().iter().any(|trigger| trigger.name == name) {
+        match self.policy.trigger_id(name).is_some() {
             true => Ok(()),
             false => Err(UnknownTrigger(name.to_owned())),
         }

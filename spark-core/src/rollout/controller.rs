@@ -84,7 +84,7 @@ impl Controller {
     /// It would not, for this reason.
     pub fn accepts(&self, word: &Word, at: Timestamp) -> Result<(), Refusal> {
         if let Word::Override { trigger, until } = word {
-            if !self.engine.policy().triggers().iter().any(|known| known.name == *trigger) {
+            if self.engine.policy().trigger_id(trigger).is_none() {
                 return Err(Refusal::UnknownTrigger(trigger.clone()));
             }
             if *until <= at || until.since(at) > OVERRIDE_MAX {

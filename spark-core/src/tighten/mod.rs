@@ -12,8 +12,9 @@ mod plan;
 mod triggers;
 mod words;
 
+use self::normal::NOWHERE;
 use crate::policy::Policy;
-use crate::signal::SourceSpan;
+use crate::signal::{Signal, SignalId, SourceSpan};
 
 /// New rules that are at least as tight.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,8 @@ pub struct Loosening {
 /// # Errors
 /// All that loosens, or that cannot be shown not to: the release keeps its rules.
 pub fn compare(old: &Policy, new: &Policy, plan: &str) -> Result<Tightened, Vec<Loosening>> {
-    let mut comparer = Comparer { old, new, changes: Vec::new(), loosenings: Vec::new() };
+    let places = old.signals().iter().map(|signal| new.signal_id(&signal.name).unwrap_or(NOWHERE)).collect();
+    let mut comparer = Comparer { old, new, places, changes: Vec::new(), loosenings: Vec::new() };
     comparer.settings();
     comparer.signals();
     // conditions mean nothing without the signals that they read
@@ -60,11 +62,18 @@ pub fn compare(old: &Policy, new: &Policy, plan: &str) -> Result<Tightened, Vec<
 struct Comparer<'a> {
     old: &'a Policy,
     new: &'a Policy,
+    /// The old policy's signals in the new one.
+    places: Vec<SignalId>,
     changes: Vec<String>,
     loosenings: Vec<Loosening>,
 }
 
-impl Comparer<'_> {
+impl<'a> Comparer<'a> {
+    /// The old policy's signals, and those of the new one that are called so.
+    fn signals_and_namesakes(&self) -> Vec<(&'a Signal, Option<&'a Signal>)> {
+        self.old.signals().iter().zip(self.places.iter().map(|place| self.new.signal(*place))).collect()
+    }
+
     fn refuse(&mut self, what: String, why: impl Into<String>, span: Option<SourceSpan>) {
         self.loosenings.push(Loosening { what, why: why.into(), span });
     }
@@ -85,8 +94,8 @@ impl Comparer<'_> {
 
     /// What is measured stays what it is.
     fn signals(&mut self) {
-        for old in self.old.signals() {
-            let Some(new) = self.new.signals().iter().find(|new| new.name == old.name) else {
+        for (old, new) in self.signals_and_namesakes() {
+            let Some(new) = new else {
                 self.refuse(
                     format!("signal `{}` is gone", old.name),
                     "a release keeps what it is measured by",

@@ -1,7 +1,6 @@
 //! Conditions of two policies, made comparable: both in the new policy's signals, without places in the text.
 
 use crate::condition::{Comparison, Condition, Expression};
-use crate::policy::Policy;
 use crate::signal::{SignalId, SourceSpan};
 use crate::trigger::{Severity, Trigger};
 
@@ -13,12 +12,9 @@ pub(super) struct Meaning {
     pub(super) given: Option<Condition>,
 }
 
-/// Writes a policy's conditions in the signals of another.
+/// Writes a policy's conditions in the signals of another: by the places of its own there, or as they are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Translation<'a> {
-    pub(super) from: &'a Policy,
-    pub(super) to: &'a Policy,
-}
+pub(super) struct Translation<'a>(pub(super) Option<&'a [SignalId]>);
 
 impl Translation<'_> {
     pub(super) fn trigger(self, trigger: &Trigger) -> Meaning {
@@ -38,10 +34,12 @@ impl Translation<'_> {
 
     /// A signal of the other policy with the same name; where there is none, one that no policy has.
     fn signal(self, id: SignalId) -> SignalId {
-        let name = self.from.signal(id).map(|signal| signal.name.as_str());
-        name.and_then(|name| self.to.signal_id(name)).unwrap_or(SignalId(u32::MAX))
+        self.0.map_or(id, |places| places.get(id.index()).copied().unwrap_or(NOWHERE))
     }
 }
+
+/// A signal that no policy has.
+pub(super) const NOWHERE: SignalId = SignalId(u32::MAX);
 
 /// Whether a condition has a `for` that lasts.
 pub(super) fn has_for(condition: &Condition) -> bool {

@@ -10,8 +10,8 @@ use crate::trigger::{Plan, Stage};
 impl Comparer<'_> {
     /// What was expected must still be; more may be.
     pub(super) fn expectations(&mut self) {
-        for old in self.old.signals() {
-            let Some(new) = self.new.signals().iter().find(|new| new.name == old.name) else { continue };
+        for (old, new) in self.signals_and_namesakes() {
+            let Some(new) = new else { continue };
             let before = old.expectation.as_ref().map(|c| self.before().condition(c));
             let after = new.expectation.as_ref().map(|c| self.after().condition(c));
             let words = |condition: &Condition| condition_words(self.new, condition);
@@ -42,12 +42,12 @@ impl Comparer<'_> {
         }
     }
 
-    const fn before(&self) -> Translation<'_> {
-        Translation { from: self.old, to: self.new }
+    pub(super) fn before(&self) -> Translation<'_> {
+        Translation(Some(&self.places))
     }
 
-    const fn after(&self) -> Translation<'_> {
-        Translation { from: self.new, to: self.new }
+    pub(super) const fn after(&self) -> Translation<'_> {
+        Translation(None)
     }
 
     /// Shows that a condition that must hold before the release goes on holds no more often than it did.

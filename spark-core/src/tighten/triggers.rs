@@ -4,7 +4,7 @@
 //! not false; a `for` that ran still runs. `unless` decides nothing, so it may change freely, as may words for people.
 
 use super::implication::{Demand, Implication};
-use super::normal::{Meaning, Translation, has_for_in_sequence, reads_previous_stage};
+use super::normal::{Meaning, has_for_in_sequence, reads_previous_stage};
 use super::words::condition_words;
 use super::{Comparer, Loosening};
 use crate::condition::Condition;
@@ -23,31 +23,27 @@ struct Pair<'a> {
 impl Comparer<'_> {
     /// Every trigger of the old policy must be there, and ask for at least as much; new ones may be added.
     pub(super) fn triggers(&mut self) {
+        let fresh = |new: &&Trigger| self.old.trigger_id(&new.name).is_none();
+        let fresh: Vec<&Trigger> = self.new.triggers().iter().filter(fresh).collect();
         for old in self.old.triggers() {
-            let namesake = self.new.triggers().iter().find(|new| new.name == old.name);
+            let namesake = self.new.trigger(&old.name);
             let outcome = match namesake {
                 Some(new) => self.trigger(old, new),
                 None => Err(vec![gone(old)]),
             };
-            let outcome = outcome.or_else(|refused| self.successor(old).ok_or(refused));
+            let outcome = outcome.or_else(|refused| self.successor(old, &fresh).ok_or(refused));
             match outcome {
                 Ok(changes) => self.changes.extend(changes),
                 Err(refused) => self.loosenings.extend(refused),
             }
         }
-        for new in self.new.triggers() {
-            if !self.old.triggers().iter().any(|old| old.name == new.name) {
-                self.changes.push(format!("trigger `{}` is new", new.name));
-            }
-        }
+        self.changes.extend(fresh.iter().map(|new| format!("trigger `{}` is new", new.name)));
     }
 
     /// A trigger under a new name that asks for at least as much. Its name must be new, or an override of the trigger
     /// that bore it would silence this one.
-    fn successor(&mut self, old: &Trigger) -> Option<Vec<String>> {
-        let fresh = |new: &&Trigger| !self.old.triggers().iter().any(|other| other.name == new.name);
-        let candidates: Vec<_> = self.new.triggers().iter().filter(fresh).collect();
-        candidates.into_iter().find_map(|new| {
+    fn successor(&mut self, old: &Trigger, fresh: &[&Trigger]) -> Option<Vec<String>> {
+        fresh.iter().find_map(|new| {
             let mut changes = self.trigger(old, new).ok()?;
             changes.insert(0, format!("trigger `{}` is now `{}`", old.name, new.name));
             Some(changes)
@@ -59,8 +55,8 @@ impl Comparer<'_> {
             name: &old.name,
             old,
             new,
-            before: Translation { from: self.old, to: self.new }.trigger(old),
-            after: Translation { from: self.new, to: self.new }.trigger(new),
+            before: self.before().trigger(old),
+            after: self.after().trigger(new),
         };
         let (mut changes, mut refused) = (Vec::new(), Vec::new());
         self.patience(&pair, &mut changes, &mut refused);

@@ -7,6 +7,7 @@
 )]
 
 mod checks;
+mod names;
 mod overrides;
 mod policies;
 mod properties;

@@ -61,7 +61,7 @@ impl Told {
     }
 
     fn trigger(&self, name: &str) -> Option<&Trigger> {
-        self.policy.triggers().iter().find(|trigger| trigger.name == name)
+        self.policy.trigger(name)
     }
 
     fn reason(&self, name: &str) -> String {

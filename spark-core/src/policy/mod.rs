@@ -1,11 +1,14 @@
 //! The policy: everything that rule text says, checked, as data. The engine needs nothing else.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use self::names::Names;
 use crate::check::{Check, CheckError};
 use crate::condition::{Comparison, Condition, Expression};
 use crate::quantity::{ByteUnits, Dimension};
@@ -26,6 +29,7 @@ const DEPTH_MAX: usize = 256;
 pub struct Policy {
     // INVARIANT: what `Policy::new` checks
     parts: PolicyParts,
+    names: Names,
     /// Triggers ordered so that each comes after those that it is quiet for.
     order: Vec<TriggerId>,
     fingerprint: Fingerprint,
@@ -114,7 +118,7 @@ impl Policy {
         if parts.every.is_zero() {
             return Err(PolicyError::ZeroInterval);
         }
-        unique(parts.signals.iter().map(|s| &s.name).chain(parts.triggers.iter().map(|t| &t.name)))?;
+        let names = Names::new(&parts)?;
         unique(parts.plans.iter().map(|p| &p.name))?;
         let signals = parts.signals.len();
         for signal in &parts.signals {
@@ -139,7 +143,7 @@ impl Policy {
         }
         check_checks(&parts.checks)?;
         let order = unless_order(&parts.triggers)?;
-        Ok(Self { parts, order, fingerprint: Fingerprint::default() })
+        Ok(Self { parts, names, order, fingerprint: Fingerprint::default() })
     }
 
     /// A number that tells policies apart: FNV-1a over all that it says. It finds a mistake, not an attack.
@@ -205,13 +209,22 @@ impl Policy {
 
     /// The handle of a signal.
     pub fn signal_id(&self, name: &str) -> Option<SignalId> {
-        let place = self.parts.signals.iter().position(|signal| signal.name == name)?;
-        u32::try_from(place).ok().map(SignalId)
+        self.names.signal(&self.parts, name).map(SignalId)
+    }
+
+    /// The handle of a trigger.
+    pub fn trigger_id(&self, name: &str) -> Option<TriggerId> {
+        self.names.trigger(&self.parts, name).map(TriggerId)
     }
 
     /// A signal by its handle.
     pub fn signal(&self, id: SignalId) -> Option<&Signal> {
         self.parts.signals.get(id.index())
+    }
+
+    /// A trigger by its name.
+    pub fn trigger(&self, name: &str) -> Option<&Trigger> {
+        self.parts.triggers.get(self.trigger_id(name)?.index())
     }
 
     /// A plan by its name.
