@@ -1,17 +1,17 @@
 //! The policy: everything that rule text says, checked, as data. The engine needs nothing else.
 
+mod bytes;
 mod names;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use self::bytes::Written;
 use self::names::Names;
 use crate::check::{Check, CheckError};
 use crate::condition::{Comparison, Condition, Expression};
-use crate::quantity::{ByteUnits, Dimension};
 use crate::signal::{Signal, SignalId};
 use crate::time::TimeSpan;
 use crate::trigger::{Plan, Trigger, TriggerId};
@@ -32,21 +32,29 @@ pub struct Policy {
     names: Names,
     /// Triggers ordered so that each comes after those that it is quiet for.
     order: Vec<TriggerId>,
-    fingerprint: Fingerprint,
+    /// What tells policies apart: every engine asks.
+    fingerprint: Derived<u64>,
+    bytes: Derived<Written>,
 }
 
-/// What tells policies apart, once it was asked for: every engine asks, and it takes a walk over the whole policy.
-#[derive(Debug, Clone, Default)]
-struct Fingerprint(OnceLock<u64>);
+/// What follows from the parts, once it was asked for: it takes a walk over the whole policy.
+#[derive(Debug, Clone)]
+struct Derived<T>(OnceLock<T>);
 
-/// It follows from the parts, which are compared.
-impl PartialEq for Fingerprint {
+impl<T> Default for Derived<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+/// The parts are compared.
+impl<T> PartialEq for Derived<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Fingerprint {}
+impl<T> Eq for Derived<T> {}
 
 /// What a policy is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +151,7 @@ impl Policy {
         }
         check_checks(&parts.checks)?;
         let order = unless_order(&parts.triggers)?;
-        Ok(Self { parts, names, order, fingerprint: Fingerprint::default() })
+        Ok(Self { parts, names, order, fingerprint: Derived::default(), bytes: Derived::default() })
     }
 
     /// A number that tells policies apart: FNV-1a over all that it says. It finds a mistake, not an attack.
@@ -242,7 +250,7 @@ impl Policy {
                 });
             }
         };
-        self.conditions().for_each(|condition| condition.comparisons(&mut visit));
+        conditions(&self.parts).for_each(|condition| condition.comparisons(&mut visit));
         found.into_iter().collect()
     }
 
@@ -254,48 +262,20 @@ impl Policy {
                 found.insert(id);
             });
         };
-        self.conditions().for_each(|condition| condition.comparisons(&mut visit));
+        conditions(&self.parts).for_each(|condition| condition.comparisons(&mut visit));
         found.into_iter().collect()
     }
+}
 
-    /// The units that bytes of these signals are written in: in what they are compared with, or what their source says.
-    pub fn byte_units(&self, signals: &[SignalId]) -> Option<ByteUnits> {
-        let mut found = None;
-        let mut visit = |comparison: &Comparison| {
-            let mut reads = false;
-            comparison.signals(&mut |id| reads |= signals.contains(&id));
-            if reads && comparison.unit.dimension == Dimension::Bytes {
-                let per = if comparison.unit.per_time { comparison.per.seconds() } else { 1 };
-                comparison.expressions().into_iter().for_each(|side| {
-                    found = found.or_else(|| written_bytes(side, Decimal::from(per)));
-                });
-            }
-        };
-        self.conditions().for_each(|condition| condition.comparisons(&mut visit));
-        let scale = || signals.iter().find_map(|id| ByteUnits::of(self.signal(*id)?.scale));
-        found.or_else(scale)
-    }
-
-    /// The same of all that a trigger reads.
-    pub fn byte_units_of(&self, trigger: &Trigger) -> Option<ByteUnits> {
-        let mut signals = Vec::new();
-        for level in &trigger.levels {
-            level.condition.comparisons(&mut |comparison| comparison.signals(&mut |id| signals.push(id)));
-        }
-        self.byte_units(&signals)
-    }
-
-    /// All conditions: expectations, levels, clears, givens, plans.
-    fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        let expectations = self.parts.signals.iter().filter_map(|s| s.expectation.as_ref());
-        let triggers = self
-            .parts
-            .triggers
-            .iter()
-            .flat_map(|t| t.levels.iter().map(|l| &l.condition).chain(&t.clear).chain(&t.given));
-        let plans = self.parts.plans.iter().filter_map(|p| p.proceed.as_ref());
-        expectations.chain(triggers).chain(plans)
-    }
+/// All conditions: expectations, levels, clears, givens, plans.
+fn conditions(parts: &PolicyParts) -> impl Iterator<Item = &Condition> {
+    let expectations = parts.signals.iter().filter_map(|s| s.expectation.as_ref());
+    let triggers = parts
+        .triggers
+        .iter()
+        .flat_map(|t| t.levels.iter().map(|l| &l.condition).chain(&t.clear).chain(&t.given));
+    let plans = parts.plans.iter().filter_map(|p| p.proceed.as_ref());
+    expectations.chain(triggers).chain(plans)
 }
 
 impl TryFrom<PolicyParts> for Policy {
@@ -312,16 +292,6 @@ impl From<Policy> for PolicyParts {
 }
 
 /// The units that the bytes in an expression were written in.
-fn written_bytes(expression: &Expression, per: Decimal) -> Option<ByteUnits> {
-    match expression {
-        Expression::Literal(value) => ByteUnits::of(value.checked_mul(per)?),
-        Expression::Arithmetic { left, right, .. } => {
-            written_bytes(left, per).or_else(|| written_bytes(right, per))
-        }
-        _ => None,
-    }
-}
-
 fn unique<'a>(names: impl Iterator<Item = &'a String>) -> Result<(), PolicyError> {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {

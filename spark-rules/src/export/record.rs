@@ -50,6 +50,7 @@ pub(super) struct Builder<'a> {
     pub(super) notes: BTreeSet<&'static str>,
     /// By signal, once it was asked for.
     pub(super) signals: BTreeMap<(SignalId, spark_core::Track), Result<SignalSeries, String>>,
+    pub(super) windowed: BTreeSet<&'a str>,
     /// By name: whether a window's series is recorded.
     pub(super) windows: BTreeMap<String, Result<(), String>>,
     pub(super) triggers: BTreeMap<TriggerId, TriggerSeries>,
@@ -81,6 +82,7 @@ impl<'a> Builder<'a> {
             refused: BTreeSet::new(),
             notes: BTreeSet::new(),
             signals: BTreeMap::new(),
+            windowed: super::signals::windowed(policy),
             windows: BTreeMap::new(),
             triggers: BTreeMap::new(),
             expectations: BTreeSet::new(),

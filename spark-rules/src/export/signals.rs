@@ -1,5 +1,7 @@
 //! Signals as series: present where Spark would have a value, in the base unit, without labels.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 use spark_core::metrics::{LabelMatcher, MetricsNode, PromqlOptions, RangeFunction, to_promql};
 use spark_core::{Condition, Expression, Policy, Signal, SignalId, Source, Track};
@@ -84,7 +86,7 @@ impl Builder<'_> {
         }
         let mut samples = bare.clone();
         let mut recorded = if labelled { format!("{series}:series") } else { series.clone() };
-        if bare.is_none() && self.is_windowed(signal) {
+        if bare.is_none() && self.windowed.contains(signal.name.as_str()) {
             let raw = format!("{series}:raw");
             self.record(&raw, text);
             text = raw.clone();
@@ -186,21 +188,6 @@ impl Builder<'_> {
         let word = if track == Track::Canary { "unless" } else { "and" };
         format!("({query}) {word} on(track) label_replace(vector(0), \"track\", \"baseline\", \"\", \"\")")
     }
-
-    fn is_windowed(&self, signal: &Signal) -> bool {
-        let policy = &self.loaded.policy;
-        let mut found = false;
-        conditions_of(policy).for_each(|condition| {
-            condition.comparisons(&mut |comparison| {
-                for side in comparison.expressions() {
-                    each_window(side, &mut |id| {
-                        found |= policy.signal(id).is_some_and(|read| read.name == signal.name);
-                    });
-                }
-            });
-        });
-        found
-    }
 }
 
 /// The conditions that are exported: expectations, levels, clears and givens.
@@ -210,6 +197,21 @@ fn conditions_of(policy: &Policy) -> impl Iterator<Item = &Condition> {
         trigger.levels.iter().map(|level| &level.condition).chain(&trigger.clear).chain(&trigger.given)
     });
     expectations.chain(triggers)
+}
+
+/// The names of the signals over whose time some window goes.
+pub(super) fn windowed(policy: &Policy) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    conditions_of(policy).for_each(|condition| {
+        condition.comparisons(&mut |comparison| {
+            for side in comparison.expressions() {
+                each_window(side, &mut |id| {
+                    found.extend(policy.signal(id).map(|signal| signal.name.as_str()));
+                });
+            }
+        });
+    });
+    found
 }
 
 /// Calls `visit` for the signal of every window in an expression.
