@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
 use spark_core::window::{
-    Aggregate, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Standing, Total, extrapolated,
-    extrapolated_about, extrapolated_ends, growth_of, lost, mean, quantile_over, slope, sum,
+    Aggregate, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated,
+    extrapolated_about, extrapolated_ends, growth_of, is_reset, mean, quantile_over, slope,
+    standard_deviation, sum,
 };
 use spark_core::{Relation, TimeSpan, Timestamp};
 
@@ -62,8 +63,17 @@ pub(crate) fn run() -> Result<String, String> {
     row::<MeanAbove>(&mut table, &data, "avg > 500ms", |data, window| {
         above(mean(data.values.get(window)?)?, HALF)
     })?;
-    row::<QuantileAbove>(&mut table, &data, "p95 > 860ms", |data, window| {
+    row::<Above95>(&mut table, &data, "p95 > 860ms", |data, window| {
         above(quantile_over(data.values.get(window)?, Decimal::new(95, 2))?, THRESHOLD)
+    })?;
+    row::<Above50>(&mut table, &data, "p50 > 500ms", |data, window| {
+        above(quantile_over(data.values.get(window)?, Decimal::new(5, 1))?, HALF)
+    })?;
+    row::<Above99>(&mut table, &data, "p99 > 892ms", |data, window| {
+        above(quantile_over(data.values.get(window)?, Decimal::new(99, 2))?, NEARLY_ALL)
+    })?;
+    row::<DeviationAbove>(&mut table, &data, "stddev > 230ms", |data, window| {
+        above(standard_deviation(data.values.get(window)?)?, DEVIATION)
     })?;
     row::<RateAbove>(&mut table, &data, "rate > 0.32/s", |data, window| {
         let points = data.points.get(window)?;
@@ -251,7 +261,9 @@ sliding!(
 
 const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
 const THRESHOLD: Decimal = Decimal::from_parts(86, 0, 0, false, 2);
+const NEARLY_ALL: Decimal = Decimal::from_parts(892, 0, 0, false, 3);
 const RATE: Decimal = Decimal::from_parts(32, 0, 0, false, 2);
+const DEVIATION: Decimal = Decimal::from_parts(23, 0, 0, false, 2);
 const SLOPE: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
 /// Whether a value is above a threshold, as an engine finds it: by its estimate, or else by the value.
@@ -274,16 +286,45 @@ sliding!(
     Total::pop,
     |window| held(window.mean_about(), || window.mean(), HALF)
 );
-sliding!(
-    QuantileAbove(Fence): Fence::new(THRESHOLD),
-    Fence::push,
-    Fence::pop,
-    |window| match window.quantile(Decimal::new(95, 2))? {
-        Standing::Below(_) => Some(Decimal::ZERO),
-        Standing::Around(between) => held(between.about(), || between.value(), THRESHOLD),
-        Standing::Above(_) => Some(Decimal::ONE),
-    }
-);
+/// A quantile, told by the fence of its threshold or else by all samples.
+macro_rules! quantile_above {
+    ($name:ident, $q:expr, $threshold:expr) => {
+        struct $name(Fence);
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self(Fence::new($threshold))
+            }
+        }
+
+        impl Sliding for $name {
+            fn push(&mut self, data: &Data, place: usize) -> Option<()> {
+                let value = *data.values.get(place)?;
+                if !self.0.push(value) {
+                    // finer than any before
+                    let inside = place.checked_sub(self.0.len())?..=place;
+                    self.0 = Fence::of($threshold, data.values.get(inside)?.iter().copied());
+                }
+                Some(())
+            }
+            fn pop(&mut self, data: &Data, place: usize) -> Option<()> {
+                self.0.pop(*data.values.get(place)?);
+                Some(())
+            }
+            fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
+                let above = match self.0.order($q) {
+                    Some(order) => order.is_gt(),
+                    None => quantile_over(data.values.get(window)?, $q)? > $threshold,
+                };
+                Some(Decimal::from(u8::from(above)))
+            }
+        }
+    };
+}
+
+quantile_above!(Above95, Decimal::from_parts(95, 0, 0, false, 2), THRESHOLD);
+quantile_above!(Above50, Decimal::from_parts(5, 0, 0, false, 1), HALF);
+quantile_above!(Above99, Decimal::from_parts(99, 0, 0, false, 2), NEARLY_ALL);
 sliding!(
     TwoStacks(Stacks): Stacks::default(),
     Stacks::push,
@@ -301,20 +342,18 @@ sliding!(
 #[derive(Default)]
 struct Rate(Total);
 
-impl Rate {
-    fn lost(data: &Data, place: usize) -> Option<Decimal> {
-        lost(*data.values.get(place)?, *data.values.get(place.checked_add(1)?)?)
-    }
-}
-
 impl Sliding for Rate {
     fn push(&mut self, data: &Data, place: usize) -> Option<()> {
-        let lost = place.checked_sub(1).and_then(|before| Self::lost(data, before));
-        lost.into_iter().for_each(|lost| add(&mut self.0, lost));
+        let value = *data.values.get(place)?;
+        if let Some(before) = place.checked_sub(1).and_then(|before| data.values.get(before)) {
+            // all values have the same places
+            let _ = self.0.push_if(is_reset(*before, value), *before);
+        }
         Some(())
     }
     fn pop(&mut self, data: &Data, place: usize) -> Option<()> {
-        Self::lost(data, place).into_iter().for_each(|lost| self.0.pop(lost));
+        let (value, after) = (*data.values.get(place)?, *data.values.get(place.checked_add(1)?)?);
+        self.0.pop_if(is_reset(value, after), value);
         Some(())
     }
     fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
@@ -363,6 +402,22 @@ impl Sliding for Slope {
     fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
         let points = data.points.get(window)?;
         self.0.slope(*points.first()?, points.last()?.0)
+    }
+}
+
+#[derive(Default)]
+struct DeviationAbove(Slope);
+
+impl Sliding for DeviationAbove {
+    fn push(&mut self, data: &Data, place: usize) -> Option<()> {
+        self.0.push(data, place)
+    }
+    fn pop(&mut self, data: &Data, place: usize) -> Option<()> {
+        self.0.pop(data, place)
+    }
+    fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
+        let value = || standard_deviation(data.values.get(window)?);
+        held(self.0.0.deviation_about(), value, DEVIATION)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod walk;
 
+use std::cmp::Ordering;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -112,13 +114,18 @@ impl Relation {
 
     /// Whether `left` stands in this relation to `right`, decided exactly.
     pub fn holds(self, left: Decimal, right: Decimal) -> bool {
+        self.is_of(left.cmp(&right))
+    }
+
+    /// Whether two values that are in this order stand in this relation.
+    pub const fn is_of(self, order: Ordering) -> bool {
         match self {
-            Self::Above => left > right,
-            Self::AtLeast => left >= right,
-            Self::Below => left < right,
-            Self::AtMost => left <= right,
-            Self::Equal => left == right,
-            Self::NotEqual => left != right,
+            Self::Above => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+            Self::Below => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
         }
     }
 }

@@ -37,11 +37,6 @@ impl Measure {
         Self { exact: parts_exact && !is_endless(value), value }
     }
 
-    /// Whether it is the same as another, as far as is known.
-    pub(super) fn is_same(self, other: Self) -> bool {
-        self.snapped(other) == other.value
-    }
-
     /// This value, or the other where both are the same as far as is known.
     fn snapped(self, other: Self) -> Decimal {
         if self.exact && other.exact {

@@ -12,8 +12,8 @@ use crate::condition::WindowFunction;
 use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
 use crate::window::{
-    self, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated_about,
-    extrapolated_ends, growth_of,
+    Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated_about,
+    extrapolated_ends, growth_of, is_reset,
 };
 
 /// A window that slides over a history.
@@ -81,13 +81,13 @@ impl Slide {
             WindowFunction::Min => self.smallest = Some(Daba::default()),
             WindowFunction::Max => self.largest = Some(Daba::default()),
             WindowFunction::Increase | WindowFunction::Rate => self.resets = Some(Total::default()),
-            WindowFunction::Slope => self.moments = Some(Moments::default()),
+            WindowFunction::Slope | WindowFunction::Stddev => self.moments = Some(Moments::default()),
             WindowFunction::Quantile(_) => {
                 let threshold = threshold.filter(|threshold| self.fence(*threshold).is_none());
                 self.fences.extend(threshold.map(Fence::new));
             }
-            // its edges tell enough, or all samples are asked
-            WindowFunction::Count | WindowFunction::Delta | WindowFunction::Stddev => {}
+            // its edges tell enough
+            WindowFunction::Count | WindowFunction::Delta => {}
         }
     }
 
@@ -127,12 +127,7 @@ impl Slide {
             self.push(history, next);
         }
         self.at = Some(at);
-        // to find that out takes about as long as to ask for a slope: now and then is soon enough
-        let look =
-            self.moments.is_some() && self.inside.start.is_multiple_of(8) && self.values() == Values::All;
-        let ends = if look { self.ends(history) } else { None };
-        let stale = |moments: &Moments| ends.is_some_and(|(first, last)| moments.is_stale(first, last.0));
-        self.renew(history, Total::is_stale, stale);
+        self.renew(history, Total::is_stale, Moments::is_stale, |_| false);
     }
 
     fn clear(&mut self) {
@@ -170,17 +165,23 @@ impl Slide {
         if let Some(largest) = &mut self.largest {
             largest.push(Largest(value));
         }
-        if let (Some(resets), Some(lost)) = (&mut self.resets, before.and_then(|before| lost(before, point)))
-        {
-            finer |= !resets.push(lost);
+        if let (Some(resets), Some(before)) = (&mut self.resets, before.and_then(|it| it.reading.value())) {
+            finer |= !resets.push_if(is_reset(before, value), before);
         }
         if let Some(moments) = &mut self.moments {
             finer |= !moments.push(point.at, value);
         }
-        self.fences.iter_mut().for_each(|fence| fence.push(value));
+        for fence in &mut self.fences {
+            finer |= !fence.push(value);
+        }
         if finer {
             let inside = self.len();
-            self.renew(history, |total| total.len() < inside, |moments| moments.len() < inside);
+            self.renew(
+                history,
+                |total| total.len() < inside,
+                |moments| moments.len() < inside,
+                |fence| fence.len() < inside,
+            );
         }
     }
 
@@ -200,8 +201,8 @@ impl Slide {
         if let Some(largest) = &mut self.largest {
             largest.pop();
         }
-        if let (Some(resets), Some(lost)) = (&mut self.resets, after.and_then(|after| lost(point, after))) {
-            resets.pop(lost);
+        if let (Some(resets), Some(after)) = (&mut self.resets, after.and_then(|it| it.reading.value())) {
+            resets.pop_if(is_reset(value, after), value);
         }
         if let Some(moments) = &mut self.moments {
             moments.pop(point.at, value);
@@ -215,6 +216,7 @@ impl Slide {
         history: &History,
         total: impl Fn(&Total) -> bool,
         moments: impl Fn(&Moments) -> bool,
+        fence: impl Fn(&Fence) -> bool,
     ) {
         let points = || history.numbered(&self.inside);
         let values = || points().filter_map(|point| point.reading.value());
@@ -223,11 +225,18 @@ impl Slide {
         }
         if self.resets.as_ref().is_some_and(&total) {
             let pairs = points().zip(points().skip(1));
-            self.resets = Some(Total::of(pairs.filter_map(|(before, after)| lost(before, after))));
+            let lost = pairs.filter_map(|(before, after)| {
+                let (before, after) = (before.reading.value()?, after.reading.value()?);
+                is_reset(before, after).then_some(before)
+            });
+            self.resets = Some(Total::of(lost));
         }
         if self.moments.as_ref().is_some_and(&moments) {
             let pairs = points().filter_map(|point| Some((point.at, point.reading.value()?)));
             self.moments = Some(Moments::of(pairs));
+        }
+        for stands in self.fences.iter_mut().filter(|stands| fence(stands)) {
+            *stands = Fence::of(stands.threshold(), values());
         }
     }
 
@@ -292,7 +301,8 @@ impl Slide {
             WindowFunction::Min | WindowFunction::Max | WindowFunction::Count => {
                 Estimate::of(self.value(function, history)?)
             }
-            WindowFunction::Quantile(_) | WindowFunction::Stddev => None,
+            WindowFunction::Stddev => self.moments.as_ref()?.deviation_about(),
+            WindowFunction::Quantile(_) => None,
         }
     }
 
@@ -341,11 +351,6 @@ impl Strange {
 /// What a sample covers that follows on another in the window.
 fn covers(before: &Point, point: &Point, reach: TimeSpan) -> i128 {
     point.at.since(before.at.max(point.at.minus(reach))).nanos().into()
-}
-
-/// What a counter showed before a reset, where there was one between two samples.
-fn lost(before: &Point, after: &Point) -> Option<Decimal> {
-    window::lost(before.reading.value()?, after.reading.value()?)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::planted::{self, Bug};
 use crate::policy::Policy;
 use crate::signal::{Reading, SignalId, Source, Track};
 use crate::time::{TimeSpan, Timestamp};
-use crate::window::{self, Estimate, Standing};
+use crate::window;
 
 /// The part of a window that samples must cover for its function to be known: 80 %.
 const COVERED_MIN_PERCENT: i128 = 80;
@@ -229,24 +229,8 @@ impl<'a> View<'a> {
         if let Err(cause) = self.unknown_in((slide, history), (*signal, Track::Canary), 1)? {
             return Some(Outcome::Unknown(cause));
         }
-        let literal = match comparison.unit.per_time {
-            true => Measure::computed(*threshold),
-            false => Measure::exact(*threshold),
-        };
-        let about = |value: Option<Estimate>| value?.stands(*relation, Estimate::of(*threshold)?);
-        let holds = match slide.fence(*threshold)?.quantile(quantile.fraction())? {
-            Standing::Around(between) => match about(between.about()) {
-                Some(holds) => holds,
-                None => self.measured_in(*signal, between.value()?).compare(*relation, literal).0,
-            },
-            Standing::Below(nearest) | Standing::Above(nearest) => match about(Estimate::of(nearest)) {
-                Some(holds) => holds,
-                // between the nearest sample and what is as good as the threshold lies no quantile
-                None if Measure::exact(nearest).inexact().is_same(literal) => return None,
-                None => relation.holds(nearest, *threshold),
-            },
-        };
-        Some(Outcome::of(holds))
+        let order = slide.fence(*threshold)?.order(quantile.fraction())?;
+        Some(Outcome::of(relation.is_of(order)))
     }
 
     /// The value of a window's function.

@@ -5,7 +5,6 @@
 //! at each push and each pop. At most three merges each, whatever comes, and one slot a value.
 
 use std::cmp::Ordering;
-use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
 
@@ -14,6 +13,9 @@ use crate::decimal::ten_to;
 /// What is kept of values, so that neighbours can be merged. Merging must be associative; it need not commute, nor can it be
 /// undone.
 pub trait Aggregate: Copy {
+    /// What is kept of no value: merged with any other, on either side, it gives that one.
+    const NONE: Self;
+
     /// This, of older values, with the same of the values that follow.
     #[must_use]
     fn merge(self, newer: Self) -> Self;
@@ -34,108 +36,143 @@ pub trait Aggregate: Copy {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Daba<T> {
-    // INVARIANT: 0 <= left <= right <= accumulated <= back <= slots.len(). By place, a slot holds
-    //   ..left               the aggregate from there to `back`
+    // INVARIANT: front <= left <= right <= accumulated <= back <= end, counted from the first value that ever came. By
+    // place, a slot holds
+    //   front..left          the aggregate from there to `back`
     //   left..right          the aggregate from there to `right`
     //   right..accumulated   the value itself
     //   accumulated..back    the aggregate from there to `back`
-    //   back..               the value itself
-    slots: VecDeque<T>,
-    left: usize,
-    right: usize,
-    accumulated: usize,
-    back: usize,
+    //   back..end            the value itself
+    /// A ring: as many as a power of two, so that a place is found without a division.
+    slots: Vec<T>,
+    front: u64,
+    left: u64,
+    right: u64,
+    accumulated: u64,
+    back: u64,
+    end: u64,
     /// The aggregate of `right..back`.
-    middle: Option<T>,
+    middle: T,
     /// The aggregate of `back..`.
-    newest: Option<T>,
+    newest: T,
 }
 
-impl<T> Default for Daba<T> {
+impl<T: Aggregate> Default for Daba<T> {
     fn default() -> Self {
-        let slots = VecDeque::new();
-        Self { slots, left: 0, right: 0, accumulated: 0, back: 0, middle: None, newest: None }
+        Self {
+            slots: Vec::new(),
+            front: 0,
+            left: 0,
+            right: 0,
+            accumulated: 0,
+            back: 0,
+            end: 0,
+            middle: T::NONE,
+            newest: T::NONE,
+        }
     }
 }
 
 impl<T: Aggregate> Daba<T> {
     /// How many values it holds.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        usize::try_from(self.end.wrapping_sub(self.front)).unwrap_or(usize::MAX)
     }
 
     /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.end == self.front
     }
 
     /// The aggregate of all values; none of none.
     pub fn get(&self) -> Option<T> {
-        let oldest = if self.back == 0 { None } else { self.slots.front().copied() };
-        merged(oldest, self.newest)
+        if self.is_empty() {
+            return None;
+        }
+        let oldest = if self.back <= self.front { T::NONE } else { self.slot(self.front) };
+        Some(oldest.merge(self.newest))
     }
 
     /// Takes a value in at the new end.
     pub fn push(&mut self, value: T) {
-        self.newest = merged(self.newest, Some(value));
-        self.slots.push_back(value);
+        if self.len() == self.slots.len() {
+            self.grow();
+        }
+        self.newest = self.newest.merge(value);
+        self.set(self.end, value);
+        self.end = self.end.wrapping_add(1);
         self.step();
     }
 
     /// Lets the oldest value go.
     pub fn pop(&mut self) {
-        if self.slots.pop_front().is_some() {
-            for place in [&mut self.left, &mut self.right, &mut self.accumulated, &mut self.back] {
-                *place = place.saturating_sub(1);
-            }
+        if !self.is_empty() {
+            self.front = self.front.wrapping_add(1);
             self.step();
         }
     }
 
     /// Lets all go, and keeps the room.
     pub fn clear(&mut self) {
-        let mut slots = std::mem::take(&mut self.slots);
-        slots.clear();
-        *self = Self { slots, ..Self::default() };
+        *self = Self { slots: std::mem::take(&mut self.slots), ..Self::default() };
     }
 
     /// The step that each push and each pop pays: it turns values into aggregates before they are needed.
     fn step(&mut self) {
-        let end = self.slots.len();
-        if self.back == 0 {
+        if self.back <= self.front {
             // nothing older: the one value is its own aggregate
+            let end = self.end;
             (self.left, self.right, self.accumulated, self.back) = (end, end, end, end);
-            (self.middle, self.newest) = (None, None);
+            (self.middle, self.newest) = (T::NONE, T::NONE);
             return;
         }
         if self.left == self.back {
             // every older slot is an aggregate: what came since is the next to be turned
-            (self.left, self.accumulated, self.back) = (0, end, end);
-            self.middle = self.newest.take();
+            (self.left, self.accumulated, self.back) = (self.front, self.end, self.end);
+            self.middle = std::mem::replace(&mut self.newest, T::NONE);
         }
         if self.left == self.right {
-            self.accumulated = self.accumulated.saturating_add(1);
-            self.right = self.right.saturating_add(1);
-            self.left = self.left.saturating_add(1);
+            self.accumulated = self.accumulated.wrapping_add(1);
+            self.right = self.right.wrapping_add(1);
+            self.left = self.left.wrapping_add(1);
             return;
         }
-        let after =
-            if self.accumulated == self.back { None } else { self.slots.get(self.accumulated).copied() };
-        if let (Some(slot), Some(middle)) = (self.slots.get_mut(self.left), self.middle) {
-            *slot = slot.merge(middle);
-        }
-        self.left = self.left.saturating_add(1);
-        self.accumulated = self.accumulated.saturating_sub(1);
-        if let (Some(slot), Some(after)) = (self.slots.get_mut(self.accumulated), after) {
-            *slot = slot.merge(after);
+        let after = if self.accumulated == self.back { T::NONE } else { self.slot(self.accumulated) };
+        self.set(self.left, self.slot(self.left).merge(self.middle));
+        self.left = self.left.wrapping_add(1);
+        self.accumulated = self.accumulated.wrapping_sub(1);
+        self.set(self.accumulated, self.slot(self.accumulated).merge(after));
+    }
+
+    fn slot(&self, at: u64) -> T {
+        self.slots.get(self.place(at)).copied().unwrap_or(T::NONE)
+    }
+
+    fn set(&mut self, at: u64, value: T) {
+        let place = self.place(at);
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = value;
         }
     }
-}
 
-fn merged<T: Aggregate>(older: Option<T>, newer: Option<T>) -> Option<T> {
-    match (older, newer) {
-        (Some(older), Some(newer)) => Some(older.merge(newer)),
-        (older, newer) => older.or(newer),
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::as_conversions,
+        reason = "the lower bits are what is asked for"
+    )]
+    const fn place(&self, at: u64) -> usize {
+        at as usize & self.slots.len().wrapping_sub(1)
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        const FIRST: usize = 4;
+        let mut wider =
+            Self { slots: vec![T::NONE; self.slots.len().saturating_mul(2).max(FIRST)], ..Self::default() };
+        for at in self.front..self.end {
+            wider.set(at, self.slot(at));
+        }
+        self.slots = wider.slots;
     }
 }
 
@@ -144,6 +181,8 @@ fn merged<T: Aggregate>(older: Option<T>, newer: Option<T>) -> Option<T> {
 pub struct Smallest(pub Decimal);
 
 impl Aggregate for Smallest {
+    const NONE: Self = Self(Decimal::MAX);
+
     fn merge(self, newer: Self) -> Self {
         if order(&newer.0, &self.0).is_lt() { newer } else { self }
     }
@@ -154,6 +193,8 @@ impl Aggregate for Smallest {
 pub struct Largest(pub Decimal);
 
 impl Aggregate for Largest {
+    const NONE: Self = Self(Decimal::MIN);
+
     fn merge(self, newer: Self) -> Self {
         if order(&newer.0, &self.0).is_lt() { self } else { newer }
     }
@@ -190,7 +231,12 @@ mod tests {
     }
 
     impl Aggregate for Run {
+        const NONE: Self = Self { first: 0, last: 0, count: 0 };
+
         fn merge(self, newer: Self) -> Self {
+            if self.count == 0 || newer.count == 0 {
+                return if self.count == 0 { newer } else { self };
+            }
             assert_eq!(self.last + 1, newer.first, "neighbours, in their order");
             Self { first: self.first, last: newer.last, count: self.count + newer.count }
         }
@@ -227,6 +273,8 @@ mod tests {
     struct Counted;
 
     impl Aggregate for Counted {
+        const NONE: Self = Self;
+
         fn merge(self, _: Self) -> Self {
             MERGES.set(MERGES.get() + 1);
             self

@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 
 use crate::condition::{Operator, Relation};
 
-/// The relative error of what a quotient is made of: two integers and two powers of ten as floats, and three divisions, are
-/// at most eleven roundings by half an epsilon. What decimals round is ten orders of magnitude less.
+/// The relative error of what a quotient is made of: two integers and two powers of ten as floats, two products and a
+/// division are at most nine roundings by half an epsilon. What decimals round is ten orders of magnitude less.
 const ROUNDED: f64 = 8.0 * f64::EPSILON;
 
 /// The relative error of a float that was rounded to the 15 digits which decimals from floats have (5e-15).
@@ -69,14 +69,21 @@ impl Estimate {
         if above.0 == 0 && below.0 != 0 {
             return Some(Self::ZERO);
         }
-        let below = near(below.0) / float_ten_to(below.1)?;
-        let about = near(above.0) / float_ten_to(above.1)? / below;
+        let about = near(above.0) * float_ten_to(below.1)? / (near(below.0) * float_ten_to(above.1)?);
         Self::within(about, ROUNDED * about.abs() + STEP)
     }
 
     /// None where that is not finite, or so large that decimals may overflow.
     pub(super) fn within(about: f64, error: f64) -> Option<Self> {
         (about.abs() + error < LARGEST).then_some(Self { about, error })
+    }
+
+    /// Whether a value can be the one that it stands for.
+    #[cfg(test)]
+    pub(super) fn may_be(self, value: Decimal) -> bool {
+        // a float near the value, which is as far from it as a few roundings
+        let is = crate::decimal::to_float(value);
+        (is - self.about).abs() <= self.error + 4.0 * f64::EPSILON * is.abs()
     }
 
     pub(super) const fn is_tiny(self) -> bool {
@@ -108,15 +115,7 @@ impl Estimate {
 
     /// Whether it stands in a relation to another; none where both are so near to each other that their decimals have to say.
     pub fn stands(self, relation: Relation, right: Self) -> Option<bool> {
-        let order = self.order(right)?;
-        Some(match relation {
-            Relation::Above => order.is_gt(),
-            Relation::AtLeast => order.is_ge(),
-            Relation::Below => order.is_lt(),
-            Relation::AtMost => order.is_le(),
-            Relation::Equal => order.is_eq(),
-            Relation::NotEqual => order.is_ne(),
-        })
+        self.order(right).map(|order| relation.is_of(order))
     }
 
     fn order(self, right: Self) -> Option<Ordering> {

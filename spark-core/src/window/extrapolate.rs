@@ -59,16 +59,16 @@ pub struct Ends {
     pub growth: Decimal,
 }
 
-/// What a counter showed before a reset, where there was one between two samples.
+/// Whether a counter was reset between two samples: what it showed before is lost, and added to its growth.
 ///
 /// ```
 /// use rust_decimal::Decimal;
-/// use spark_core::window::lost;
-/// assert_eq!(lost(Decimal::from(7), Decimal::ONE), Some(Decimal::from(7)));
-/// assert_eq!(lost(Decimal::ONE, Decimal::ONE), None);
+/// use spark_core::window::is_reset;
+/// assert!(is_reset(Decimal::from(7), Decimal::ONE));
+/// assert!(!is_reset(Decimal::ONE, Decimal::ONE));
 /// ```
-pub fn lost(before: Decimal, after: Decimal) -> Option<Decimal> {
-    order(&after, &before).is_lt().then_some(before)
+pub fn is_reset(before: Decimal, after: Decimal) -> bool {
+    order(&after, &before).is_lt()
 }
 
 /// Last minus first, and what a counter showed before its resets; in its shortest form, and `None` where decimals that are
@@ -102,21 +102,24 @@ pub fn extrapolated_about(
     (start, end): (Timestamp, Timestamp),
     kind: Kind,
 ) -> Option<Estimate> {
-    let stretch = Stretch::of(count, first_at, last_at, start, end)?;
+    let stretch = Stretched::of(count, first_at, last_at, start, end)?;
     let resets = resets.filter(|resets| !resets.is_empty());
-    if resets.is_none() && first == last && first.scale() == last.scale() {
+    let growth = Growth::of(first, last, resets)?;
+    if growth.is_none {
         return Some(Estimate::ZERO);
     }
-    let is_minus_zero = first.is_sign_negative() && first.is_zero();
-    let growth = Growth::of(first, last, resets).filter(|_| !is_minus_zero)?;
-    let (sampled, to_start, to_end) = (near(stretch.sampled), near(stretch.to_start), near(stretch.to_end));
+    if first.is_sign_negative() && first.is_zero() {
+        // the limit of a counter that shows minus zero is not that of floats
+        return None;
+    }
+    let Stretched { sampled, to_start, to_end } = stretch;
     let mut from_start = growth.about * to_start;
     if kind.is_counter() && !first.is_sign_negative() {
         // as it has no limit in a growth that is none or less, where this is the smaller
         from_start = from_start.min(growth.first * sampled);
     }
     let (times, over) = match kind {
-        Kind::Rate => (1e9, near(stretch.range)),
+        Kind::Rate => (1e9, nanos_between(start, end)?),
         Kind::Increase | Kind::Delta => (1.0, 1.0),
     };
     let scale = times / (sampled * over * growth.unit);
@@ -125,8 +128,47 @@ pub fn extrapolated_about(
     Estimate::within(about, off + STEP)
 }
 
+/// A positive distance in nanoseconds.
+fn nanos_between(from: Timestamp, to: Timestamp) -> Option<f64> {
+    to.nanos().checked_sub(from.nanos()).filter(|nanos| *nanos > 0).map(|nanos| near(nanos.into()))
+}
+
+/// [`Stretch`] in floats.
+struct Stretched {
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+}
+
+impl Stretched {
+    /// None also where it is too near to the boundary whether an end is far.
+    fn of(count: usize, first: Timestamp, last: Timestamp, start: Timestamp, end: Timestamp) -> Option<Self> {
+        /// Many times more than what is rounded here, and than what the boundary's own floats round.
+        const UNSURE: f64 = 1e-11;
+        let intervals = near(i128::try_from(count).ok()?) - 1.0;
+        if intervals < 1.0 || end <= start {
+            return None;
+        }
+        let sampled = nanos_between(first, last)?;
+        let boundary = 1.1 * sampled;
+        let towards = |from: Timestamp, to: Timestamp| {
+            let distance = near(to.nanos().checked_sub(from.nanos())?.into()) * intervals;
+            let beyond = distance - boundary;
+            if beyond.abs() <= UNSURE * boundary {
+                return None;
+            }
+            // in units of twice the intervals, as half of a mean distance is the sampled time then
+            Some(if beyond > 0.0 { sampled } else { 2.0 * distance })
+        };
+        let (to_start, to_end) = (towards(start, first)?, towards(last, end)?);
+        Some(Self { sampled: 2.0 * intervals * sampled, to_start, to_end })
+    }
+}
+
 /// Last minus first and what was there before resets, in parts of a unit.
 struct Growth {
+    /// The last value is the first, to the digit and its places, and there was no reset.
+    is_none: bool,
     about: f64,
     /// How far a sum of floats, or of decimals, can be from it.
     off: f64,
@@ -137,7 +179,9 @@ struct Growth {
 impl Growth {
     fn of(first: Decimal, last: Decimal, resets: Option<&Total>) -> Option<Self> {
         let places = resets.map_or(0, Total::places).max(first.scale()).max(last.scale());
+        let is_none = resets.is_none() && first.scale() == last.scale();
         let (first, last) = (in_units(first, places)?, in_units(last, places)?);
+        let is_none = is_none && first == last;
         let (lost, all_lost, times) = match resets {
             Some(resets) => {
                 let (lost, all_lost) = resets.raw(places)?;
@@ -150,7 +194,7 @@ impl Growth {
         // each addition rounds once, and each value was rounded a few times on its way to a float
         let roundings = near(times.checked_add(32)?) * f64::EPSILON;
         let off = roundings * (first.abs() + last.abs() + near(all_lost));
-        Some(Self { about, off, first, unit: float_ten_to(places)? })
+        Some(Self { is_none, about, off, first, unit: float_ten_to(places)? })
     }
 }
 

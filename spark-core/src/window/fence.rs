@@ -9,48 +9,48 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::daba::{Daba, Largest, Smallest, order};
-use super::estimate::Estimate;
-use super::quantile::between;
-use super::total::in_units;
-use crate::condition::Operator;
+use super::daba::{Aggregate, Daba, order};
+use super::estimate::{float_ten_to, near};
+use super::total::{in_units, small};
 use crate::decimal::ten_to;
+
+/// Whole numbers up to it are floats (2^53).
+const LARGEST_WHOLE: i64 = 1 << f64::MANTISSA_DIGITS;
+
+/// The most places that values are counted in. One of more is rounded: a few of those must not make the others too long.
+const FINEST: u32 = 12;
 
 /// From this on, the distance of two values may be beyond a decimal: half of its range.
 const HUGE_BITS: u32 = 95;
 
-/// Where a quantile stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Below the threshold: not above the value.
-    Below(Decimal),
-    /// Between two neighbours, of which one is at the threshold or both are on different sides of it.
-    Around(Between),
-    /// Above the threshold: not below the value.
-    Above(Decimal),
-}
+/// The part of a threshold that is as good as the threshold: ten times that in which computed values are taken for the same,
+/// and far more than what floats round.
+const AS_GOOD: f64 = 1e-12;
 
-/// A quantile between two neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Between {
-    low: Decimal,
-    high: Decimal,
-    /// The part of the way from one to the other, in units of 10^-places.
-    weight: (u64, u32),
-}
+/// The part of two floats that is rounded between them.
+const ROUNDED: f64 = 16.0 * f64::EPSILON;
 
-impl Between {
-    /// The quantile, as [`quantile_over`](super::quantile_over) has it; none beyond a decimal.
-    pub fn value(&self) -> Option<Decimal> {
-        let (units, places) = self.weight;
-        between(self.low, self.high, Decimal::try_from_i128_with_scale(units.into(), places).ok()?)
+/// The largest of floats.
+#[derive(Debug, Clone, Copy)]
+struct Highest(f64);
+
+/// The smallest of floats.
+#[derive(Debug, Clone, Copy)]
+struct Lowest(f64);
+
+impl Aggregate for Highest {
+    const NONE: Self = Self(f64::NEG_INFINITY);
+
+    fn merge(self, newer: Self) -> Self {
+        if self.0 > newer.0 { self } else { newer }
     }
+}
 
-    /// About the same.
-    pub fn about(&self) -> Option<Estimate> {
-        let (low, high) = (Estimate::of(self.low)?, Estimate::of(self.high)?);
-        let weight = Estimate::quotient((self.weight.0.into(), self.weight.1), (1, 0))?;
-        low.apply(Operator::Add, high.apply(Operator::Subtract, low)?.apply(Operator::Multiply, weight)?)
+impl Aggregate for Lowest {
+    const NONE: Self = Self(f64::INFINITY);
+
+    fn merge(self, newer: Self) -> Self {
+        if self.0 < newer.0 { self } else { newer }
     }
 }
 
@@ -58,21 +58,95 @@ impl Between {
 #[derive(Debug, Clone)]
 pub struct Fence {
     threshold: Decimal,
-    /// The places of the values that came, and the threshold in units of these.
-    // INVARIANT: these units are the threshold to the digit
-    units: (u32, i128),
-    below: Daba<Largest>,
+    /// Values are counted in units of 10^-places.
+    places: u32,
+    units: Units,
+    below: Daba<Highest>,
     at: usize,
-    above: Daba<Smallest>,
+    above: Daba<Lowest>,
+    /// Values that are no whole number of units, or not to the digit.
+    rounded: usize,
     /// Values so large that not every quantile is a decimal.
     huge: usize,
+}
+
+/// A threshold in units of the values.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    /// Whole numbers below it are below the threshold.
+    not_below: i64,
+    /// Whole numbers above it are above the threshold.
+    not_above: i64,
+    about: f64,
+    /// About the part of it that is as good as itself.
+    as_good: f64,
+}
+
+impl Units {
+    fn of(threshold: Decimal, places: u32) -> Self {
+        const FARTHEST: i128 = 1 << 62;
+        let (floor, is_whole) = match threshold.scale().checked_sub(places).and_then(ten_to) {
+            Some(unit) => (
+                threshold.mantissa().checked_div_euclid(unit),
+                threshold.mantissa().checked_rem_euclid(unit) == Some(0),
+            ),
+            None => (in_units(threshold, places), true),
+        };
+        let beyond = if threshold.is_sign_negative() { i128::MIN } else { i128::MAX };
+        let floor = floor.unwrap_or(beyond).clamp(-FARTHEST, FARTHEST);
+        let ceiling = floor.saturating_add(i128::from(!is_whole));
+        let within = |units: i128| i64::try_from(units).unwrap_or(0);
+        let about = scaled_about(threshold, places);
+        Self { not_below: within(ceiling), not_above: within(floor), about, as_good: AS_GOOD * about.abs() }
+    }
+
+    /// A threshold that is a whole number of units.
+    fn whole(&self) -> Option<i128> {
+        (self.not_below == self.not_above && self.not_above.abs() <= LARGEST_WHOLE)
+            .then_some(self.not_above.into())
+    }
+}
+
+/// About a value in units of 10^-places.
+fn scaled_about(value: Decimal, places: u32) -> f64 {
+    let ten_to = |power: u32| float_ten_to(power).unwrap_or(f64::NAN);
+    near(value.mantissa()) * ten_to(places) / ten_to(value.scale())
+}
+
+/// A value as it is kept.
+struct Placed {
+    side: Ordering,
+    about: f64,
+    is_rounded: bool,
+    is_huge: bool,
 }
 
 impl Fence {
     /// A fence that no value stands at yet.
     pub fn new(threshold: Decimal) -> Self {
-        let units = (threshold.scale(), threshold.mantissa());
-        Self { threshold, units, below: Daba::default(), at: 0, above: Daba::default(), huge: 0 }
+        Self::at_places(threshold, 0)
+    }
+
+    fn at_places(threshold: Decimal, places: u32) -> Self {
+        let places = places.max(threshold.scale()).min(FINEST);
+        Self {
+            threshold,
+            places,
+            units: Units::of(threshold, places),
+            below: Daba::default(),
+            at: 0,
+            above: Daba::default(),
+            rounded: 0,
+            huge: 0,
+        }
+    }
+
+    /// A fence at which values stand.
+    pub fn of(threshold: Decimal, values: impl Iterator<Item = Decimal> + Clone) -> Self {
+        let mut fence =
+            Self::at_places(threshold, values.clone().map(|value| value.scale()).max().unwrap_or(0));
+        values.for_each(|value| fence.put(value));
+        fence
     }
 
     /// The threshold.
@@ -80,47 +154,83 @@ impl Fence {
         self.threshold
     }
 
-    /// Takes a value in.
-    pub fn push(&mut self, value: Decimal) {
-        if value.scale() != self.units.0
-            && let Some(units) = in_units(self.threshold, value.scale())
-        {
-            self.units = (value.scale(), units);
+    /// How many values it holds.
+    pub fn len(&self) -> usize {
+        self.below.len().saturating_add(self.at).saturating_add(self.above.len())
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a value in. False, and nothing is taken in, where it has more places than any before: the fence has to be made
+    /// [of](Self::of) all values anew.
+    #[must_use]
+    pub fn push(&mut self, value: Decimal) -> bool {
+        if value.scale() > self.places && self.places < FINEST {
+            return false;
         }
-        match self.side(value) {
-            Ordering::Less => self.below.push(Largest(value)),
+        self.put(value);
+        true
+    }
+
+    fn put(&mut self, value: Decimal) {
+        let Placed { side, about, is_rounded, is_huge } = self.placed(value);
+        match side {
+            Ordering::Less => self.below.push(Highest(about)),
             Ordering::Equal => self.at = self.at.saturating_add(1),
-            Ordering::Greater => self.above.push(Smallest(value)),
+            Ordering::Greater => self.above.push(Lowest(about)),
         }
-        self.huge = self.huge.saturating_add(usize::from(is_huge(value)));
+        self.rounded = self.rounded.saturating_add(usize::from(is_rounded));
+        self.huge = self.huge.saturating_add(usize::from(is_huge));
     }
 
     /// Lets the oldest value go, which this is.
     pub fn pop(&mut self, value: Decimal) {
-        match self.side(value) {
+        let Placed { side, is_rounded, is_huge, .. } = self.placed(value);
+        match side {
             Ordering::Less => self.below.pop(),
             Ordering::Equal => self.at = self.at.saturating_sub(1),
             Ordering::Greater => self.above.pop(),
         }
-        self.huge = self.huge.saturating_sub(usize::from(is_huge(value)));
+        self.rounded = self.rounded.saturating_sub(usize::from(is_rounded));
+        self.huge = self.huge.saturating_sub(usize::from(is_huge));
     }
 
-    /// The order of a value and the threshold.
-    fn side(&self, value: Decimal) -> Ordering {
-        let (places, units) = self.units;
-        if value.scale() == places { value.mantissa().cmp(&units) } else { order(&value, &self.threshold) }
+    fn placed(&self, value: Decimal) -> Placed {
+        if value.scale() == self.places
+            && let Some(units) = small(value).filter(|units| (-LARGEST_WHOLE..=LARGEST_WHOLE).contains(units))
+        {
+            let side = match (units < self.units.not_below, units > self.units.not_above) {
+                (true, _) => Ordering::Less,
+                (_, true) => Ordering::Greater,
+                _ => Ordering::Equal,
+            };
+            return Placed { side, about: near(units.into()), is_rounded: false, is_huge: false };
+        }
+        let units = in_units(value, self.places).and_then(|units| i64::try_from(units).ok());
+        let units = units.filter(|units| (-LARGEST_WHOLE..=LARGEST_WHOLE).contains(units));
+        Placed {
+            side: order(&value, &self.threshold),
+            about: units.map_or_else(|| scaled_about(value, self.places), |units| near(units.into())),
+            is_rounded: units.is_none(),
+            is_huge: value.scale() == 0
+                && value.mantissa().unsigned_abs() >> HUGE_BITS.saturating_sub(1) != 0,
+        }
     }
 
     /// Lets all go, and keeps the room.
     pub fn clear(&mut self) {
         self.below.clear();
         self.above.clear();
-        (self.at, self.huge) = (0, 0);
+        (self.at, self.rounded, self.huge) = (0, 0, 0);
     }
 
-    /// Where the quantile stands; none without values, with a quantile outside of 0 to 1, or where it may be beyond a
-    /// decimal.
-    pub fn quantile(&self, q: Decimal) -> Option<Standing> {
+    /// The order of the quantile and the threshold, as [`quantile_over`](super::quantile_over) has it: where both are the
+    /// same, or so far apart that they are not even taken for the same. None where only all values tell, without values, with
+    /// a quantile outside of 0 to 1, and where it may be beyond a decimal.
+    pub fn order(&self, q: Decimal) -> Option<Ordering> {
         let below = self.below.len();
         let not_above = below.saturating_add(self.at);
         let last = not_above.saturating_add(self.above.len()).checked_sub(1)?;
@@ -131,25 +241,44 @@ impl Fence {
             return None;
         }
         let rank = part.checked_mul(last.to_u64()?)?;
-        let at_least = |count: usize| unit.checked_mul(count.to_u64()?).map(|count| rank >= count);
-        if let Some(last_below) = below.checked_sub(1)
-            && (rank == unit.checked_mul(last_below.to_u64()?)? || !at_least(last_below)?)
-        {
-            return self.below.get().map(|largest| Standing::Below(largest.0));
-        }
-        if at_least(not_above)? {
-            return self.above.get().map(|smallest| Standing::Above(smallest.0));
-        }
         let (low, rest) = (rank.checked_div(unit)?.to_usize()?, rank.checked_rem(unit)?);
         let high = if rest == 0 { low } else { low.saturating_add(1) };
-        let low = if low < below { self.below.get()?.0 } else { self.threshold };
-        let high = if high < not_above { self.threshold } else { self.above.get()?.0 };
-        Some(Standing::Around(Between { low, high, weight: (rest, q.scale()) }))
+        if high < below {
+            return (self.below.get()?.0 < self.units.about - self.units.as_good).then_some(Ordering::Less);
+        }
+        if low >= not_above {
+            return (self.above.get()?.0 > self.units.about + self.units.as_good)
+                .then_some(Ordering::Greater);
+        }
+        if low >= below && high < not_above {
+            return Some(Ordering::Equal);
+        }
+        let threshold = self.units.about;
+        let low = if low < below { self.below.get()?.0 } else { threshold };
+        let high = if high < not_above { threshold } else { self.above.get()?.0 };
+        let quantile = low + (high - low) * (near(rest.into()) / near(unit.into()));
+        let near_by = self.units.as_good + ROUNDED * (low.abs() + high.abs());
+        let distance = quantile - threshold;
+        if distance.abs() > near_by {
+            return Some(if distance > 0.0 { Ordering::Greater } else { Ordering::Less });
+        }
+        // whole numbers tell whether both are the same
+        let whole = self.units.whole().filter(|_| self.rounded == 0)?;
+        let (unit, rest) = (i128::from(unit), i128::from(rest));
+        let from_low = exactly(low).checked_mul(unit.checked_sub(rest)?)?;
+        let quantile = from_low.checked_add(exactly(high).checked_mul(rest)?)?;
+        (quantile == whole.checked_mul(unit)?).then_some(Ordering::Equal)
     }
 }
 
-fn is_huge(value: Decimal) -> bool {
-    value.scale() == 0 && value.mantissa().unsigned_abs() >> HUGE_BITS.saturating_sub(1) != 0
+/// A float that is a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::as_conversions,
+    reason = "it is a whole number within 2^53"
+)]
+const fn exactly(whole: f64) -> i128 {
+    whole as i128
 }
 
 #[cfg(test)]
@@ -168,6 +297,37 @@ mod tests {
         ]
     }
 
+    /// A part of a value by which a threshold is off: mostly just within what computed values are taken for the same in.
+    fn a_nudge() -> impl Strategy<Value = Option<Decimal>> {
+        prop_oneof![
+            2 => Just(None),
+            1 => (900..1_000_i64, any::<bool>()).prop_map(|(n, up)| Some(Decimal::new(if up { n } else { -n }, 16))),
+            1 => (-30..30_i64).prop_map(|n| Some(Decimal::new(n, 13))),
+        ]
+    }
+
+    /// Whether computed values are taken for the same.
+    fn are_same(a: Decimal, b: Decimal) -> bool {
+        let reach = a.abs().max(b.abs()).checked_mul(Decimal::new(1, 13)).unwrap_or_default();
+        a.checked_sub(b).is_some_and(|distance| distance.abs() <= reach)
+    }
+
+    /// Whether all values have to be asked: some are beyond all that others are, or as good as the threshold without being it.
+    fn may_be_silent(window: &[Decimal], quantile: Decimal, threshold: Decimal) -> bool {
+        let float = |value: &Decimal| crate::decimal::to_float(*value);
+        let largest = window.iter().chain([&threshold]).map(|value| float(value).abs()).fold(0.0, f64::max);
+        let is_near = |value: &Decimal, reach: f64| {
+            *value != threshold && (float(value) - float(&threshold)).abs() <= reach
+        };
+        let is_long = |value: &Decimal| small(*value).is_none_or(|units| units.abs() > LARGEST_WHOLE);
+        let is_ordinary =
+            window.iter().chain([&threshold]).all(|value| value.scale() <= FINEST && !is_long(value));
+        let as_good = 2.0 * AS_GOOD * float(&threshold).abs();
+        let good = window.iter().any(|value| is_near(value, as_good));
+        let rounded = is_near(&quantile, as_good + 4.0 * ROUNDED * largest);
+        good || rounded || !is_ordinary
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
@@ -175,32 +335,32 @@ mod tests {
         #[test]
         fn standings_are_those_of_sorted_values(
             values in proptest::collection::vec(a_value(), 1..40),
+            (near, nudge) in (any::<prop::sample::Index>(), a_nudge()),
             threshold in a_value(),
             width in 1..20_usize,
             q in prop_oneof![Just("0.5"), Just("0.95"), Just("0.999"), Just("0.000001"), Just("0"), Just("1"), Just("0.25")],
         ) {
             let q = crate::decimal::parse_exact(q).unwrap();
+            let threshold = nudge.map_or(threshold, |nudge| {
+                let value = *near.get(&values);
+                value.checked_mul(nudge).and_then(|nudge| value.checked_add(nudge)).unwrap_or(value)
+            });
             let mut fence = Fence::new(threshold);
             for (place, value) in values.iter().enumerate() {
-                fence.push(*value);
+                let window = &values[(place + 1).saturating_sub(width)..=place];
                 if let Some(gone) = place.checked_sub(width) {
                     fence.pop(values[gone]);
                 }
-                let window = &values[(place + 1).saturating_sub(width)..=place];
+                if !fence.push(*value) {
+                    fence = Fence::of(threshold, window.iter().copied());
+                }
                 let plain = quantile_over(window, q);
-                match fence.quantile(q) {
-                    Some(Standing::Below(nearest)) => {
-                        prop_assert!(plain.unwrap() <= nearest && nearest < threshold);
-                        prop_assert!(window.contains(&nearest));
+                match fence.order(q) {
+                    Some(order) => {
+                        prop_assert_eq!(order, plain.unwrap().cmp(&threshold));
+                        prop_assert!(order.is_eq() || !are_same(plain.unwrap(), threshold));
                     }
-                    Some(Standing::Above(nearest)) => {
-                        prop_assert!(plain.unwrap() >= nearest && nearest > threshold);
-                        prop_assert!(window.contains(&nearest));
-                    }
-                    Some(Standing::Around(between)) => {
-                        prop_assert_eq!(between.value().map(|it| it.to_string()), plain.map(|it| it.to_string()));
-                    }
-                    None => prop_assert!(window.iter().any(|value| is_huge(*value))),
+                    None => prop_assert!(plain.is_none_or(|plain| may_be_silent(window, plain, threshold))),
                 }
             }
         }

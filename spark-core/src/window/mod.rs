@@ -17,9 +17,9 @@ mod total;
 pub use self::daba::{Aggregate, Daba, Largest, Smallest};
 pub use self::estimate::Estimate;
 pub use self::extrapolate::{
-    Ends, Kind, extrapolated, extrapolated_about, extrapolated_ends, growth_of, lost,
+    Ends, Kind, extrapolated, extrapolated_about, extrapolated_ends, growth_of, is_reset,
 };
-pub use self::fence::{Between, Fence, Standing};
+pub use self::fence::Fence;
 pub use self::functions::{correlation, mean, standard_deviation, sum};
 pub use self::moments::Moments;
 pub use self::quantile::quantile_over;

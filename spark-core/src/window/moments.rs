@@ -1,52 +1,116 @@
-//! The sums that a regression line follows from, in integers, over a window that slides.
+//! The sums that a regression line and a deviation follow from, in integers, over a window that slides.
 
 use rust_decimal::Decimal;
 
-use super::estimate::Estimate;
+use super::estimate::{Estimate, SHORTENED, STEP, float_ten_to, near};
 use super::regression::quotient;
-use super::total::{EXACT_BITS, in_units, product};
+use super::total::{EXACT_BITS, in_units, product, small};
 use crate::time::Timestamp;
 
-/// Sums of times, values, their products and the squares of the times.
+/// Below this a time is added, in steps, and a value, in units: 2^20 of their products, as many as a series keeps, fit into
+/// 127 bits, also where both are counted from a sample that is as far away again.
+const TIME_BITS: u32 = 46;
+const VALUE_BITS: u32 = 58;
+
+/// Seconds, as a power of ten of nanoseconds.
+const COARSEST: u32 = 9;
+
+/// What four roundings of floats can take from a value.
+const ROUNDED: f64 = 4.0 * f64::EPSILON;
+
+/// More than what one rounding of a decimal can take: a part of it, or that much of one.
+const CUT: f64 = 1e-27;
+
+/// Well within a decimal's range: what stays below it does not overflow.
+const LARGEST: f64 = 1e26;
+
+/// Sums of times, values, their products and their squares.
 ///
-/// The slope's fraction is the same whatever times and values are counted from, so they are counted from the sample that
-/// was the first when the sums were made. As in [`Total`](super::Total), there is no slope here where plain decimals would
-/// have been rounded on the way.
+/// What is asked of them is the same whatever times and values are counted from, so they are counted from a sample that is or
+/// was in the window not long ago: once as many came as are in it, the sums are moved to the newest, by integers, so that
+/// nothing is lost. Where plain decimals would have been rounded on the way there is no slope here; an estimate mostly is.
 #[derive(Debug, Clone, Default)]
 pub struct Moments {
     origin: Timestamp,
     /// The power of ten of nanoseconds that times are counted in: 9, 6, 3 or 0.
     unit: u32,
     places: u32,
-    level: Decimal,
+    /// In units of 10^-places.
+    level: i64,
     len: usize,
-    x: i128,
-    y: i128,
-    xy: i128,
-    xx: i128,
-    /// The sum of the values' absolute distances from the level.
-    distances: i128,
-    unfit: usize,
+    /// How many need all of these places.
+    finest: usize,
+    /// How many came since the origin was moved.
+    since: usize,
+    sums: Sums,
+    /// Samples too far from the others: so many of the oldest have to go before there are sums again.
+    unfit: Option<usize>,
 }
 
-/// A sample in the units of the sums.
-struct Part {
+#[derive(Debug, Clone, Default)]
+struct Sums {
     x: i128,
     y: i128,
     xy: i128,
     xx: i128,
+    yy: i128,
+}
+
+impl Sums {
+    // INVARIANT: what is in them fits; what is moved does again, so that nothing is lost where a step in between wraps
+    fn put(&mut self, (x, y): (i64, i64)) {
+        let (x, y) = (i128::from(x), i128::from(y));
+        self.x = self.x.wrapping_add(x);
+        self.y = self.y.wrapping_add(y);
+        self.xy = self.xy.wrapping_add(x.wrapping_mul(y));
+        self.xx = self.xx.wrapping_add(x.wrapping_mul(x));
+        self.yy = self.yy.wrapping_add(y.wrapping_mul(y));
+    }
+
+    fn take(&mut self, (x, y): (i64, i64)) {
+        let (x, y) = (i128::from(x), i128::from(y));
+        self.x = self.x.wrapping_sub(x);
+        self.y = self.y.wrapping_sub(y);
+        self.xy = self.xy.wrapping_sub(x.wrapping_mul(y));
+        self.xx = self.xx.wrapping_sub(x.wrapping_mul(x));
+        self.yy = self.yy.wrapping_sub(y.wrapping_mul(y));
+    }
+
+    /// Counts all from another point, which is so far away.
+    fn move_by(&mut self, count: usize, (x, y): (i64, i64)) {
+        let count = i128::try_from(count).unwrap_or(0);
+        let (x, y) = (i128::from(x), i128::from(y));
+        let moved = |sum: i128, a: (i128, i128), b: (i128, i128)| {
+            // the sum of (p - a)(q - b), of which the sum of pq, and those of q and p are known
+            let both = count.wrapping_mul(a.0).wrapping_mul(b.0);
+            sum.wrapping_sub(a.0.wrapping_mul(b.1)).wrapping_sub(b.0.wrapping_mul(a.1)).wrapping_add(both)
+        };
+        let (by_x, by_y) = ((x, self.x), (y, self.y));
+        self.xy = moved(self.xy, by_x, by_y);
+        self.xx = moved(self.xx, by_x, by_x);
+        self.yy = moved(self.yy, by_y, by_y);
+        self.x = self.x.wrapping_sub(count.wrapping_mul(x));
+        self.y = self.y.wrapping_sub(count.wrapping_mul(y));
+    }
 }
 
 impl Moments {
     /// The sums of samples in the order of time.
     pub fn of(points: impl Iterator<Item = (Timestamp, Decimal)> + Clone) -> Self {
         let Some((origin, level)) = points.clone().next() else { return Self::default() };
-        let mut moments = Self { origin, level, unit: COARSEST, ..Self::default() };
+        let mut moments = Self { origin, unit: COARSEST, ..Self::default() };
         for (at, value) in points.clone() {
             moments.unit = moments.unit.min(unit_of(origin, at));
             moments.places = moments.places.max(value.scale());
         }
-        points.for_each(|(at, value)| moments.put(at, value));
+        moments.level = moments.units(level).unwrap_or(0);
+        for (at, value) in points {
+            moments.count_in(value);
+            match moments.part(at, value).filter(fits) {
+                Some(part) => moments.sums.put(part),
+                None => moments.unfit = Some(moments.len),
+            }
+        }
         moments
     }
 
@@ -55,25 +119,51 @@ impl Moments {
     #[must_use]
     pub fn push(&mut self, at: Timestamp, value: Decimal) -> bool {
         if self.len == 0 {
-            *self =
-                Self { origin: at, level: value, unit: COARSEST, places: value.scale(), ..Self::default() };
+            *self = Self { origin: at, unit: COARSEST, places: value.scale(), ..Self::default() };
+            self.level = self.units(value).unwrap_or(0);
         }
-        if value.scale() > self.places || unit_of(self.origin, at) < self.unit {
+        if self.unfit.is_some() {
+            self.count_in(value);
+            return true;
+        }
+        if value.scale() > self.places {
             return false;
         }
-        self.put(at, value);
+        let Some(x) = self.steps(at) else { return false };
+        self.count_in(value);
+        match self.height(value).map(|y| (x, y)).filter(fits) {
+            Some(part) => {
+                self.sums.put(part);
+                self.since = self.since.saturating_add(1);
+                if self.since > self.len {
+                    self.sums.move_by(self.len, part);
+                    self.origin = at;
+                    self.level = self.level.saturating_add(part.1);
+                    self.since = 0;
+                }
+            }
+            None => self.unfit = Some(self.len),
+        }
         true
     }
 
-    fn put(&mut self, at: Timestamp, value: Decimal) {
-        self.add(at, value, i128::saturating_add);
+    fn count_in(&mut self, value: Decimal) {
         self.len = self.len.saturating_add(1);
+        self.finest = self.finest.saturating_add(usize::from(value.scale() == self.places));
     }
 
-    /// Takes a sample off that was taken in.
+    /// Takes the oldest sample off, which this is.
     pub fn pop(&mut self, at: Timestamp, value: Decimal) {
-        self.add(at, value, i128::saturating_sub);
         self.len = self.len.saturating_sub(1);
+        self.finest = self.finest.saturating_sub(usize::from(value.scale() == self.places));
+        if let Some(unfit) = &mut self.unfit {
+            *unfit = unfit.saturating_sub(1);
+            return;
+        }
+        match self.part(at, value) {
+            Some(part) => self.sums.take(part),
+            None => self.unfit = Some(self.len),
+        }
     }
 
     /// How many samples they are of.
@@ -86,96 +176,147 @@ impl Moments {
         self.len == 0
     }
 
+    /// Whether they have to be made anew: the samples that were too far from the others have gone, or those that made the
+    /// units too small for them.
+    pub fn is_stale(&self) -> bool {
+        self.unfit.is_some_and(|unfit| unfit == 0 || self.finest == 0)
+    }
+
     fn count(&self) -> i128 {
         i128::try_from(self.len).unwrap_or(i128::MAX)
     }
 
-    /// Whether making them anew could help: there is no slope to the digit, and the sample that is counted from has left.
-    pub fn is_stale(&self, first: (Timestamp, Decimal), last: Timestamp) -> bool {
-        self.origin < first.0 && self.fraction(first, last).is_none()
+    /// A sample in the units of the sums.
+    fn part(&self, at: Timestamp, value: Decimal) -> Option<(i64, i64)> {
+        Some((self.steps(at)?, self.height(value)?))
     }
 
-    fn add(&mut self, at: Timestamp, value: Decimal, add: fn(i128, i128) -> i128) {
-        let Some(part) = self.part(at, value) else {
-            let unfit = add(i128::try_from(self.unfit).unwrap_or(i128::MAX), 1);
-            self.unfit = usize::try_from(unfit).unwrap_or(0);
-            return;
-        };
-        self.x = add(self.x, part.x);
-        self.y = add(self.y, part.y);
-        self.xy = add(self.xy, part.xy);
-        self.xx = add(self.xx, part.xx);
-        self.distances = add(self.distances, part.y.saturating_abs());
+    /// A value in units of the places.
+    fn units(&self, value: Decimal) -> Option<i64> {
+        if value.scale() == self.places {
+            small(value)
+        } else {
+            i64::try_from(in_units(value, self.places)?).ok()
+        }
     }
 
-    /// A sample in the units of the sums, where these cannot overflow: 2^20 of them are the most of a series.
-    fn part(&self, at: Timestamp, value: Decimal) -> Option<Part> {
-        const BITS: u32 = 106;
-        let x = self.steps(self.origin, at)?;
-        let y = in_units(value, self.places)?.checked_sub(in_units(self.level, self.places)?)?;
-        let x = i128::from(x);
-        let part = Part { x, y, xy: product(x, y)?, xx: product(x, x)? };
-        let fits = |value: i128| value.unsigned_abs() >> BITS == 0;
-        (fits(part.y) && fits(part.xy) && fits(part.xx)).then_some(part)
+    fn height(&self, value: Decimal) -> Option<i64> {
+        self.units(value)?.checked_sub(self.level)
     }
 
-    /// From one time to another, in units of the sums.
-    fn steps(&self, from: Timestamp, to: Timestamp) -> Option<i64> {
-        let nanos = to.nanos().checked_sub(from.nanos())?;
+    /// A time in units of the sums; none where it is no whole number of them.
+    fn steps(&self, at: Timestamp) -> Option<i64> {
+        let nanos = at.nanos().checked_sub(self.origin.nanos())?;
         // by a constant, a division is a multiplication
         match self.unit {
-            COARSEST => nanos.checked_div(1_000_000_000),
-            6 => nanos.checked_div(1_000_000),
-            3 => nanos.checked_div(1_000),
-            _ => Some(nanos),
+            COARSEST if nanos.checked_rem(1_000_000_000)? == 0 => nanos.checked_div(1_000_000_000),
+            6 if nanos.checked_rem(1_000_000)? == 0 => nanos.checked_div(1_000_000),
+            3 if nanos.checked_rem(1_000)? == 0 => nanos.checked_div(1_000),
+            0 => Some(nanos),
+            _ => None,
         }
+    }
+
+    /// From the first sample's time to the last's.
+    fn span(&self, first: Timestamp, last: Timestamp) -> Option<i64> {
+        let span = self.steps(last)?.checked_sub(self.steps(first)?)?;
+        (self.unfit.is_none() && self.len >= 2 && span > 0).then_some(span)
     }
 
     /// The slope per second of the line that fits the samples best, of which these are the first and the last; none where
     /// plain decimals might be rounded before the last step, or where there is none.
     pub fn slope(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Decimal> {
-        let (above, below) = self.fraction(first, last)?;
-        quotient(decimal(above.0, above.1)?, decimal(below.0, below.1)?)
-    }
-
-    /// About the same.
-    pub fn slope_about(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Estimate> {
-        let (above, below) = self.fraction(first, last)?;
-        let about = Estimate::quotient(above, below)?;
-        // one that would become none is left to floats
-        (above.0 == 0 || !about.is_tiny()).then_some(about)
-    }
-
-    /// The slope's fraction, both in units of 10^-places.
-    fn fraction(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<((i128, u32), (i128, u32))> {
-        let span = self.steps(first.0, last)?;
-        if self.unfit > 0 || self.len < 2 || span <= 0 || !self.is_exact(first.1, span.into())? {
-            return None;
-        }
-        let above = product(self.count(), self.xy)?.checked_sub(product(self.x, self.y)?)?;
-        let below = product(self.count(), self.xx)?.checked_sub(product(self.x, self.x)?)?;
+        let span = self.span(first.0, last)?;
+        let Sums { x, y, xy, xx, .. } = self.sums;
         // to seconds: x has 9 - unit places, so above has one power more than below has
         let time_places = COARSEST.checked_sub(self.unit)?;
-        Some(((above, self.places.checked_add(time_places)?), (below, time_places.checked_mul(2)?)))
+        let places = self.places.checked_add(time_places)?;
+        let (times, distances) = self.within(first.1, span)?;
+        // below half of what a decimal holds, whatever floats round
+        let fits = |size: f64| size < float_two_to(EXACT_BITS.saturating_sub(2));
+        let short = places.max(time_places.checked_mul(2)?) <= Decimal::MAX_SCALE;
+        if !(fits(times * times) && fits(times * distances) && short) {
+            return None;
+        }
+        let above = product(self.count(), xy)?.checked_sub(product(x, y)?)?;
+        let below = product(self.count(), xx)?.checked_sub(product(x, x)?)?;
+        quotient(decimal(above, places)?, decimal(below, time_places.checked_mul(2)?)?)
     }
 
-    /// Whether plain decimals, which count from the first sample, hold every sum and product to the digit.
-    fn is_exact(&self, first: Decimal, span: i128) -> Option<bool> {
-        let from_level =
-            in_units(first, self.places)?.checked_sub(in_units(self.level, self.places)?)?.checked_abs()?;
-        let distances = self.distances.checked_add(product(self.count(), from_level)?)?;
-        let times = product(self.count(), span)?;
-        let fits = |value: i128| value.unsigned_abs() >> EXACT_BITS.saturating_sub(1) == 0;
-        let squares = product(times, times)?;
-        let products = product(times, distances)?;
+    /// As many times the span as there are samples, and more than all distances of values from the first, in units.
+    fn within(&self, first: Decimal, span: i64) -> Option<(f64, f64)> {
+        let count = near(self.count());
+        let from_level = near(self.height(first)?.into());
+        // of numbers, the sum of sizes is at most the root of as many times the sum of squares
+        let squares = 2.0 * (near(self.sums.yy) + count * from_level * from_level);
+        Some((count * near(span.into()), (count * squares).sqrt()))
+    }
+
+    /// About the same slope, also where plain decimals are rounded on the way.
+    pub fn slope_about(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Estimate> {
+        let span = self.span(first.0, last)?;
+        if self.sums.yy == 0 {
+            // all at one level
+            return Some(Estimate::ZERO);
+        }
+        let count = near(self.count());
+        let (x, y, xy, xx) = (near(self.sums.x), near(self.sums.y), near(self.sums.xy), near(self.sums.xx));
         let time_places = COARSEST.checked_sub(self.unit)?;
-        let places = self.places.checked_add(time_places)?.max(time_places.checked_mul(2)?);
-        Some(fits(squares) && fits(products) && places <= Decimal::MAX_SCALE)
+        let (second, one) = (float_ten_to(time_places)?, float_ten_to(self.places)?);
+        let (times, distances) = self.within(first.1, span)?;
+        let (products, squares) = (times * distances, times * times);
+        if products >= LARGEST * second * one || squares >= LARGEST * second * second {
+            return None;
+        }
+        // so many roundings of decimals on each side, none of more than these
+        let cuts = CUT * count;
+        let off_above =
+            ROUNDED * (count * xy.abs() + (x * y).abs()) + cuts * (products + (count * second + times) * one);
+        let off_below = ROUNDED * (count * xx + x * x) + cuts * (squares + (count * second + times) * second);
+        let (above, below) = (count * xy - x * y, count * xx - x * x);
+        let least = below - off_below;
+        if least <= off_below {
+            return None;
+        }
+        let scale = second / (one * below);
+        let about = above * scale;
+        let off = (off_above * scale + about.abs() * (off_below / least)) * 2.0 + SHORTENED * about.abs();
+        // one that would become none is left to floats
+        Estimate::within(about, off + STEP).filter(|about| !about.is_tiny())
+    }
+
+    /// About the population standard deviation.
+    pub fn deviation_about(&self) -> Option<Estimate> {
+        if self.unfit.is_some() || self.len == 0 {
+            return None;
+        }
+        if self.sums.yy == 0 {
+            return Some(Estimate::ZERO);
+        }
+        let (count, y, yy) = (near(self.count()), near(self.sums.y), near(self.sums.yy));
+        let one = float_ten_to(self.places)?;
+        // in units: the variance, and what floats round
+        let per = 1.0 / (count * count);
+        let (variance, off) = ((count * yy - y * y) * per, ROUNDED * (count * yy + y * y) * per);
+        if variance <= off {
+            return None;
+        }
+        let largest = near(self.level.into()).abs() + yy.sqrt();
+        if 4.0 * count * largest * largest >= LARGEST * one * one {
+            return None;
+        }
+        // what decimals cut from the mean, from each square and from their sum
+        let (deviation, cut) = (variance.sqrt(), CUT * (count * largest + one));
+        let cuts = 2.0 * cut * deviation + cut * cut + CUT * (one * one + count * variance);
+        let scale = 1.0 / one;
+        let about = deviation * scale;
+        Estimate::within(about, (off + cuts) / deviation * scale + SHORTENED * about + STEP)
     }
 }
 
-/// Seconds, as a power of ten of nanoseconds.
-const COARSEST: u32 = 9;
+fn fits((x, y): &(i64, i64)) -> bool {
+    x.unsigned_abs() >> TIME_BITS == 0 && y.unsigned_abs() >> VALUE_BITS == 0
+}
 
 /// The coarsest of seconds, milliseconds, microseconds and nanoseconds that a distance is a whole number of.
 fn unit_of(origin: Timestamp, at: Timestamp) -> u32 {
@@ -189,6 +330,10 @@ fn unit_of(origin: Timestamp, at: Timestamp) -> u32 {
     }
 }
 
+fn float_two_to(power: u32) -> f64 {
+    f64::from(power).exp2()
+}
+
 fn decimal(units: i128, places: u32) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(units, places).ok()
 }
@@ -197,7 +342,7 @@ fn decimal(units: i128, places: u32) -> Option<Decimal> {
 #[expect(clippy::arithmetic_side_effects, reason = "tests may")]
 mod tests {
     use super::*;
-    use crate::window::slope;
+    use crate::window::{slope, standard_deviation};
     use proptest::prelude::*;
 
     /// Ordinary values at whole seconds; and such that the sums are as long as a decimal, or longer.
@@ -242,7 +387,7 @@ mod tests {
                 if let Some(gone) = place.checked_sub(width) {
                     moments.pop(points[gone].0, points[gone].1);
                 }
-                if !moments.push(*at, *value) || moments.is_stale(window[0], *at) {
+                if !moments.push(*at, *value) || moments.is_stale() {
                     moments = Moments::of(window.iter().copied());
                 }
                 let (slid, plain) = (moments.slope(window[0], *at), slope(window));
@@ -253,6 +398,14 @@ mod tests {
                     at.nanos() % 1_000_000_000 == 0 && value.scale() < 4 && value.mantissa().abs() < 5_000
                 });
                 prop_assert!(slid.is_some() || !ordinary || window.len() < 2);
+                let about = moments.slope_about(window[0], *at);
+                let is_flat = plain.is_none_or(|plain| plain.is_zero());
+                prop_assert!(about.is_some() || !ordinary || is_flat);
+                prop_assert!(about.is_none_or(|about| plain.is_some_and(|plain| about.may_be(plain))), "{:?} {:?}", about, plain);
+                let values: Vec<_> = window.iter().map(|(_, value)| *value).collect();
+                let (about, plain) = (moments.deviation_about(), standard_deviation(&values));
+                prop_assert!(about.is_some() || !ordinary || plain.is_none_or(|plain| plain.is_zero()));
+                prop_assert!(about.is_none_or(|about| plain.is_some_and(|plain| about.may_be(plain))), "{:?} {:?}", about, plain);
             }
         }
     }

@@ -52,6 +52,24 @@ impl Total {
     /// made [of](Self::of) all values anew. A decimal has 28 places, so that is seldom.
     #[must_use]
     pub fn push(&mut self, value: Decimal) -> bool {
+        self.push_if(true, value)
+    }
+
+    /// Takes a value in, or does nothing. That this is not known before costs nothing.
+    #[must_use]
+    pub fn push_if(&mut self, taken: bool, value: Decimal) -> bool {
+        if let Some(part) = self.small_part(value) {
+            let (part, times) = if taken { (part, 1) } else { (0, 0) };
+            // as all parts fit, so do their sums
+            self.sum = self.sum.wrapping_add(part.into());
+            self.absolute = self.absolute.wrapping_add(part.unsigned_abs().into());
+            self.finest = self.finest.wrapping_add(times);
+            self.len = self.len.wrapping_add(times);
+            return true;
+        }
+        if !taken {
+            return true;
+        }
         if value.scale() > self.places {
             if self.len > 0 {
                 return false;
@@ -76,6 +94,22 @@ impl Total {
 
     /// Takes a value off that was taken in.
     pub fn pop(&mut self, value: Decimal) {
+        self.pop_if(true, value);
+    }
+
+    /// Takes a value off that was taken in, or does nothing.
+    pub fn pop_if(&mut self, taken: bool, value: Decimal) {
+        if let Some(part) = self.small_part(value) {
+            let (part, times) = if taken { (part, 1) } else { (0, 0) };
+            self.sum = self.sum.wrapping_sub(part.into());
+            self.absolute = self.absolute.wrapping_sub(part.unsigned_abs().into());
+            self.finest = self.finest.wrapping_sub(times);
+            self.len = self.len.wrapping_sub(times);
+            return;
+        }
+        if !taken {
+            return;
+        }
         match self.part(value) {
             Some(part) => {
                 self.sum = self.sum.saturating_sub(part);
@@ -85,6 +119,11 @@ impl Total {
         }
         self.finest = self.finest.saturating_sub(usize::from(value.scale() == self.places));
         self.len = self.len.saturating_sub(1);
+    }
+
+    /// The part of a value that needs all of the total's places, as nearly all do.
+    fn small_part(&self, value: Decimal) -> Option<i64> {
+        if value.scale() == self.places { small(value) } else { None }
     }
 
     /// The value in units of the total's places; none where it is too large for them.
@@ -153,6 +192,13 @@ pub(crate) fn product(a: i128, b: i128) -> Option<i128> {
     }
 }
 
+/// The digits of a value as a whole number, without its places; none where these are more than 63 bits.
+pub(crate) fn small(value: Decimal) -> Option<i64> {
+    let parts = value.unpack();
+    let size = i64::try_from(u64::from(parts.mid) << 32 | u64::from(parts.lo)).ok()?;
+    (parts.hi == 0).then(|| if parts.negative { size.wrapping_neg() } else { size })
+}
+
 /// A value in units of 10^-places; none where it has more places, or is too large.
 pub(crate) fn in_units(value: Decimal, places: u32) -> Option<i128> {
     match places.checked_sub(value.scale())? {
@@ -183,14 +229,18 @@ mod tests {
         /// Where a total has a sum, it is that of the decimals one after the other, places included, whatever came and
         /// went before; and ordinary values always have one.
         #[test]
-        fn totals_are_sums(values in proptest::collection::vec(a_value(), 1..60), width in 1..20_usize) {
+        fn totals_are_sums(
+            values in proptest::collection::vec((a_value(), prop_oneof![4 => Just(true), 1 => Just(false)]), 1..60),
+            width in 1..20_usize,
+        ) {
             let mut total = Total::default();
-            for (place, value) in values.iter().enumerate() {
+            for (place, (value, taken)) in values.iter().enumerate() {
                 let window = &values[(place + 1).saturating_sub(width)..=place];
+                let window: Vec<_> = window.iter().filter(|(_, taken)| *taken).map(|(value, _)| *value).collect();
                 if let Some(gone) = place.checked_sub(width) {
-                    total.pop(values[gone]);
+                    total.pop_if(values[gone].1, values[gone].0);
                 }
-                if !total.push(*value) || total.is_stale() {
+                if !total.push_if(*taken, *value) || total.is_stale() {
                     total = Total::of(window.iter().copied());
                 }
                 let text = |value: Decimal| value.to_string();
