@@ -6,6 +6,7 @@ use std::hint::black_box;
 use spark_core::Engine;
 
 use super::rules::{Random, Way, instant, many, sample};
+use crate::cpu;
 
 const ROUNDS: usize = 7;
 
@@ -72,14 +73,9 @@ fn row(series: usize) -> Result<[f64; 6], String> {
 
 /// CPU time of this thread in nanoseconds: a round over a big set is long enough to be interrupted each time.
 fn timed(work: impl FnOnce()) -> f64 {
-    let start = cpu();
+    let start = cpu::used();
     work();
-    cpu() - start
-}
-
-fn cpu() -> f64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
+    (cpu::used() - start).as_nanos() as f64
 }
 
 fn least(times: impl Iterator<Item = f64>) -> f64 {

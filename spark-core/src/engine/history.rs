@@ -1,4 +1,8 @@
 //! The samples of one series that the engine still needs.
+//!
+//! Of a series whose newest sample alone is read, that is the newest that was seen, and what came since: both stand in the head of
+//! the history, which fills one line of a cache, so that a sample that comes after a decision goes nowhere else. Of one
+//! that windows look at, the older ones stand behind it, in 16 bytes each. What evidence tells, of all of them, is runs of times.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,12 +10,15 @@ use std::ops::Range;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::fixed::scaled;
+use super::runs::{self, Covered, Present, Run};
+use super::word::{Said, Word};
 use crate::decision::Observed;
 use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
 
 /// Samples kept of one series, at the most. At one a second it is 12 days, beyond any window that a stage
-/// of a rollout can fill; 32 bytes each make 32 MiB. The oldest go first, and a window that would need them is
+/// of a rollout can fill; 16 bytes each make 16 MiB. The oldest go first, and a window that would need them is
 /// unknown, never wrong.
 const POINTS_MAX: usize = 1 << 20;
 
@@ -26,103 +33,323 @@ pub(super) struct Point {
     pub(super) reading: Reading,
 }
 
+/// One sample as it is kept.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    at: Timestamp,
+    word: Word,
+}
+
 /// What a series says at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Newest<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Newest {
     /// Nothing was ever seen.
     Nothing,
     /// The source's last word is that it failed.
     Failed,
     /// The newest sample.
-    Point(&'a Point),
+    Point(Point),
+}
+
+/// How far back the samples of a series are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Needed {
+    /// The samples themselves, by windows; nothing where the newest is enough.
+    pub(super) samples: TimeSpan,
+    /// Their times, by what is told of evidence.
+    pub(super) times: TimeSpan,
 }
 
 /// One series: its samples in order of time, and the source's last failure.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
 pub(super) struct History {
-    // INVARIANT: strictly rising in time
-    points: VecDeque<Point>,
+    // INVARIANT: strictly rising in time: the older ones, the one before, the newest
+    newest: Kept,
+    before: Kept,
+    /// The run of times that ends with the newest.
+    run: Present,
+    /// How many of both are there.
+    here: u8,
+    /// Whether there are older ones.
+    has_older: bool,
+    rest: Option<Box<Rest>>,
+}
+
+/// What most series do not have.
+#[derive(Debug, Clone, Default)]
+struct Rest {
+    older: VecDeque<Kept>,
+    /// The values that fit in no word, in the order of their samples.
+    wide: VecDeque<Decimal>,
+    /// How many of these are gone.
+    wide_gone: u64,
     /// A failure is no sample: it leaves the samples before it for windows, and ends with a newer one.
     // INVARIANT: strictly rising in time
     failures: VecDeque<(Timestamp, String)>,
     /// The newest sample that had to go while a window might still reach it.
     evicted: Option<Timestamp>,
     /// How many samples are gone, so that the others keep their numbers. It is no part of what is saved.
-    #[serde(skip)]
     gone: u64,
+    /// The runs of times before the present one.
+    runs: VecDeque<Run>,
+}
+
+/// A history as it is written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Saved {
+    points: Vec<Point>,
+    times: Vec<Run>,
+    failures: VecDeque<(Timestamp, String)>,
+    evicted: Option<Timestamp>,
 }
 
 impl PartialEq for History {
     fn eq(&self, other: &Self) -> bool {
-        let Self { points, failures, evicted, gone: _ } = self;
-        (points, failures, evicted) == (&other.points, &other.failures, &other.evicted)
+        self.points(0..self.len()).eq(other.points(0..other.len()))
+            && self.all_times().eq(other.all_times())
+            && self.failures().eq(other.failures())
+            && self.evicted() == other.evicted()
     }
 }
 
 impl Eq for History {}
 
+impl From<History> for Saved {
+    fn from(history: History) -> Self {
+        Self {
+            points: history.points(0..history.len()).collect(),
+            times: runs::told_again(history.all_times()),
+            evicted: history.evicted(),
+            failures: history.rest.map(|rest| rest.failures).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Saved> for History {
+    fn from(saved: Saved) -> Self {
+        let Saved { points, mut times, failures, evicted } = saved;
+        let mut history = Self::default();
+        points.iter().for_each(|point| history.push(point.at, &point.reading));
+        history.run = times.pop().map(|run| Present::of(&run)).unwrap_or_default();
+        if !times.is_empty() || !failures.is_empty() || evicted.is_some() {
+            let rest = history.rest_mut();
+            (rest.runs, rest.failures, rest.evicted) = (times.into(), failures, evicted);
+        }
+        history
+    }
+}
+
 impl History {
-    pub(super) fn observe(&mut self, at: Timestamp, reading: &Reading) -> Observed {
+    /// A history without samples.
+    pub(super) const NONE: Self = Self {
+        newest: Kept { at: Timestamp::EPOCH, word: Word::elsewhere(0) },
+        before: Kept { at: Timestamp::EPOCH, word: Word::elsewhere(0) },
+        run: Present::NONE,
+        here: 0,
+        has_older: false,
+        rest: None,
+    };
+
+    fn rest(&self) -> Option<&Rest> {
+        self.rest.as_deref()
+    }
+
+    fn rest_mut(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    /// Takes in a sample after the evaluation at `last`, and lets go what is not needed any more. `word` is its reading in a
+    /// word, where it fits in one.
+    #[inline]
+    pub(super) fn take_in(
+        &mut self,
+        at: Timestamp,
+        reading: &Reading,
+        word: Option<Word>,
+        last: Option<Timestamp>,
+        needed: &Needed,
+    ) -> Observed {
+        // the newest was seen, so nobody asks for the one before it
+        if let (Some(word), 2, false) = (word, self.here, self.has_older)
+            && needed.samples.is_zero()
+            && at > self.newest.at
+            && last.is_some_and(|last| self.newest.at <= last)
+            && !self.before.word.is_elsewhere()
+        {
+            self.note(at, last, needed);
+            self.before = std::mem::replace(&mut self.newest, Kept { at, word });
+            return Observed::Kept;
+        }
+        if let Some(last) = last {
+            self.forget_some(last, needed);
+        }
+        self.observe(at, reading, last, needed)
+    }
+
+    #[inline(never)]
+    pub(super) fn observe(
+        &mut self,
+        at: Timestamp,
+        reading: &Reading,
+        last: Option<Timestamp>,
+        needed: &Needed,
+    ) -> Observed {
         if let Reading::Failed(words) = reading {
             return self.fail(at, words);
         }
-        if let Some(newest) = self.points.back() {
+        if let Some(newest) = self.newest_kept() {
             if at < newest.at {
                 return Observed::Late;
             }
             if at == newest.at {
-                return if *reading == newest.reading { Observed::Repeated } else { Observed::Conflict };
+                let same = *reading == self.point_of(newest).reading;
+                return if same { Observed::Repeated } else { Observed::Conflict };
             }
         }
         if self.is_full() {
-            self.evicted = self.pop().map(|point| point.at);
+            self.evict();
         }
-        match reading {
-            // nearly all are: written where it stays, not through a copy that waits for its own parts
-            Reading::Value(value) => self.points.push_back(Point { at, reading: Reading::Value(*value) }),
-            other => self.points.push_back(Point { at, reading: other.clone() }),
-        }
+        self.note(at, last, needed);
+        self.push(at, reading);
         Observed::Kept
+    }
+
+    /// Notes the time of a sample that is going to be the newest.
+    #[inline]
+    fn note(&mut self, at: Timestamp, last: Option<Timestamp>, needed: &Needed) {
+        let newest = self.newest_kept().map(|newest| newest.at);
+        if newest.is_some_and(|newest| self.run.goes_on(at.since(newest))) {
+            return;
+        }
+        if let Some(ended) = self.run.begin(at, newest) {
+            let keep_after = last.map(|last| last.minus(needed.times));
+            runs::put(&mut self.rest_mut().runs, ended, keep_after);
+        }
+    }
+
+    /// Puts a sample behind the others.
+    fn push(&mut self, at: Timestamp, reading: &Reading) {
+        let word = Word::of(reading).unwrap_or_else(|| {
+            let rest = self.rest_mut();
+            let number = rest.wide_gone.saturating_add(u64::try_from(rest.wide.len()).unwrap_or(u64::MAX));
+            rest.wide.push_back(reading.value().unwrap_or_default());
+            Word::elsewhere(number)
+        });
+        match self.here {
+            0 | 1 => self.here = self.here.saturating_add(1),
+            _ => {
+                let before = self.before;
+                self.rest_mut().older.push_back(before);
+                self.has_older = true;
+            }
+        }
+        self.before = std::mem::replace(&mut self.newest, Kept { at, word });
     }
 
     /// Whether a new sample makes the oldest go.
     pub(super) fn is_full(&self) -> bool {
-        self.points.len() >= POINTS_MAX
+        self.has_older && self.len() >= POINTS_MAX
     }
 
-    fn pop(&mut self) -> Option<Point> {
-        let point = self.points.pop_front()?;
-        self.gone = self.gone.saturating_add(1);
-        Some(point)
+    /// How many samples are kept.
+    fn len(&self) -> usize {
+        self.older_len().saturating_add(self.here.into())
     }
 
-    #[cfg(test)]
+    fn older_len(&self) -> usize {
+        if self.has_older { self.rest().map_or(0, |rest| rest.older.len()) } else { 0 }
+    }
+
+    fn newest_kept(&self) -> Option<Kept> {
+        (self.here > 0).then_some(self.newest)
+    }
+
+    /// The sample at a place, the oldest being the first.
+    fn get(&self, place: usize) -> Option<Kept> {
+        let older = self.older_len();
+        match place.checked_sub(older) {
+            None => self.rest()?.older.get(place).copied(),
+            Some(0) if self.here > 1 => Some(self.before),
+            Some(place) => (place.saturating_add(1) == usize::from(self.here)).then_some(self.newest),
+        }
+    }
+
+    fn point_of(&self, kept: Kept) -> Point {
+        let reading = match kept.word.said() {
+            Said::Reading(reading) => reading,
+            Said::Elsewhere(number) => {
+                let value = self.rest().and_then(|rest| {
+                    rest.wide.get(usize::try_from(number.checked_sub(rest.wide_gone)?).ok()?)
+                });
+                Reading::Value(value.copied().unwrap_or_default())
+            }
+        };
+        Point { at: kept.at, reading }
+    }
+
+    /// The samples at these places.
+    fn points(&self, places: Range<usize>) -> impl DoubleEndedIterator<Item = Point> + Clone {
+        places.filter_map(|place| self.get(place)).map(|kept| self.point_of(kept))
+    }
+
+    /// Lets the oldest sample go.
+    fn pop(&mut self) -> Option<Timestamp> {
+        let oldest = self.get(0)?;
+        let (here, has_older) = (self.here, self.has_older);
+        let rest = self.rest_mut();
+        if has_older {
+            rest.older.pop_front();
+        }
+        if oldest.word.is_elsewhere() {
+            rest.wide.pop_front();
+            rest.wide_gone = rest.wide_gone.saturating_add(1);
+        }
+        rest.gone = rest.gone.saturating_add(1);
+        (self.has_older, self.here) = match has_older {
+            true => (!rest.older.is_empty(), here),
+            false => (false, here.saturating_sub(1)),
+        };
+        Some(oldest.at)
+    }
+
+    /// Lets the oldest sample go although a window may need it.
     pub(super) fn evict(&mut self) {
-        self.evicted = self.pop().map(|point| point.at);
+        let evicted = self.pop();
+        self.rest_mut().evicted = evicted;
     }
 
     /// The sample with that number; none where it is gone, or not there yet.
-    pub(super) fn point(&self, number: u64) -> Option<&Point> {
-        self.points.get(usize::try_from(number.checked_sub(self.gone)?).ok()?)
+    pub(super) fn point(&self, number: u64) -> Option<Point> {
+        let place = usize::try_from(number.checked_sub(self.gone())?).ok()?;
+        self.get(place).map(|kept| self.point_of(kept))
+    }
+
+    fn gone(&self) -> u64 {
+        self.rest().map_or(0, |rest| rest.gone)
     }
 
     /// The numbers of the samples in `(at - over, at]`, from the first to one past the last.
     pub(super) fn numbers(&self, at: Timestamp, over: TimeSpan) -> Range<u64> {
-        let start = self.window_start(at, over);
-        let number = |place: usize| self.gone.saturating_add(u64::try_from(place).unwrap_or(u64::MAX));
-        number(start)..number(self.seen(at).max(start))
+        let Range { start, end } = self.places(at, over);
+        let number = |place: usize| self.gone().saturating_add(u64::try_from(place).unwrap_or(u64::MAX));
+        number(start)..number(end)
     }
 
     /// The samples with these numbers.
-    pub(super) fn numbered(&self, numbers: &Range<u64>) -> impl Iterator<Item = &Point> + Clone {
-        let place = |number: u64| usize::try_from(number.saturating_sub(self.gone)).unwrap_or(usize::MAX);
-        let end = place(numbers.end).min(self.points.len());
-        self.points.range(place(numbers.start).min(end)..end)
+    pub(super) fn numbered(&self, numbers: &Range<u64>) -> impl DoubleEndedIterator<Item = Point> + Clone {
+        let place = |number: u64| usize::try_from(number.saturating_sub(self.gone())).unwrap_or(usize::MAX);
+        let end = place(numbers.end).min(self.len());
+        self.points(place(numbers.start).min(end)..end)
+    }
+
+    fn evicted(&self) -> Option<Timestamp> {
+        self.rest()?.evicted
     }
 
     /// Whether a sample had to go that is later than that.
     pub(super) fn evicted_after(&self, opens: Timestamp) -> bool {
-        self.evicted.is_some_and(|evicted| evicted > opens)
+        self.evicted().is_some_and(|evicted| evicted > opens)
     }
 
     fn fail(&mut self, at: Timestamp, words: &str) -> Observed {
@@ -130,42 +357,64 @@ impl History {
         if newest.is_some_and(|newest| at < newest) {
             return Observed::Late;
         }
-        if self.failures.back().is_some_and(|(failed, _)| *failed == at) {
+        let failures = &mut self.rest_mut().failures;
+        if failures.back().is_some_and(|(failed, _)| *failed == at) {
             return Observed::Repeated;
         }
-        if self.failures.len() >= FAILURES_MAX {
-            self.failures.pop_front();
+        if failures.len() >= FAILURES_MAX {
+            failures.pop_front();
         }
-        self.failures.push_back((at, words.to_owned()));
+        failures.push_back((at, words.to_owned()));
         Observed::Kept
     }
 
     /// The latest failure that is not after `at`.
     fn failed(&self, at: Timestamp) -> Option<&(Timestamp, String)> {
-        self.failures.iter().rfind(|(failed, _)| *failed <= at)
+        self.rest()?.failures.iter().rfind(|(failed, _)| *failed <= at)
     }
 
     /// How many samples are not after `at`.
     fn seen(&self, at: Timestamp) -> usize {
-        match self.points.back() {
-            Some(newest) if newest.at <= at => self.points.len(),
-            _ => self.points.partition_point(|point| point.at <= at),
+        let here = [self.newest, self.before];
+        let ahead = here.iter().take(self.here.into()).take_while(|kept| kept.at > at).count();
+        if ahead < usize::from(self.here) || !self.has_older {
+            return self.len().saturating_sub(ahead);
+        }
+        self.rest().map_or(0, |rest| rest.older.partition_point(|kept| kept.at <= at))
+    }
+
+    fn newest_seen(&self, at: Timestamp) -> Option<Kept> {
+        match self.newest_kept() {
+            Some(newest) if newest.at <= at => Some(newest),
+            _ => self.get(self.seen(at).checked_sub(1)?),
         }
     }
 
-    pub(super) fn newest(&self, at: Timestamp) -> Newest<'_> {
-        let newest = self.seen(at).checked_sub(1).and_then(|last| self.points.get(last));
-        match (newest, self.failed(at)) {
-            (Some(point), Some((failed, _))) if point.at > *failed => Newest::Point(point),
+    pub(super) fn newest(&self, at: Timestamp) -> Newest {
+        match (self.newest_seen(at), self.failed(at)) {
+            (Some(kept), failed) if failed.is_none_or(|(failed, _)| kept.at > *failed) => {
+                Newest::Point(self.point_of(kept))
+            }
             (_, Some(_)) => Newest::Failed,
-            (Some(point), None) => Newest::Point(point),
-            (None, None) => Newest::Nothing,
+            (_, None) => Newest::Nothing,
         }
+    }
+
+    /// The time of the sample that [`Self::newest`] gives, where it does, and its value in units of `10^-scale`, where that fits.
+    pub(super) fn shown(&self, at: Timestamp, scale: u32) -> Option<(Timestamp, Option<i64>)> {
+        let kept = self.newest_seen(at)?;
+        let failed = self.failed(at).is_some_and(|(failed, _)| kept.at <= *failed);
+        let value = match kept.word.is_elsewhere() {
+            false => kept.word.scaled(scale),
+            true => self.point_of(kept).reading.value().and_then(|value| scaled(value, scale)),
+        };
+        (!failed).then_some((kept.at, value))
     }
 
     /// The time of the newest sample or failure that was ever observed, be it ahead.
     pub(super) fn last(&self) -> Option<Timestamp> {
-        self.points.back().map(|point| point.at).max(self.failures.back().map(|(failed, _)| *failed))
+        let failed = self.rest().and_then(|rest| rest.failures.back()).map(|(failed, _)| *failed);
+        self.newest_kept().map(|newest| newest.at).max(failed)
     }
 
     /// The source's words of its latest failure, for the reader.
@@ -178,114 +427,98 @@ impl History {
         &self,
         at: Timestamp,
         over: TimeSpan,
-    ) -> impl DoubleEndedIterator<Item = &Point> + Clone {
-        let start = self.window_start(at, over);
-        self.points.range(start..self.seen(at).max(start))
+    ) -> impl DoubleEndedIterator<Item = Point> + Clone {
+        self.points(self.places(at, over))
     }
 
-    fn window_start(&self, at: Timestamp, over: TimeSpan) -> usize {
-        let after = at.minus(over);
-        self.points.partition_point(|point| point.at <= after)
+    fn places(&self, at: Timestamp, over: TimeSpan) -> Range<usize> {
+        let start = self.seen(at.minus(over));
+        start..self.seen(at).max(start)
     }
 
     /// How much of `(at - over, at]` samples cover: each the time since the one before it, at most `reach`.
     pub(super) fn covered(&self, at: Timestamp, over: TimeSpan, reach: TimeSpan) -> TimeSpan {
-        let start = self.window_start(at, over);
+        let places = self.places(at, over);
         let opens = at.minus(over);
         if self.evicted_after(opens) {
             return TimeSpan::ZERO;
         }
-        let mut before = start.checked_sub(1).and_then(|place| self.points.get(place)).map(|point| point.at);
+        let mut before = places.start.checked_sub(1).and_then(|place| self.get(place)).map(|kept| kept.at);
         let mut covered = TimeSpan::ZERO;
-        for point in self.points.range(start..self.seen(at).max(start)) {
+        for kept in places.filter_map(|place| self.get(place)) {
             if let Some(earlier) = before {
-                let from = earlier.max(point.at.minus(reach)).max(opens);
-                covered = covered.plus(point.at.since(from));
+                let from = earlier.max(kept.at.minus(reach)).max(opens);
+                covered = covered.plus(kept.at.since(from));
             }
-            before = Some(point.at);
+            before = Some(kept.at);
         }
         covered
     }
 
+    fn failures(&self) -> impl DoubleEndedIterator<Item = &(Timestamp, String)> {
+        self.rest().into_iter().flat_map(|rest| &rest.failures)
+    }
+
+    fn all_times(&self) -> impl Iterator<Item = Timestamp> {
+        self.runs().flat_map(Run::times)
+    }
+
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        let before = self.rest().into_iter().flat_map(|rest| rest.runs.iter().copied());
+        before.chain(self.newest_kept().map(|newest| self.run.ending(newest.at)))
+    }
+
+    /// The times of the samples in `(at - over, at]`, be they kept or not.
+    pub(super) fn times(&self, at: Timestamp, over: TimeSpan) -> Covered {
+        let mut covered = Covered::default();
+        self.runs().for_each(|run| covered.add(&run, at.minus(over), at));
+        covered
+    }
+
     /// Forgets what no window that ends at `at` or later can reach, but the newest before it (it bounds coverage).
-    pub(super) fn forget_before(&mut self, at: Timestamp, horizon: TimeSpan) {
-        self.forget(at, horizon, usize::MAX);
+    pub(super) fn forget_before(&mut self, at: Timestamp, needed: &Needed) {
+        self.forget(at, needed.samples, usize::MAX);
+        let (keep_after, newest) = (at.minus(needed.times), self.newest_kept());
+        if let Some(rest) = self.rest.as_deref_mut() {
+            runs::forget(&mut rest.runs, keep_after);
+        }
+        if let Some(newest) = newest.filter(|_| self.rest().is_none_or(|rest| rest.runs.is_empty())) {
+            self.run = self.run.after(keep_after, newest.at);
+        }
     }
 
     /// The same bit by bit, before a sample: more goes than comes, so that nothing piles up, and so little at once that no
     /// sample is slow.
-    pub(super) fn forget_some(&mut self, at: Timestamp, horizon: TimeSpan) {
-        const EVERY: usize = 4;
-        const AT_ONCE: usize = 8;
-        let count = if self.points.len() >= POINTS_MAX { usize::MAX } else { AT_ONCE };
-        if self.points.len().is_multiple_of(EVERY) || !self.failures.is_empty() {
-            self.forget(at, horizon, count);
+    fn forget_some(&mut self, at: Timestamp, needed: &Needed) {
+        const EVERY: usize = 8;
+        const AT_ONCE: usize = 16;
+        let Some(rest) = self.rest() else { return };
+        let count = if self.is_full() { usize::MAX } else { AT_ONCE };
+        if rest.older.len().is_multiple_of(EVERY) || !rest.failures.is_empty() {
+            self.forget(at, needed.samples, count);
         }
     }
 
-    fn forget(&mut self, at: Timestamp, horizon: TimeSpan, at_once: usize) {
-        let keep_after = at.minus(horizon);
+    fn forget(&mut self, at: Timestamp, samples: TimeSpan, at_once: usize) {
+        let keep_after = at.minus(samples);
         let mut left = at_once;
-        while left > 0 && self.points.get(1).is_some_and(|second| second.at <= keep_after) {
+        while left > 0 && self.get(1).is_some_and(|second| second.at <= keep_after) {
             self.pop();
             left = left.saturating_sub(1);
         }
-        while self.failures.get(1).is_some_and(|(second, _)| *second <= at) {
-            self.failures.pop_front();
+        let failures = self.rest.as_deref_mut().map(|rest| &mut rest.failures);
+        let Some(failures) = failures else { return };
+        while failures.get(1).is_some_and(|(second, _)| *second <= at) {
+            failures.pop_front();
         }
     }
 }
 
 /// The values of samples, or the first that is none.
-pub(super) fn values<'a>(
-    points: impl Iterator<Item = &'a Point>,
-) -> Result<Vec<(Timestamp, Decimal)>, &'a Reading> {
-    points.map(|point| point.reading.value().map(|value| (point.at, value)).ok_or(&point.reading)).collect()
+pub(super) fn values(points: impl Iterator<Item = Point>) -> Result<Vec<(Timestamp, Decimal)>, Reading> {
+    points.map(|point| point.reading.value().map(|value| (point.at, value)).ok_or(point.reading)).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: u32) -> Timestamp {
-        Timestamp::EPOCH.plus(TimeSpan::from_seconds(second))
-    }
-
-    /// A failure stands where its time is: before a newer sample, after an older one, whenever it was told of.
-    #[test]
-    fn failures_have_their_time() {
-        let value = Reading::Value(Decimal::ONE);
-        let failed = Reading::Failed("down".to_owned());
-        let mut history = History::default();
-        assert_eq!(history.observe(at(0), &value), Observed::Kept);
-        assert_eq!(history.observe(at(15), &failed), Observed::Kept);
-        assert_eq!(history.observe(at(30), &value), Observed::Kept);
-        assert_eq!(history.observe(at(100), &failed), Observed::Kept);
-        for (second, known) in
-            [(0, true), (15, false), (29, false), (30, true), (99, true), (100, false), (200, false)]
-        {
-            assert_eq!(matches!(history.newest(at(second)), Newest::Point(_)), known, "{second}");
-        }
-        assert_eq!(history.observe(at(50), &failed), Observed::Late);
-        assert_eq!(history.observe(at(60), &value), Observed::Kept);
-        assert_eq!(history.newest(at(100)), Newest::Failed, "an older sample does not end a newer failure");
-        assert_eq!(history.observe(at(101), &value), Observed::Kept);
-        assert!(matches!(history.newest(at(101)), Newest::Point(_)));
-    }
-
-    /// A window that an evicted sample was in is covered by nothing.
-    #[test]
-    fn evicted_samples_are_missing() {
-        let value = Reading::Value(Decimal::ONE);
-        let mut history = History::default();
-        for second in 0..=1_200 {
-            history.observe(at(second), &value);
-        }
-        let whole = TimeSpan::from_seconds(1_000);
-        assert_eq!(history.covered(at(1_200), whole, TimeSpan::from_seconds(45)), whole);
-        history.evicted = Some(at(300));
-        assert_eq!(history.covered(at(1_200), whole, TimeSpan::from_seconds(45)), TimeSpan::ZERO);
-        let part = TimeSpan::from_seconds(900);
-        assert_eq!(history.covered(at(1_200), part, TimeSpan::from_seconds(45)), part);
-    }
-}
+#[expect(clippy::arithmetic_side_effects, reason = "tests may")]
+mod tests;

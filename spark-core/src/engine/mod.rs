@@ -8,6 +8,7 @@ mod estimate;
 mod evaluate;
 mod fixed;
 mod glance;
+mod histories;
 mod history;
 mod measure;
 mod overrides;
@@ -20,6 +21,7 @@ mod readers;
 mod recollection;
 mod report;
 mod ruling;
+mod runs;
 mod short;
 mod slide;
 mod stages;
@@ -28,6 +30,7 @@ mod triggers;
 mod view;
 mod watch;
 mod windows;
+mod word;
 
 use std::sync::Arc;
 
@@ -38,7 +41,7 @@ pub(crate) use self::cause::comparison_words;
 use self::clock::Outcome;
 use self::evaluate::Made;
 pub use self::glance::{Closeness, Glance, Measured};
-use self::history::History;
+use self::histories::Histories;
 use self::overrides::Overrides;
 pub use self::overrides::UnknownTrigger;
 use self::pass::Memory;
@@ -51,9 +54,10 @@ use self::stages::StageMemory;
 pub use self::trace::Conditions;
 use self::watch::Watch;
 use self::windows::Windows;
+use self::word::Word;
 use crate::decision::{Decision, Observed, Truth};
 use crate::policy::Policy;
-use crate::signal::{Sample, Track};
+use crate::signal::Sample;
 use crate::time::Timestamp;
 
 /// Decides a release from samples, at instants that the caller names.
@@ -84,7 +88,7 @@ pub struct EngineState {
     /// The plan that is followed.
     plan: Option<String>,
     /// By signal: the canary's samples and the baseline's.
-    histories: Vec<[History; 2]>,
+    histories: Histories,
     memory: Memory,
     stages: StageMemory,
     /// By signal: whether its expectation was met, and the first instant at which it was so.
@@ -125,7 +129,7 @@ impl Engine {
         let state = EngineState {
             policy: 0,
             plan,
-            histories: vec![Default::default(); policy.signals().len()],
+            histories: Histories::new(policy.signals().len()),
             memory,
             stages: StageMemory::default(),
             expectations: vec![None; policy.signals().len()],
@@ -152,22 +156,17 @@ impl Engine {
         if self.latest.has_open_details {
             self.settle_details_before(sample);
         }
-        let Some([canary, baseline]) = self.state.histories.get_mut(sample.signal.index()) else {
+        let Sample { signal, track, at, reading } = sample;
+        let needed = self.program.needed.get(signal.index());
+        let Some((needed, history)) = needed.zip(self.state.histories.get_mut(*signal, *track)) else {
             return Observed::Undeclared;
         };
-        let history = match sample.track {
-            Track::Canary => canary,
-            Track::Baseline => baseline,
-        };
-        let horizon = self.program.horizons.get(sample.signal.index());
-        if let (Some(last), Some(horizon)) = (self.latest.at, horizon) {
-            history.forget_some(last, *horizon);
-        }
-        let became = history.observe(sample.at, &sample.reading);
+        let word = Word::of(reading);
+        let became = history.take_in(*at, reading, word, self.latest.at, needed);
         if became == Observed::Kept
-            && let Some(place) = self.program.readers.series(sample.signal, sample.track)
+            && let Some(place) = self.program.readers.series(*signal, *track)
         {
-            self.watch.observe(place, sample.at, &sample.reading);
+            self.watch.observe(place, word);
         }
         became
     }
@@ -198,9 +197,7 @@ impl Engine {
         let Some(last) = self.last() else { return state };
         let at = last.at();
         // what is done bit by bit, or once somebody looks, is done
-        for (histories, horizon) in state.histories.iter_mut().zip(&self.program.horizons) {
-            histories.iter_mut().for_each(|history| history.forget_before(at, *horizon));
-        }
+        state.histories.forget_before(at, &self.program.needed);
         for (place, clock) in state.memory.clocks.iter_mut().enumerate() {
             *clock = self.agenda.clock(&self.state.memory, place, at).unwrap_or(*clock);
         }
@@ -217,7 +214,7 @@ impl Engine {
         let shape = |state: &EngineState| {
             let memory = &state.memory;
             let parts = [memory.triggers.len(), memory.clocks.len(), memory.sequences.len()];
-            (parts, state.histories.len(), state.expectations.len())
+            (parts, state.histories.signals(), state.expectations.len())
         };
         if state.policy != engine.policy.fingerprint() || shape(&state) != shape(&engine.state) {
             return Err(RestoreError::OtherPolicy);

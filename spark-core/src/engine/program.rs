@@ -1,5 +1,6 @@
 //! Conditions, laid out for evaluation: nodes by place, with a place for what each remembers.
 
+use super::history::Needed;
 use super::parts::{Part, PartKind};
 use super::places::{Places, place as number};
 use super::readers::Readers;
@@ -86,7 +87,7 @@ pub(super) struct Program {
     pub(super) clocks: Vec<(TimeSpan, TimeSpan)>,
     pub(super) sequences: usize,
     /// By signal: how far back its samples are needed.
-    pub(super) horizons: Vec<TimeSpan>,
+    pub(super) needed: Vec<Needed>,
     pub(super) readers: Readers,
     /// What is evaluated as one, each after those that it listens to.
     pub(super) parts: Vec<Part>,
@@ -101,7 +102,11 @@ pub(super) struct Program {
 impl Program {
     pub(super) fn new(policy: &Policy, plan: Option<&str>) -> Self {
         let mut program = Self {
-            horizons: policy.signals().iter().map(|signal| signal.stale_after).collect(),
+            needed: policy
+                .signals()
+                .iter()
+                .map(|signal| Needed { samples: TimeSpan::ZERO, times: signal.stale_after })
+                .collect(),
             ..Self::default()
         };
         for (place, signal) in policy.signals().iter().enumerate() {
@@ -162,21 +167,19 @@ impl Program {
     fn root(&mut self, policy: &Policy, condition: &Condition) -> Root {
         let first_comparison = self.comparisons.len();
         let first_clock = self.clocks.len();
-        let mut layout = Layout { program: self, policy, known: None, held: TimeSpan::ZERO };
+        let mut layout = Layout { program: self, policy, known: None };
         let full = layout.lay(condition, true);
         let clocks = Places::new(first_clock..layout.program.clocks.len());
         layout.known = Some(first_comparison);
         let bare = if clocks.is_empty() { full } else { layout.lay(condition, false) };
         let mine = self.comparisons.get(first_comparison..).unwrap_or_default();
+        let reads_previous_stage = mine.iter().any(|comparison| comparison.reads(&Expression::PreviousStage));
         let durations = self.clocks.get(clocks.range()).unwrap_or_default().iter().map(|(held, _)| *held);
-        Root {
-            full,
-            bare,
-            longest: durations.max().unwrap_or_default(),
-            reach: reach(policy, condition),
-            reads_previous_stage: mine.iter().any(|comparison| comparison.reads(&Expression::PreviousStage)),
-            clocks,
+        let longest = durations.max().unwrap_or_default();
+        for expression in mine.iter().flat_map(Comparison::sides) {
+            need(&mut self.needed, policy, expression, longest);
         }
+        Root { full, bare, longest, reach: reach(policy, condition), reads_previous_stage, clocks }
     }
 }
 
@@ -186,8 +189,6 @@ struct Layout<'a> {
     policy: &'a Policy,
     /// In the second reading: the place of its next comparison, which the first has laid out already.
     known: Option<usize>,
-    /// The `for`s around the present place, added up.
-    held: TimeSpan,
 }
 
 impl Layout<'_> {
@@ -199,10 +200,7 @@ impl Layout<'_> {
             Condition::Any(parts) => Node::Any(parts.iter().map(|part| self.lay(part, with_holds)).collect()),
             Condition::Not(inner) => Node::Not(self.lay(inner, with_holds)),
             Condition::Held { condition: inner, duration } => {
-                let around = self.held;
-                self.held = around.plus(*duration);
                 let inner_node = self.lay(inner, with_holds);
-                self.held = around;
                 if !with_holds {
                     return inner_node;
                 }
@@ -230,34 +228,34 @@ impl Layout<'_> {
         if comparison.reads(&Expression::PreviousStage) {
             self.program.previous_stage.push(place);
         }
-        for expression in comparison.sides() {
-            self.need(expression);
-        }
         self.program.comparisons.push(comparison.clone());
         place
     }
+}
 
-    /// Notes how far back the samples of an expression's signals are needed: windows, and for the reader also the `for`.
-    fn need(&mut self, expression: &Expression) {
-        match expression {
-            Expression::Signal(id) => self.reach_back(*id, TimeSpan::ZERO),
-            Expression::Window { signal, over, .. } => self.reach_back(*signal, *over),
-            Expression::Correlation { a, b, over } => {
-                [a, b].into_iter().for_each(|id| self.reach_back(*id, *over))
-            }
-            Expression::Arithmetic { left, right, .. } => {
-                self.need(left);
-                self.need(right);
-            }
-            Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => {}
+/// Notes how far back the samples of an expression's signals are needed: by windows, and their times by the reader, for whom
+/// the condition's longest `for` counts too.
+fn need(needed: &mut [Needed], policy: &Policy, expression: &Expression, longest: TimeSpan) {
+    let mut reach_back = |id: &SignalId, over: Option<TimeSpan>| {
+        let stale = policy.signal(*id).map(|signal| signal.stale_after).unwrap_or_default();
+        if let Some(needed) = needed.get_mut(id.index()) {
+            // an empty window too asks for samples by their numbers
+            let samples = over.map(|over| over.plus(stale).max(TimeSpan::from_nanos(1)));
+            needed.samples = needed.samples.max(samples.unwrap_or_default());
+            needed.times = needed.times.max(over.unwrap_or_default().plus(longest).plus(stale));
         }
-    }
-
-    fn reach_back(&mut self, id: SignalId, over: TimeSpan) {
-        let stale = self.policy.signal(id).map(|signal| signal.stale_after).unwrap_or_default();
-        if let Some(horizon) = self.program.horizons.get_mut(id.index()) {
-            *horizon = (*horizon).max(over.plus(self.held).plus(stale));
+    };
+    match expression {
+        Expression::Signal(id) => reach_back(id, None),
+        Expression::Window { signal, over, .. } => reach_back(signal, Some(*over)),
+        Expression::Correlation { a, b, over } => {
+            [a, b].into_iter().for_each(|id| reach_back(id, Some(*over)))
         }
+        Expression::Arithmetic { left, right, .. } => {
+            need(needed, policy, left, longest);
+            need(needed, policy, right, longest);
+        }
+        Expression::Literal(_) | Expression::Baseline | Expression::PreviousStage => {}
     }
 }
 

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use super::Engine;
 use super::program::{LevelRoots, Node, NodeId, Root};
 use super::ruling::Details;
+use super::runs::Covered;
 use super::view::{Sides, View};
 use crate::condition::{Comparison, Expression};
 use crate::decision::{Evidence, Report, State, Truth};
@@ -353,25 +354,12 @@ impl<'a> View<'a> {
 
     fn add_evidence(&self, evidence: &mut Evidence, signal: SignalId, over: TimeSpan) {
         let Some(history) = self.history(signal, Track::Canary) else { return };
-        let mut before: Option<Timestamp> = None;
-        let mut gap =
-            |gap: TimeSpan| evidence.largest_gap = Some(evidence.largest_gap.map_or(gap, |g| g.max(gap)));
-        let mut count: u64 = 0;
-        let mut oldest = None;
-        for point in history.window(self.at, over) {
-            count = count.saturating_add(1);
-            oldest = oldest.or(Some(point.at));
-            if let Some(before) = before {
-                gap(point.at.since(before));
-            }
-            before = Some(point.at);
-        }
-        if let Some(newest) = before {
-            gap(self.at.since(newest));
-        }
+        let Covered { count, oldest, newest, largest_gap } = history.times(self.at, over);
+        let since_newest = newest.map(|newest| self.at.since(newest));
+        evidence.largest_gap = evidence.largest_gap.max(largest_gap).max(since_newest);
         evidence.samples = evidence.samples.saturating_add(count);
         evidence.oldest = [evidence.oldest, oldest].into_iter().flatten().min();
-        evidence.newest = [evidence.newest, before].into_iter().flatten().max();
+        evidence.newest = evidence.newest.max(newest);
     }
 }
 

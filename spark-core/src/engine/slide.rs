@@ -121,10 +121,10 @@ impl Slide {
             self.inside = start..start;
         }
         while let Some(first) = self.first(history).filter(|first| first.at <= opens) {
-            self.pop(history, first);
+            self.pop(history, &first);
         }
         while let Some(next) = history.point(self.inside.end).filter(|next| next.at <= at) {
-            self.push(history, next);
+            self.push(history, &next);
         }
         self.at = Some(at);
         self.renew(history, Total::is_stale, Moments::is_stale, |_| false);
@@ -140,18 +140,18 @@ impl Slide {
         self.fences.iter_mut().for_each(Fence::clear);
     }
 
-    fn first<'a>(&self, history: &'a History) -> Option<&'a Point> {
+    fn first(&self, history: &History) -> Option<Point> {
         if self.inside.is_empty() { None } else { history.point(self.inside.start) }
     }
 
-    fn last<'a>(&self, history: &'a History) -> Option<&'a Point> {
+    fn last(&self, history: &History) -> Option<Point> {
         if self.inside.is_empty() { None } else { history.point(self.inside.end.checked_sub(1)?) }
     }
 
     fn push(&mut self, history: &History, point: &Point) {
         let before = self.last(history);
         self.inside.end = self.inside.end.saturating_add(1);
-        if let Some(before) = before {
+        if let Some(before) = &before {
             self.covered = self.covered.saturating_add(covers(before, point, self.reach));
         }
         let Some(value) = self.strange.value(&point.reading, usize::saturating_add) else { return };
@@ -188,7 +188,7 @@ impl Slide {
     fn pop(&mut self, history: &History, point: &Point) {
         self.inside.start = self.inside.start.saturating_add(1);
         let after = self.first(history);
-        if let Some(after) = after {
+        if let Some(after) = &after {
             self.covered = self.covered.saturating_sub(covers(point, after, self.reach));
         }
         let Some(value) = self.strange.value(&point.reading, usize::saturating_sub) else { return };

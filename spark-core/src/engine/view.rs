@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::clock::Outcome;
+use super::histories::Histories;
 use super::history::{History, Newest, values};
 use super::measure::Measure;
 use super::program::Program;
@@ -28,7 +29,7 @@ type Value = Result<Measure, Unknown>;
 pub(super) struct View<'a> {
     pub(super) policy: &'a Policy,
     pub(super) program: &'a Program,
-    pub(super) histories: &'a [[History; 2]],
+    pub(super) histories: &'a Histories,
     pub(super) windows: &'a Windows,
     pub(super) stages: &'a StageMemory,
     pub(super) at: Timestamp,
@@ -47,11 +48,7 @@ pub(super) struct Sides {
 
 impl<'a> View<'a> {
     pub(super) fn history(&self, signal: SignalId, track: Track) -> Option<&'a History> {
-        let [canary, baseline] = self.histories.get(signal.index())?;
-        Some(match track {
-            Track::Canary => canary,
-            Track::Baseline => baseline,
-        })
+        self.histories.get(signal, track)
     }
 
     pub(super) fn stale_after(&self, signal: SignalId) -> TimeSpan {
@@ -168,7 +165,7 @@ impl<'a> View<'a> {
         if let Some(part) = too_short(history.covered(self.at, over, self.stale_after(signal)), over) {
             return Err(Unknown::ShortHistory(signal, track, part));
         }
-        values(history.window(self.at, over)).map_err(|reading| not_a_value(reading, signal, track))
+        values(history.window(self.at, over)).map_err(|reading| not_a_value(&reading, signal, track))
     }
 
     /// The window that was carried to this instant, where it knows of every sample.

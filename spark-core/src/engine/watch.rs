@@ -8,11 +8,10 @@ use rust_decimal::Decimal;
 
 use super::clock::Outcome;
 use super::deadlines::{Deadlines, NEVER};
-use super::fixed::scaled;
-use super::history::{History, Newest};
+use super::history::History;
 use super::readers::{Newness, Plain};
 use super::view::View;
-use crate::signal::Reading;
+use super::word::Word;
 use crate::time::{TimeSpan, Timestamp};
 
 /// What is known of one series since the last evaluation.
@@ -25,8 +24,6 @@ struct Watched {
     scale: u32,
     /// How many literals lie below its newest sample.
     rank: u32,
-    /// A sample of that time, or an earlier one, may change one.
-    moved: Option<Timestamp>,
     /// Whether it is among those that have to be looked at.
     listed: bool,
     /// Its newest sample at the last evaluation, where it was believed, is a value and fits.
@@ -36,19 +33,18 @@ struct Watched {
 impl Watched {
     fn new(newness: &Newness) -> Self {
         let scale = newness.scale;
-        Self { low: i64::MAX, high: i64::MIN, scale, rank: 0, moved: None, listed: false, shown: None }
+        Self { low: i64::MAX, high: i64::MIN, scale, rank: 0, listed: false, shown: None }
     }
 
     /// Takes a sample in; gives whether it has to be looked at and is not yet among those that have to be.
-    fn observe(&mut self, at: Timestamp, reading: &Reading) -> bool {
-        if let Reading::Value(value) = reading
-            && let Some(value) = scaled(*value, self.scale)
+    #[inline]
+    fn observe(&mut self, word: Option<Word>) -> bool {
+        if let Some(value) = word.and_then(|word| word.scaled(self.scale))
             && self.low <= value
             && value <= self.high
         {
             return false;
         }
-        self.moved = self.moved.max(Some(at));
         !std::mem::replace(&mut self.listed, true)
     }
 
@@ -60,14 +56,12 @@ impl Watched {
         stale_after: TimeSpan,
         at: Timestamp,
     ) -> Timestamp {
-        // what was seen ahead was held against the literals around another sample
-        self.moved = history.last().filter(|last| *last > at).max(self.moved.filter(|moved| *moved > at));
         (self.low, self.high, self.shown) = (i64::MAX, i64::MIN, None);
-        let Newest::Point(point) = history.newest(at) else { return NEVER };
-        let doubted_at = point.at.plus(stale_after).plus(TimeSpan::from_nanos(1));
+        let Some((seen, value)) = history.shown(at, self.scale) else { return NEVER };
+        let doubted_at = seen.plus(stale_after).plus(TimeSpan::from_nanos(1));
         // a stale one is older at each instant
         if at < doubted_at
-            && let Some(value) = point.reading.value().and_then(|value| scaled(value, self.scale))
+            && let Some(value) = value
         {
             self.shown = Some(value);
             let edge = |place: usize| newness.edges.get(place).map(|(edge, _)| *edge);
@@ -127,9 +121,10 @@ impl Watch {
         self.moved.is_empty() && at < self.doubted.not_before()
     }
 
-    /// A sample of the series at that place was kept.
-    pub(super) fn observe(&mut self, place: usize, at: Timestamp, reading: &Reading) {
-        if self.series.get_mut(place).is_some_and(|watched| watched.observe(at, reading)) {
+    /// A sample of the series at that place was kept; `word` is its reading, where it fits in one.
+    #[inline]
+    pub(super) fn observe(&mut self, place: usize, word: Option<Word>) {
+        if self.series.get_mut(place).is_some_and(|watched| watched.observe(word)) {
             self.moved.push(place);
         }
     }
@@ -212,7 +207,9 @@ impl Watch {
         let (Some(watched), Some(readers)) = (self.series.get_mut(place), readers) else { return };
         let Some(history) = view.history(readers.signal, readers.track) else { return };
         let doubted_at = watched.refresh(history, readers, view.stale_after(readers.signal), view.at);
-        if watched.moved.is_some() && !std::mem::replace(&mut watched.listed, true) {
+        // what was seen ahead was held against the literals around another sample
+        let is_ahead = history.last().is_some_and(|last| last > view.at);
+        if is_ahead && !std::mem::replace(&mut watched.listed, true) {
             self.moved.push(place);
         }
         self.doubted.set(place, doubted_at);

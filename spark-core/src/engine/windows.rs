@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::history::History;
+use super::histories::Histories;
 use super::readers::place_of;
 use super::slide::Slide;
 use crate::condition::{Comparison, Expression, Test, WindowFunction};
@@ -79,11 +79,9 @@ impl Windows {
     }
 
     /// Moves all of them to an instant.
-    pub(super) fn advance(&mut self, histories: &[[History; 2]], at: Timestamp) {
+    pub(super) fn advance(&mut self, histories: &Histories, at: Timestamp) {
         for (signal, track, slide) in &mut self.slides {
-            if let Some([canary, baseline]) = histories.get(signal.index()) {
-                slide.advance(if *track == Track::Canary { canary } else { baseline }, at);
-            }
+            histories.get(*signal, *track).into_iter().for_each(|history| slide.advance(history, at));
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::history::History;
+use super::super::history::{History, Needed};
 use super::super::windows::Windows;
 use super::super::{Engine, EngineState};
 use super::*;
@@ -300,7 +300,8 @@ fn samples_that_had_to_go() {
         slide.stands(history, at(second)).then(|| (slide.covered(history), largest.unwrap()))
     };
     for second in 0..=100 {
-        history.observe(at(second), &Reading::Value(Decimal::from(second % 7)));
+        let reading = Reading::Value(Decimal::from(second % 7));
+        history.observe(at(second), &reading, None, &Needed::default());
     }
     assert_eq!(look(&history, 100), Some((over, Decimal::from(6))));
     (0..45).for_each(|_| history.evict());
