@@ -64,15 +64,28 @@ impl Outcome {
 
 /// The clock of a `for`: it adds up evidence, not time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Clock {
-    /// The first instant of the run of truth.
-    start: Option<Timestamp>,
-    /// Evidence added up.
-    held: TimeSpan,
-    /// The evaluation before, where the condition was true at it.
-    last_true: Option<Timestamp>,
-    /// The first instant of the unknown run.
-    unknown_since: Option<Timestamp>,
+pub(super) enum Clock {
+    /// Nothing is true, or nothing was since it started over.
+    #[default]
+    Stopped,
+    /// It was true at the last evaluation.
+    Adding {
+        /// The first instant of the run of truth.
+        start: Timestamp,
+        /// Evidence added up.
+        held: TimeSpan,
+        /// The evaluation before.
+        last_true: Timestamp,
+    },
+    /// It was unknown at the last evaluation.
+    Doubted {
+        /// The first instant of the run of truth.
+        start: Timestamp,
+        /// Evidence added up.
+        held: TimeSpan,
+        /// The first instant of the unknown run.
+        unknown_since: Timestamp,
+    },
 }
 
 impl Clock {
@@ -86,68 +99,82 @@ impl Clock {
     ) -> Outcome {
         match inner {
             Outcome::False => {
-                *self = Self::default();
+                *self = Self::Stopped;
                 Outcome::False
             }
             Outcome::Unknown(cause) => {
-                self.last_true = None;
-                if self.start.is_some() {
-                    let since = *self.unknown_since.get_or_insert(at);
-                    if at.since(since) > duration {
-                        *self = Self::default();
+                *self = match *self {
+                    Self::Stopped => Self::Stopped,
+                    Self::Adding { start, held, .. } => Self::Doubted { start, held, unknown_since: at },
+                    Self::Doubted { unknown_since, .. } if at.since(unknown_since) > duration => {
+                        Self::Stopped
                     }
-                }
+                    doubted @ Self::Doubted { .. } => doubted,
+                };
                 Outcome::Unknown(cause)
             }
             Outcome::True => {
-                self.unknown_since = None;
-                if self.start.is_none() {
-                    self.start = Some(at);
-                }
-                if let Some(before) = self.last_true
-                    && at.since(before) <= reach
-                {
-                    self.held = self.held.plus(at.since(before));
-                }
-                self.last_true = Some(at);
-                Outcome::of(self.held >= duration)
+                let (start, held) = match *self {
+                    Self::Stopped => (at, TimeSpan::ZERO),
+                    Self::Adding { start, held, last_true } => {
+                        let since = at.since(last_true);
+                        (start, if since <= reach { held.plus(since) } else { held })
+                    }
+                    Self::Doubted { start, held, .. } => (start, held),
+                };
+                *self = Self::Adding { start, held, last_true: at };
+                Outcome::of(held >= duration)
             }
         }
     }
 
     /// The last instant that it saw, where it adds up from there.
     pub(super) const fn adds_since(&self) -> Option<Timestamp> {
-        self.last_true
+        match self {
+            Self::Adding { last_true, .. } => Some(*last_true),
+            Self::Stopped | Self::Doubted { .. } => None,
+        }
     }
 
     /// Takes in that all was as true as at the last instant that it saw, at each evaluation up to `at`, no two of them
     /// farther apart than is evidence.
     #[must_use]
-    pub(super) const fn up_to(mut self, at: Timestamp) -> Self {
-        if let Some(last_true) = self.last_true {
-            self.held = self.held.plus(at.since(last_true));
-            self.last_true = Some(at);
+    pub(super) const fn up_to(self, at: Timestamp) -> Self {
+        match self {
+            Self::Adding { start, held, last_true } => {
+                Self::Adding { start, held: held.plus(at.since(last_true)), last_true: at }
+            }
+            other => other,
         }
-        self
     }
 
     /// When it comes to its end by itself, or starts over, if all stays as it is at `at`.
     pub(super) fn next_turn(&self, at: Timestamp, duration: TimeSpan) -> Option<Timestamp> {
-        if self.last_true == Some(at) {
-            return (self.held < duration).then(|| at.plus(self.missing(duration)));
+        match *self {
+            Self::Adding { held, last_true, .. } if last_true == at => {
+                (held < duration).then(|| at.plus(self.missing(duration)))
+            }
+            Self::Doubted { unknown_since, .. } => {
+                Some(unknown_since.plus(duration).plus(TimeSpan::from_nanos(1)))
+            }
+            Self::Stopped | Self::Adding { .. } => None,
         }
-        let unknown_since = self.unknown_since.filter(|_| self.start.is_some())?;
-        Some(unknown_since.plus(duration).plus(TimeSpan::from_nanos(1)))
     }
 
     /// The first instant of the run of truth, while it runs.
     pub(super) const fn start(&self) -> Option<Timestamp> {
-        self.start
+        match self {
+            Self::Adding { start, .. } | Self::Doubted { start, .. } => Some(*start),
+            Self::Stopped => None,
+        }
     }
 
     /// What is still missing of `duration`.
     pub(super) const fn missing(&self, duration: TimeSpan) -> TimeSpan {
-        duration.minus(self.held)
+        match self {
+            Self::Adding { held, .. } | Self::Doubted { held, .. } => duration.minus(*held),
+            Self::Stopped => duration,
+        }
     }
 }
 

@@ -170,19 +170,25 @@ impl History {
         last: Option<Timestamp>,
         needed: &Needed,
     ) -> Observed {
+        let next = word.filter(|_| self.here > 1 && at > self.newest.at).map(|word| Kept { at, word });
         // the newest was seen, so nobody asks for the one before it
-        if let (Some(word), 2, false) = (word, self.here, self.has_older)
+        if let Some(next) = next
             && needed.samples.is_zero()
-            && at > self.newest.at
+            && !self.has_older
             && last.is_some_and(|last| self.newest.at <= last)
             && !self.before.word.is_elsewhere()
         {
             self.note(at, last, needed);
-            self.before = std::mem::replace(&mut self.newest, Kept { at, word });
+            self.before = std::mem::replace(&mut self.newest, next);
             return Observed::Kept;
         }
         if let Some(last) = last {
             self.forget_some(last, needed);
+        }
+        if let Some(next) = next.filter(|_| self.here > 1 && !self.is_full()) {
+            self.note(at, last, needed);
+            self.put(next);
+            return Observed::Kept;
         }
         self.observe(at, reading, last, needed)
     }
@@ -236,6 +242,10 @@ impl History {
             rest.wide.push_back(reading.value().unwrap_or_default());
             Word::elsewhere(number)
         });
+        self.put(Kept { at, word });
+    }
+
+    fn put(&mut self, next: Kept) {
         match self.here {
             0 | 1 => self.here = self.here.saturating_add(1),
             _ => {
@@ -244,7 +254,7 @@ impl History {
                 self.has_older = true;
             }
         }
-        self.before = std::mem::replace(&mut self.newest, Kept { at, word });
+        self.before = std::mem::replace(&mut self.newest, next);
     }
 
     /// Whether a new sample makes the oldest go.
@@ -323,6 +333,12 @@ impl History {
     pub(super) fn point(&self, number: u64) -> Option<Point> {
         let place = usize::try_from(number.checked_sub(self.gone())?).ok()?;
         self.get(place).map(|kept| self.point_of(kept))
+    }
+
+    /// Its time.
+    pub(super) fn time(&self, number: u64) -> Option<Timestamp> {
+        let place = usize::try_from(number.checked_sub(self.gone())?).ok()?;
+        self.get(place).map(|kept| kept.at)
     }
 
     fn gone(&self) -> u64 {

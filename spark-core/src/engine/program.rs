@@ -59,7 +59,8 @@ pub(super) struct Root {
 #[derive(Debug, Clone)]
 pub(super) struct LevelRoots {
     pub(super) root: Root,
-    /// The clock that remembers since when the bare condition is true.
+    /// The clock that remembers since when the bare condition is true: that of its `for`, where one stands around all of it
+    /// and no other in it, for both see the same.
     pub(super) run: usize,
 }
 
@@ -123,8 +124,12 @@ impl Program {
                 .levels
                 .iter()
                 .map(|level| {
+                    let first_sequence = program.sequences;
                     let root = program.root(policy, &level.condition);
-                    let run = program.clock(root.longest, root.reach);
+                    let run = match program.only_held(root.full, root.clocks, first_sequence) {
+                        Some((_, clock)) => clock,
+                        None => program.clock(root.longest, root.reach),
+                    };
                     LevelRoots { root, run }
                 })
                 .collect();
@@ -164,14 +169,27 @@ impl Program {
         self.nodes.len().saturating_sub(1)
     }
 
+    /// What is in a root's only `for`, and its clock, where that `for` stands around all of it.
+    fn only_held(&self, full: NodeId, clocks: Places, first_sequence: usize) -> Option<(NodeId, usize)> {
+        let alone = clocks.range().len() == 1 && self.sequences == first_sequence;
+        match self.nodes.get(full).filter(|_| alone)? {
+            Node::Held { inner, clock } => Some((*inner, *clock)),
+            _ => None,
+        }
+    }
+
     fn root(&mut self, policy: &Policy, condition: &Condition) -> Root {
         let first_comparison = self.comparisons.len();
-        let first_clock = self.clocks.len();
+        let (first_clock, first_sequence) = (self.clocks.len(), self.sequences);
         let mut layout = Layout { program: self, policy, known: None };
         let full = layout.lay(condition, true);
         let clocks = Places::new(first_clock..layout.program.clocks.len());
         layout.known = Some(first_comparison);
-        let bare = if clocks.is_empty() { full } else { layout.lay(condition, false) };
+        let bare = match (layout.program.only_held(full, clocks, first_sequence), clocks.is_empty()) {
+            (Some((inner, _)), _) => inner,
+            (None, true) => full,
+            (None, false) => layout.lay(condition, false),
+        };
         let mine = self.comparisons.get(first_comparison..).unwrap_or_default();
         let reads_previous_stage = mine.iter().any(|comparison| comparison.reads(&Expression::PreviousStage));
         let durations = self.clocks.get(clocks.range()).unwrap_or_default().iter().map(|(held, _)| *held);

@@ -15,8 +15,7 @@ pub(super) struct Short {
     /// Whether one comparison is enough.
     any: bool,
     severity: Severity,
-    /// Whether there is a `for`. Its part has that clock then, and behind it the one of its bare condition, which is the same:
-    /// around a `for` that stands outermost it sees what the `for` sees.
+    /// Whether there is a `for`. Its part has that clock, which is the one of its bare condition too; without one, that alone.
     held: bool,
 }
 
@@ -71,12 +70,9 @@ impl Pass<'_> {
         let bare = Outcome::of(holds);
         let mut known = Known { holds, full: holds, run: None, counts: short.held };
         let of = self.view.program.clocks.get(part.clocks.range()).unwrap_or_default();
-        if let (Some([run, rest @ ..]), Some((duration, reach))) =
-            (clocks.get_mut(part.clocks.range()), of.first())
-        {
+        if let (Some([run]), Some((duration, reach))) = (clocks.get_mut(part.clocks.range()), of.first()) {
             known.full = run.advance(at, bare, *duration, *reach).is_true();
             known.run = run.start();
-            rest.fill(*run);
         }
         if let Some(memory) = triggers.get_mut(trigger) {
             memory.advance_in_short(short.severity, known, at);

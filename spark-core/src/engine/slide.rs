@@ -99,7 +99,7 @@ impl Slide {
     pub(super) fn stands(&self, history: &History, at: Timestamp) -> bool {
         self.at == Some(at)
             && !history.evicted_after(at.minus(self.over))
-            && history.point(self.inside.end).is_none_or(|next| next.at > at)
+            && history.time(self.inside.end).is_none_or(|next| next > at)
     }
 
     /// Moves to an instant.
@@ -111,19 +111,23 @@ impl Slide {
             return;
         }
         let newest = self.inside.end.checked_sub(1).filter(|last| *last >= self.inside.start);
-        let newest = newest.and_then(|last| history.point(last));
+        let newest = newest.and_then(|last| history.time(last));
         let goes_on = self.at.is_some_and(|before| before <= at)
-            && newest.is_some_and(|newest| newest.at > opens)
-            && history.point(self.inside.start).is_some();
+            && newest.is_some_and(|newest| newest > opens)
+            && history.time(self.inside.start).is_some();
         if !goes_on {
             self.clear();
             let start = history.numbers(at, self.over).start;
             self.inside = start..start;
         }
-        while let Some(first) = self.first(history).filter(|first| first.at <= opens) {
+        while self.first_at(history).is_some_and(|first| first <= opens)
+            && let Some(first) = self.first(history)
+        {
             self.pop(history, &first);
         }
-        while let Some(next) = history.point(self.inside.end).filter(|next| next.at <= at) {
+        while history.time(self.inside.end).is_some_and(|next| next <= at)
+            && let Some(next) = history.point(self.inside.end)
+        {
             self.push(history, &next);
         }
         self.at = Some(at);
@@ -144,15 +148,19 @@ impl Slide {
         if self.inside.is_empty() { None } else { history.point(self.inside.start) }
     }
 
+    fn first_at(&self, history: &History) -> Option<Timestamp> {
+        if self.inside.is_empty() { None } else { history.time(self.inside.start) }
+    }
+
     fn last(&self, history: &History) -> Option<Point> {
         if self.inside.is_empty() { None } else { history.point(self.inside.end.checked_sub(1)?) }
     }
 
     fn push(&mut self, history: &History, point: &Point) {
-        let before = self.last(history);
+        let last = self.inside.end.checked_sub(1).filter(|last| *last >= self.inside.start);
         self.inside.end = self.inside.end.saturating_add(1);
-        if let Some(before) = &before {
-            self.covered = self.covered.saturating_add(covers(before, point, self.reach));
+        if let Some(before) = last.and_then(|last| history.time(last)) {
+            self.covered = self.covered.saturating_add(covers(before, point.at, self.reach));
         }
         let Some(value) = self.strange.value(&point.reading, usize::saturating_add) else { return };
         let mut finer = false;
@@ -165,7 +173,9 @@ impl Slide {
         if let Some(largest) = &mut self.largest {
             largest.push(Largest(value));
         }
-        if let (Some(resets), Some(before)) = (&mut self.resets, before.and_then(|it| it.reading.value())) {
+        if let Some(resets) = &mut self.resets
+            && let Some(before) = last.and_then(|last| history.point(last)?.reading.value())
+        {
             finer |= !resets.push_if(is_reset(before, value), before);
         }
         if let Some(moments) = &mut self.moments {
@@ -187,9 +197,8 @@ impl Slide {
 
     fn pop(&mut self, history: &History, point: &Point) {
         self.inside.start = self.inside.start.saturating_add(1);
-        let after = self.first(history);
-        if let Some(after) = &after {
-            self.covered = self.covered.saturating_sub(covers(point, after, self.reach));
+        if let Some(after) = self.first_at(history) {
+            self.covered = self.covered.saturating_sub(covers(point.at, after, self.reach));
         }
         let Some(value) = self.strange.value(&point.reading, usize::saturating_sub) else { return };
         if let Some(total) = &mut self.total {
@@ -201,7 +210,10 @@ impl Slide {
         if let Some(largest) = &mut self.largest {
             largest.pop();
         }
-        if let (Some(resets), Some(after)) = (&mut self.resets, after.and_then(|it| it.reading.value())) {
+        let after = || if self.inside.is_empty() { None } else { history.point(self.inside.start) };
+        if let Some(resets) = &mut self.resets
+            && let Some(after) = after().and_then(|after| after.reading.value())
+        {
             resets.pop_if(is_reset(value, after), value);
         }
         if let Some(moments) = &mut self.moments {
@@ -247,10 +259,10 @@ impl Slide {
 
     /// How much of it samples cover: each the time since the one before it, at most the reach.
     pub(super) fn covered(&self, history: &History) -> TimeSpan {
-        let Some((first, at)) = self.first(history).zip(self.at) else { return TimeSpan::ZERO };
-        let before = self.inside.start.checked_sub(1).and_then(|before| history.point(before));
+        let Some((first, at)) = self.first_at(history).zip(self.at) else { return TimeSpan::ZERO };
+        let before = self.inside.start.checked_sub(1).and_then(|before| history.time(before));
         let by_first = before.map_or(TimeSpan::ZERO, |before| {
-            first.at.since(before.at.max(first.at.minus(self.reach)).max(at.minus(self.over)))
+            first.since(before.max(first.minus(self.reach)).max(at.minus(self.over)))
         });
         let covered = self.covered.saturating_add(by_first.nanos().into());
         TimeSpan::from_nanos(i64::try_from(covered).unwrap_or(i64::MAX))
@@ -349,8 +361,8 @@ impl Strange {
 }
 
 /// What a sample covers that follows on another in the window.
-fn covers(before: &Point, point: &Point, reach: TimeSpan) -> i128 {
-    point.at.since(before.at.max(point.at.minus(reach))).nanos().into()
+fn covers(before: Timestamp, at: Timestamp, reach: TimeSpan) -> i128 {
+    at.since(before.max(at.minus(reach))).nanos().into()
 }
 
 #[cfg(test)]

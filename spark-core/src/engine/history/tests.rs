@@ -130,6 +130,9 @@ impl Plain {
 }
 
 fn check(history: &History, plain: &Plain, now: Timestamp, needed: &Needed) -> Result<(), TestCaseError> {
+    let wide =
+        (0..history.len()).filter_map(|place| history.get(place)).filter(|kept| kept.word.is_elsewhere());
+    prop_assert_eq!(history.rest().map_or(0, |rest| rest.wide.len()), wide.count());
     let newest = history.newest(now);
     prop_assert_eq!(&newest, &plain.newest(now));
     let shown = match newest {
