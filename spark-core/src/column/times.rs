@@ -40,6 +40,7 @@ impl Times {
     }
 
     /// Adds the sample of that place, which is after the newest.
+    #[inline]
     pub(super) fn push(&mut self, place: usize, at: Timestamp) {
         let newest = self.newest.replace(at);
         let nanos = at.nanos();
@@ -55,6 +56,19 @@ impl Times {
             }
         }
         self.stretches.push(Stretch { first: place, start: nanos, step: 0 });
+    }
+
+    /// Adds samples from that place on, as [`Self::push`] does.
+    pub(super) fn extend(&mut self, place: usize, times: &[Timestamp]) {
+        let step = self.stretches.last().map_or(0, |stretch| stretch.step);
+        let is_step =
+            |before: Timestamp, after: Timestamp| after.nanos().checked_sub(before.nanos()) == Some(step);
+        let goes_on = self.newest.zip(times.first()).is_some_and(|(newest, first)| is_step(newest, *first));
+        if step > 0 && goes_on && times.windows(2).all(|two| matches!(two, [a, b] if is_step(*a, *b))) {
+            self.newest = times.last().copied();
+            return;
+        }
+        (place..).zip(times).for_each(|(place, at)| self.push(place, *at));
     }
 
     fn stretch(&self, place: usize) -> Option<(usize, &Stretch)> {

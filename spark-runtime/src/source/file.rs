@@ -6,6 +6,7 @@
 //! CSV, JSON lines and Parquet have the same columns, which are Spark's own: their bare numbers are in the signal's base unit. A matrix and
 //! OpenMetrics text hold a source's numbers, which `in ms` and its kin scale as they do live.
 
+mod alike;
 mod csv;
 mod csv_stream;
 mod digits;

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use spark_core::{Policy, SignalId, Track};
+use spark_core::{Policy, SignalId, Timestamp, Track};
 
+use super::alike::{BYTES, Met, short_number};
 use super::csv::Rows;
 use super::digits::{number, time};
 use super::{Limits, Malformed, SampleFileError};
@@ -174,9 +175,14 @@ fn longer_than_that(blocks: &mut Blocks<'_>) -> Result<(), SampleFileError> {
     Ok(())
 }
 
+/// Time, signal and value, as places among [`KEYS`](super::row::KEYS): the order of columns that most files have.
+const USUAL: &[usize] = &[0, 1, 2];
+
 /// A signal as rows name it.
 struct Named {
     name: Vec<u8>,
+    /// The name as rows have it, where it is short.
+    met: Option<Met>,
     signal: SignalId,
     /// By track: its place in the recorder.
     places: [Option<usize>; 2],
@@ -192,6 +198,8 @@ struct Reader<'p> {
     by_name: HashMap<Vec<u8>, usize>,
     /// The signal of the row before.
     last: usize,
+    /// The time of the row before.
+    time: Option<(Met, Timestamp)>,
     date: super::digits::Date,
     line_bytes: usize,
 }
@@ -200,7 +208,8 @@ impl<'p> Reader<'p> {
     fn of(policy: &'p Policy, line_bytes: usize) -> Self {
         let rows = Rows::of(policy);
         let (named, by_name) = (Vec::new(), HashMap::new());
-        Self { rows, order: Vec::new(), named, by_name, last: 0, date: Default::default(), line_bytes }
+        let (order, date) = (Vec::new(), Default::default());
+        Self { rows, order, named, by_name, last: 0, time: None, date, line_bytes }
     }
 
     /// Reads whole lines; gives how many.
@@ -209,8 +218,13 @@ impl<'p> Reader<'p> {
             return Err(None);
         }
         let (mut start, mut lines) = (0usize, 0usize);
+        let mut is_usual = self.order == USUAL;
         while start < bytes.len() {
-            let end = match self.plain(bytes, start, recorder) {
+            let read = match is_usual {
+                true => self.alike(bytes, start, recorder).or_else(|| self.plain(bytes, start, recorder)),
+                false => self.plain(bytes, start, recorder),
+            };
+            let end = match read {
                 Some(end) => end,
                 None => {
                     let rest = bytes.get(start..).unwrap_or_default();
@@ -220,6 +234,7 @@ impl<'p> Reader<'p> {
                         .map_or(rest.len(), |end| end.saturating_add(1));
                     let line = before.saturating_add(lines).saturating_add(1);
                     self.other(rest.get(..length).unwrap_or_default(), line, recorder)?;
+                    is_usual = self.order == USUAL;
                     start.saturating_add(length)
                 }
             };
@@ -252,6 +267,34 @@ impl<'p> Reader<'p> {
             let column = text.get(1..offset).map_or(1, |before| before.chars().count().saturating_add(1));
             Some(((number, column), problem))
         })
+    }
+
+    /// Takes a plain row in as [`Self::plain`] does, sooner: in the usual order of columns, where what it has in common with
+    /// the rows before is compared at once. `None`, and nothing taken, where it is not so.
+    fn alike(&mut self, bytes: &[u8], start: usize, recorder: &mut Recorder) -> Option<usize> {
+        let window = |place: usize| bytes.get(place..)?.first_chunk::<BYTES>();
+        let row = window(start)?;
+        let known = self.time.as_ref().and_then(|(met, at)| Some((*at, met.begins(row)?)));
+        let (at, length) = match known {
+            Some(known) => known,
+            None => {
+                let (at, end) = time(bytes, start, &mut self.date)?;
+                let field = bytes.get(start..end).filter(|_| bytes.get(end) == Some(&b','))?;
+                self.time = Some((Met::new(field)?, at));
+                (at, field.len().saturating_add(1))
+            }
+        };
+        let place = start.saturating_add(length);
+        let next = self.named.get(self.last)?.next;
+        let named = self.named.get_mut(next)?;
+        let place = place.saturating_add(named.met?.begins(window(place)?)?);
+        let ((mantissa, scale), length) = short_number(*bytes.get(place..)?.first_chunk()?)?;
+        let [canary, _] = &mut named.places;
+        let series = *canary.get_or_insert_with(|| recorder.place(named.signal, Track::Canary));
+        recorder.take_number(series, at, mantissa, scale);
+        self.last = next;
+        // the line's end is behind the number
+        Some(place.saturating_add(length).saturating_add(1))
     }
 
     /// Takes a plain row in, and gives where the next line starts; `None`, and nothing taken, where it is not plain.
@@ -330,7 +373,8 @@ impl<'p> Reader<'p> {
         let signal = self.rows.signal(std::str::from_utf8(name).ok()?)?;
         let place = self.named.len();
         self.by_name.insert(name.to_vec(), place);
-        self.named.push(Named { name: name.to_vec(), signal, places: [None; 2], next: place });
+        let met = Met::new(name);
+        self.named.push(Named { name: name.to_vec(), met, signal, places: [None; 2], next: place });
         Some((place, end))
     }
 }

@@ -50,12 +50,16 @@ fn eight(bytes: &[u8], place: usize) -> (u64, u32) {
     if count == 0 {
         return (0, 0);
     }
+    (joined(values, count.saturating_mul(8)), count)
+}
+
+/// The number of the digits in so many low bits, at least eight of them; each byte is its digit's value.
+pub(super) const fn joined(digits: u64, bits: u32) -> u64 {
     // the digits at the top, zeros before them; then pairs, fours, and all
-    let values = values << (64u32.saturating_sub(count.saturating_mul(8)));
-    let pairs = values.wrapping_mul(10).wrapping_add(values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let digits = digits.wrapping_shl(64u32.saturating_sub(bits));
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
-    let all = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
-    (all, count)
+    fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
 }
 
 /// A plain number, `-12.50` as (-1250, 2), and where it ends.
