@@ -28,6 +28,13 @@ pub(super) struct Turn {
     pub(super) decided: Option<(Verdict, Vec<String>)>,
 }
 
+impl Turn {
+    /// How much it is to keep, in changes.
+    fn weight(&self) -> usize {
+        self.changes.len().saturating_add(usize::from(self.decided.is_some()))
+    }
+}
+
 impl<'a> Evaluated<'a> {
     /// `policy` is the part's own.
     pub(super) fn new(
@@ -65,9 +72,15 @@ impl<'a> Evaluated<'a> {
         }
     }
 
-    /// Evaluates at every instant up to `until` at which something can change.
-    pub(super) fn run(&mut self, until: Timestamp) {
-        while let Some(at) = self.next.filter(|next| *next <= until) {
+    /// The instant that is evaluated next.
+    pub(super) const fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    /// Evaluates at every instant up to `until` at which something can change, or until so much waits to be told.
+    pub(super) fn run(&mut self, until: Timestamp, most: usize) {
+        let mut waiting = self.turns.iter().fold(0usize, |sum, turn| sum.saturating_add(turn.weight()));
+        while let Some(at) = self.next.filter(|next| *next <= until && waiting < most) {
             let every = self.instants.every();
             self.engine.pass_over(at.minus(every));
             for series in &mut self.series {
@@ -83,7 +96,9 @@ impl<'a> Evaluated<'a> {
                     self.because.clone_from(&decision.because);
                     (decision.verdict, decision.because)
                 });
-                self.turns.push(Turn { at, changes: decision.changes, decided });
+                let turn = Turn { at, changes: decision.changes, decided };
+                waiting = waiting.saturating_add(turn.weight());
+                self.turns.push(turn);
             }
             self.next = self.after(at);
         }

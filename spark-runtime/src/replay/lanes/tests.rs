@@ -169,7 +169,7 @@ fn each_instant(policy: &Arc<Policy>, recording: &Recording, instants: Instants)
     lines
 }
 
-fn lanes(policy: &Policy, recording: &Recording, instants: Instants, spread: (u64, usize)) -> Option<Found> {
+fn lanes(policy: &Policy, recording: &Recording, instants: Instants, spread: Spread) -> Option<Found> {
     let lanes = Lanes::new(policy, recording, instants)?;
     let thresholds = lanes.all.iter().filter(|lane| matches!(lane, Lane::Thresholds(_))).count();
     let mut text = String::new();
@@ -209,7 +209,7 @@ fn reasons_of_the_moment() {
     }
     let recording = Recording::from_samples(samples);
     let instants = recording.instants(policy.every()).unwrap();
-    let found = lanes(&policy, &recording, instants, (3, 1)).unwrap();
+    let found = lanes(&policy, &recording, instants, Spread { stretch: 3, most: 2, threads: 1 }).unwrap();
     assert_eq!(found.thresholds, 2);
     let found = found.lines;
     assert_eq!(found, each_instant(&policy, &recording, instants));
@@ -253,7 +253,7 @@ fn other_clauses() {
         let policy = spark_rules::load("r.rules", &text, &mut |_| Err(String::new())).unwrap().policy;
         let policy = Arc::new(policy);
         let instants = recording.instants(policy.every()).unwrap();
-        let found = lanes(&policy, &recording, instants, (3, 1)).unwrap();
+        let found = lanes(&policy, &recording, instants, Spread { stretch: 3, most: 2, threads: 1 }).unwrap();
         let alone = each_instant(&policy, &recording, instants);
         assert_eq!(found.lines, alone, "{clause}");
         assert_eq!(found.thresholds, if told.is_empty() { 2 } else { 1 }, "{clause}");
@@ -276,7 +276,9 @@ fn equal_to_each_instant() {
         let recording = choices.recording(signals);
         let Ok(instants) = recording.instants(policy.every()) else { continue };
         let expected = each_instant(&policy, &recording, instants);
-        let spread = (choices.below(90).saturating_add(1), usize::try_from(choices.below(3)).unwrap());
+        let mut some = |below: u64| usize::try_from(choices.below(below)).unwrap();
+        let (threads, most) = (some(3), some(20) + 1);
+        let spread = Spread { stretch: choices.below(90).saturating_add(1), most, threads };
         let Some(found) = lanes(&policy, &recording, instants, spread) else { continue };
         thresholds = thresholds.saturating_add(found.thresholds);
         let found = found.lines;

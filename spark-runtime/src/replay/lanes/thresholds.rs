@@ -111,11 +111,16 @@ impl<'a> Thresholds<'a> {
         })
     }
 
-    /// Looks at every instant up to that number at which something can change.
-    pub(super) fn run(&mut self, last: u32) {
-        while let Some(n) = self.next.filter(|next| *next <= last) {
+    /// Looks at every instant up to that number at which something can change, or until so much waits to be told.
+    pub(super) fn run(&mut self, last: u32, most: usize) {
+        while let Some(n) = self.next.filter(|next| *next <= last && self.turned.len() < most) {
             self.next = self.look(n);
         }
+    }
+
+    /// The number of the instant that it looks at next.
+    pub(super) const fn next(&self) -> Option<u32> {
+        self.next
     }
 
     /// Turns what turns at an instant; gives the next at which something can.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use spark_core::{Change, State, Verdict};
 
+use super::evaluated::Turn;
 use super::text::{Line, Times};
 use super::{Lane, thresholds};
 use crate::replay::{DecisionEvent, Event, Instants, TriggerEvent};
@@ -62,6 +63,9 @@ pub(super) struct Together<'a> {
     verdict: Option<Verdict>,
     times: Times,
     out: String,
+    /// The room of a time, and of what was told.
+    since: String,
+    spare: Vec<Turned>,
 }
 
 impl<'a> Together<'a> {
@@ -76,7 +80,20 @@ impl<'a> Together<'a> {
         let counts = BTreeMap::from([(Verdict::Hold, asks.iter().flatten().count())]);
         let decided = vec![(Verdict::Proceed, Vec::new()); ranks.len()];
         let (times, out) = (Times::default(), String::with_capacity(PIECE_BYTES.saturating_mul(2)));
-        Self { instants, names, lines, asks, ranks, decided, counts, verdict: None, times, out }
+        Self {
+            instants,
+            names,
+            lines,
+            asks,
+            ranks,
+            decided,
+            counts,
+            verdict: None,
+            times,
+            out,
+            since: String::new(),
+            spare: Vec::new(),
+        }
     }
 
     /// The last decision.
@@ -84,15 +101,15 @@ impl<'a> Together<'a> {
         self.verdict.unwrap_or(Verdict::Proceed)
     }
 
-    /// Tells what happened in the lanes since the last time, in the order of time.
+    /// Tells what happened, in the order of time.
     pub(super) fn tell<E>(
         &mut self,
-        lanes: &mut [Lane<'_>],
+        News { mut turned, told, decided }: News,
         each: &mut impl FnMut(&str) -> Result<(), E>,
     ) -> Result<(), E> {
-        let News { mut turned, told, decided } = self.take(lanes);
         turned.sort_unstable_by_key(|turned| turned.key);
-        let mut turned = turned.into_iter().peekable();
+        let all = turned;
+        let mut turned = all.iter().copied().peekable();
         let mut decided = decided.into_iter().peekable();
         let mut first = self.verdict.is_none().then_some(0);
         let mut at_text = String::new();
@@ -130,18 +147,27 @@ impl<'a> Together<'a> {
             each(&self.out)?;
             self.out.clear();
         }
+        self.spare = all;
         Ok(())
     }
 
-    /// What the lanes have to tell.
-    fn take(&self, lanes: &mut [Lane<'_>]) -> News {
-        let mut news = News::default();
+    /// What the lanes have to tell of the instants before that number, out of them.
+    pub(super) fn take(&mut self, lanes: &mut [&mut Lane<'_>], before: u64) -> News {
+        let mut news = News { turned: std::mem::take(&mut self.spare), ..News::default() };
+        news.turned.clear();
         for (n, lane) in lanes.iter_mut().enumerate() {
             match lane {
-                Lane::Thresholds(lane) => news.turned.append(&mut lane.turned),
+                Lane::Thresholds(lane) => {
+                    let end = lane.turned.partition_point(|turned| u64::from(turned.instant()) < before);
+                    news.turned.extend(lane.turned.drain(..end));
+                }
                 Lane::Evaluated(lane) => {
                     let ranks = self.ranks.get(n).map(Vec::as_slice).unwrap_or_default();
-                    for turn in lane.turns.drain(..) {
+                    let number = |turn: &Turn| thresholds::number_of(self.instants, turn.at);
+                    let end = lane.turns.partition_point(|turn| {
+                        number(turn).is_some_and(|number| u64::from(number) < before)
+                    });
+                    for turn in lane.turns.drain(..end) {
                         let instant = thresholds::number_of(self.instants, turn.at).unwrap_or(u32::MAX);
                         for change in turn.changes {
                             let rank = ranks.get(change.trigger.index()).copied().unwrap_or(u32::MAX);
@@ -177,9 +203,9 @@ impl<'a> Together<'a> {
         if turned.start == turned.instant() {
             line.push(&mut self.out, at, state, at, turned.number);
         } else {
-            let mut since = String::with_capacity(at.len());
-            self.times.push(&mut since, self.instants.at(turned.start));
-            line.push(&mut self.out, at, state, &since, turned.number);
+            self.since.clear();
+            self.times.push(&mut self.since, self.instants.at(turned.start));
+            line.push(&mut self.out, at, state, &self.since, turned.number);
         }
         let before = std::mem::replace(asks, line.asks(state));
         let now = *asks;
@@ -223,7 +249,7 @@ impl<'a> Together<'a> {
 
 /// What lanes have to tell.
 #[derive(Default)]
-struct News {
+pub(super) struct News {
     turned: Vec<Turned>,
     /// What engines told of triggers.
     told: Vec<Change>,
