@@ -40,6 +40,9 @@ const SCALE_MAX: u32 = 18;
 /// Greatest number, on both sides of zero: bounds and sums beyond it still fit 64 bits.
 const NUMBER_MAX: u64 = 1 << 62;
 
+/// Fewer samples are not worth being looked at together.
+pub const EXTENDED_MIN: usize = 8;
+
 /// The samples of one series, in order of time.
 #[derive(Debug, Clone, Default)]
 pub struct Column {
@@ -80,6 +83,7 @@ impl Column {
     }
 
     /// As [`Column::observe`] of the value `mantissa` / 10^`scale`.
+    #[inline]
     pub fn observe_number(&mut self, at: Timestamp, mantissa: i64, scale: u32) -> Observed {
         let number = if scale == self.scale { Some(mantissa) } else { self.rescaled(mantissa, scale) };
         let Some(number) = number.filter(|number| number.unsigned_abs() <= NUMBER_MAX) else {
@@ -98,6 +102,48 @@ impl Column {
         self.times.push(self.len(), at);
         self.push(number);
         Observed::Kept
+    }
+
+    /// Takes in samples that all are new, at least [`EXTENDED_MIN`] of them and as many times as numbers, each `mantissa` /
+    /// 10^`scale`: the same as [`Column::observe_number`] of each. `false`, and nothing taken, where they are fewer, one of
+    /// them is not after the one before it, or this is not the column's scale.
+    ///
+    /// ```
+    /// use spark_core::{Timestamp, column::Column};
+    ///
+    /// let mut column = Column::default();
+    /// let times: Vec<_> = (0..60).map(|second| Timestamp::from_millis(second * 1_000)).collect();
+    /// assert!(column.extend(&times, &[450; 60], 0));
+    /// assert!(!column.extend(&times, &[450; 60], 0), "these are old");
+    /// assert_eq!(column.len(), 60);
+    /// ```
+    pub fn extend(&mut self, times: &[Timestamp], mantissas: &[i64], scale: u32) -> bool {
+        let is_small = |number: &i64| number.unsigned_abs() <= NUMBER_MAX;
+        let is_new = times.len() >= EXTENDED_MIN
+            && times.len() == mantissas.len()
+            && scale == self.scale
+            && self.times.newest() < times.first().copied()
+            && times.is_sorted_by(|before, after| before < after)
+            && mantissas.iter().fold(true, |all, number| all & is_small(number));
+        if !is_new {
+            return false;
+        }
+        self.times.extend(self.len(), times);
+        let mut rest = mantissas;
+        while let Some((some, others)) =
+            rest.split_at_checked(BLOCK.saturating_sub(self.open.len()).min(rest.len()))
+            && !some.is_empty()
+        {
+            if some.len() == BLOCK {
+                self.blocks.push(Block::of(some));
+            } else {
+                self.reserve();
+                self.open.extend_from_slice(some);
+                self.close_full();
+            }
+            rest = others;
+        }
+        true
     }
 
     fn observe_other(&mut self, at: Timestamp, reading: &Reading) -> Observed {
@@ -119,10 +165,18 @@ impl Column {
     }
 
     fn push(&mut self, number: i64) {
+        self.reserve();
+        self.open.push(number);
+        self.close_full();
+    }
+
+    fn reserve(&mut self) {
         if self.open.capacity() == 0 {
             self.open.reserve_exact(BLOCK);
         }
-        self.open.push(number);
+    }
+
+    fn close_full(&mut self) {
         if self.open.len() == BLOCK {
             self.blocks.push(Block::of(&self.open));
             self.open.clear();

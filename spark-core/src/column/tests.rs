@@ -90,6 +90,32 @@ proptest! {
         }
     }
 
+    /// Numbers that are taken in together are those that are taken in one by one, or none of them is.
+    #[test]
+    fn together(samples in samples(), cuts in proptest::collection::vec(1usize..2_500, 1..8)) {
+        let numbers: Vec<_> = samples.iter().filter_map(|(at, reading)| Some((*at, number(value(reading)?)?))).collect();
+        let (mut one, mut many) = (Column::default(), Column::default());
+        let (mut rest, mut cuts) = (numbers.as_slice(), cuts.iter().cycle());
+        while let Some((_, (_, scale))) = rest.first() {
+            let alike = rest.iter().take(*cuts.next().unwrap()).take_while(|(_, (_, other))| other == scale).count();
+            let (piece, others) = rest.split_at(alike);
+            rest = others;
+            let times: Vec<_> = piece.iter().map(|(at, _)| Timestamp::from_nanos(*at)).collect();
+            let mantissas: Vec<_> = piece.iter().map(|(_, (mantissa, _))| *mantissa).collect();
+            let before = format!("{many:?}");
+            let taken = many.extend(&times, &mantissas, *scale);
+            let each = times.iter().zip(&mantissas);
+            let became: Vec<_> = each.clone().map(|(at, mantissa)| one.observe_number(*at, *mantissa, *scale)).collect();
+            if taken {
+                prop_assert!(became.iter().all(|became| *became == Observed::Kept));
+            } else {
+                prop_assert_eq!(&before, &format!("{:?}", many));
+                each.for_each(|(at, mantissa)| { many.observe_number(*at, *mantissa, *scale); });
+            }
+            prop_assert_eq!(format!("{one:?}"), format!("{many:?}"));
+        }
+    }
+
     /// Runs are those of a walk over the samples, whatever their least length.
     #[test]
     fn runs_equal_a_walk(samples in samples(), thresholds in proptest::collection::vec((-40i64..40, 0u32..3), 1..6), least in prop_oneof![1usize..5, 60usize..70, 100usize..500]) {

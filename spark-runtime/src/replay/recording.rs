@@ -88,6 +88,23 @@ impl Recorder {
         }
     }
 
+    /// As [`Recorder::take_number`], of samples that follow each other: a time and a mantissa each.
+    pub(crate) fn take_numbers(&mut self, place: usize, times: &[Timestamp], mantissas: &[i64], scale: u32) {
+        let Some(column) = self.recording.columns.get_mut(place) else { return };
+        let ends = times.first().zip(times.last()).filter(|_| column.extend(times, mantissas, scale));
+        match ends {
+            Some((first, last)) => {
+                let between = u64::try_from(times.len()).unwrap_or(u64::MAX).saturating_sub(2);
+                self.recording.samples = self.recording.samples.saturating_add(between);
+                self.recording.count(*first, Observed::Kept);
+                self.recording.count(*last, Observed::Kept);
+            }
+            None => times.iter().zip(mantissas).for_each(|(at, mantissa)| {
+                self.take_number(place, *at, *mantissa, scale);
+            }),
+        }
+    }
+
     /// The recording, once there is no more.
     pub fn finish(self) -> Recording {
         let mut recording = self.recording;

@@ -1,11 +1,15 @@
 //! A column on its way: its pages unpacked one by one, its values read some rows at a time.
 
+mod whole;
+
 use super::cell::{Cell, Form, shortest};
 use super::footer::{Chunk, Leaf, Physical};
 use super::names::Names;
 use super::packed::{Delta, Hybrid};
 use super::pages::{Page, Pages};
 use super::{BATCH, DICTIONARY_MAX, Fault, SeekRead};
+
+pub(super) use self::whole::Whole;
 
 pub(super) struct Column {
     /// What it is called in errors.
@@ -27,6 +31,7 @@ pub(super) struct Column {
     cells: Vec<Cell>,
     numbers: Vec<u32>,
     integers: Vec<i64>,
+    doubles: Vec<f64>,
     lacks: Vec<u32>,
 }
 
@@ -60,6 +65,7 @@ impl Column {
             cells: Vec::new(),
             numbers: Vec::new(),
             integers: Vec::new(),
+            doubles: Vec::new(),
             lacks: Vec::new(),
         }
     }
@@ -105,7 +111,7 @@ impl Column {
         Ok(self.left)
     }
 
-    fn damaged(&self) -> Fault {
+    pub(super) fn damaged(&self) -> Fault {
         Fault::file(format!("a page of the column `{}` does not read: the file is damaged", self.name))
     }
 

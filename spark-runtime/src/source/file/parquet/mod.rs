@@ -11,21 +11,23 @@ mod footer;
 mod names;
 mod packed;
 mod pages;
+mod runs;
+mod sink;
 mod thrift;
 
 use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom};
 
-use rust_decimal::Decimal;
-use spark_core::{Policy, Reading, Sample, SignalId, Timestamp, Track};
+use spark_core::{Policy, SignalId, Timestamp, Track};
 
 use self::cell::{Cell, Form, shortest};
 use self::column::Column;
 use self::footer::{Footer, Leaf, Logical, Physical};
 use self::names::Names;
+use self::runs::Pieces;
+pub(super) use self::sink::Sink;
 use super::row::{Field, KEYS, Row, Signals, read_track};
 use super::{Record, SampleFileError};
-use crate::replay::Recorder;
 
 /// First and last four bytes of a file.
 pub(super) const MAGIC: &[u8; 4] = b"PAR1";
@@ -61,58 +63,6 @@ const BATCH: usize = 1 << 10;
 pub(super) trait SeekRead: Read + Seek {}
 
 impl<T: Read + Seek> SeekRead for T {}
-
-/// Who takes what rows say.
-pub(super) trait Sink {
-    /// A sample of a declared signal, whose value is `mantissa` / 10^`scale`. `place` is the sink's own, by signal and track.
-    fn number(
-        &mut self,
-        series: (SignalId, Track),
-        place: &mut Option<usize>,
-        at: Timestamp,
-        mantissa: i64,
-        scale: u32,
-    );
-
-    /// Any other row.
-    fn record(&mut self, record: Record);
-}
-
-impl Sink for Recorder {
-    fn number(
-        &mut self,
-        (signal, track): (SignalId, Track),
-        place: &mut Option<usize>,
-        at: Timestamp,
-        mantissa: i64,
-        scale: u32,
-    ) {
-        let place = *place.get_or_insert_with(|| self.place(signal, track));
-        self.take_number(place, at, mantissa, scale);
-    }
-
-    fn record(&mut self, record: Record) {
-        self.take(record);
-    }
-}
-
-impl Sink for Vec<Record> {
-    fn number(
-        &mut self,
-        (signal, track): (SignalId, Track),
-        _: &mut Option<usize>,
-        at: Timestamp,
-        mantissa: i64,
-        scale: u32,
-    ) {
-        let reading = Reading::Value(Decimal::new(mantissa, scale).normalize());
-        self.push(Record::Sample(Sample { signal, track, at, reading }));
-    }
-
-    fn record(&mut self, record: Record) {
-        self.push(record);
-    }
-}
 
 /// What is wrong with a file, and in which row and column where it is one's.
 #[derive(Debug)]
@@ -217,8 +167,17 @@ fn rows_of(
 struct Known {
     signal: Option<SignalId>,
     track: Option<Track>,
-    /// By track: the sink's place, and how many places after the point the last float had.
-    series: [(Option<usize>, usize); 2],
+    /// By track.
+    series: [SeriesPlace; 2],
+}
+
+/// A series as rows name it.
+#[derive(Debug, Default)]
+struct SeriesPlace {
+    /// The sink's.
+    place: Option<usize>,
+    /// How many places after the point its last float had.
+    places: usize,
 }
 
 struct Reader<'p> {
@@ -227,6 +186,7 @@ struct Reader<'p> {
     names: Names,
     known: Vec<Known>,
     packed: Vec<u8>,
+    pieces: Pieces,
     /// Rows before these.
     before: u64,
 }
@@ -256,7 +216,15 @@ impl<'p> Reader<'p> {
             )));
         }
         let (signals, names) = (Signals::of(policy), Names::default());
-        Ok(Self { signals, columns, names, known: Vec::new(), packed: Vec::new(), before: 0 })
+        Ok(Self {
+            signals,
+            columns,
+            names,
+            known: Vec::new(),
+            packed: Vec::new(),
+            pieces: Pieces::default(),
+            before: 0,
+        })
     }
 
     /// Reads some rows, at most so many, and says how many they were.
@@ -265,13 +233,13 @@ impl<'p> Reader<'p> {
         for column in self.columns.iter_mut().flatten() {
             rows = rows.min(column.ready(stream, &mut self.packed, &mut self.names)?);
         }
+        if self.runs(rows, sink)? {
+            return Ok(u64::try_from(rows).unwrap_or(u64::MAX));
+        }
         for column in self.columns.iter_mut().flatten() {
             column.read(rows, &mut self.names)?;
         }
-        while let Some(name) = u32::try_from(self.known.len()).ok().and_then(|next| self.names.name(next)) {
-            let signal = self.signals.get(name).map(|(id, _)| id);
-            self.known.push(Known { signal, track: read_track(name).ok(), series: [(None, 0); 2] });
-        }
+        self.learn_names();
         let Self { signals, columns, names, known, before, .. } = self;
         let [Some(time), Some(signal), Some(value), track] = &*columns else { return Ok(most) };
         let mut tracks = track.iter().flat_map(Column::cells);
@@ -287,6 +255,16 @@ impl<'p> Reader<'p> {
             }
         }
         Ok(u64::try_from(rows).unwrap_or(u64::MAX))
+    }
+}
+
+impl Reader<'_> {
+    /// Looks up what new names mean.
+    fn learn_names(&mut self) {
+        while let Some(name) = u32::try_from(self.known.len()).ok().and_then(|next| self.names.name(next)) {
+            let signal = self.signals.get(name).map(|(id, _)| id);
+            self.known.push(Known { signal, track: read_track(name).ok(), series: Default::default() });
+        }
     }
 }
 
@@ -311,7 +289,7 @@ fn plain(known: &mut [Known], (time, signal, value, track): Cells, sink: &mut im
     };
     let Cell::Name(name) = signal else { return None };
     let Known { signal, series: [canary, baseline], .. } = known.get_mut(of(name)?)?;
-    let (place, places) = if track == Track::Canary { canary } else { baseline };
+    let SeriesPlace { place, places } = if track == Track::Canary { canary } else { baseline };
     let (mantissa, scale) = match value {
         Cell::Number(number, places) => (number, places),
         Cell::Double(value) => shortest(value, places)?,

@@ -89,6 +89,24 @@ impl Hybrid {
         Some(())
     }
 
+    /// Whether the next `count` numbers, all of one run, are that number.
+    pub(super) fn is_run(&mut self, page: &[u8], number: u32, count: usize) -> bool {
+        if self.left == 0 {
+            // a run that does not read is told of by whoever reads it
+            let mut next = *self;
+            if next.next_run(page).is_none() {
+                return false;
+            }
+            *self = next;
+        }
+        matches!(self.run, Run::Same(same) if same == number) && self.left >= count
+    }
+
+    /// Passes over numbers of which [`Self::is_run`] said so.
+    pub(super) const fn pass(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count);
+    }
+
     fn next_run(&mut self, page: &[u8]) -> Option<()> {
         let page = page.get(..self.end)?;
         let head = varint(page, &mut self.place)?;

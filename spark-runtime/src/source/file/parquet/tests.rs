@@ -10,11 +10,12 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 use super::super::tests::{policy, samples};
 use super::super::{read, record_from};
 use super::*;
-use crate::replay::Recording;
+use crate::replay::{Recorder, Recording};
 
 /// How the rows are stored.
 #[derive(Debug, Clone)]
@@ -87,6 +88,27 @@ fn rows() -> impl Strategy<Value = Vec<Given>> {
         for row in &mut rows {
             at = row.0.saturating_add(at);
             row.0 = at;
+        }
+        rows
+    })
+}
+
+/// Rows of one series after another, none of which lacks anything.
+fn whole_rows() -> impl Strategy<Value = Vec<Given>> {
+    let value =
+        (-30i32..30, prop_oneof![6 => Just(1i32), 1 => Just(10), 1 => Just(100), 1 => Just(1_000_000)]);
+    let value = value.prop_map(|(number, factor)| Some(number.wrapping_mul(factor)));
+    let step = prop_oneof![30 => Just(1i64), 1 => -1i64..60];
+    let piece = (prop_oneof![6 => Just(0usize), 1 => 0usize..3], 1usize..3);
+    let piece = (piece, proptest::collection::vec((step, value), 1..200));
+    proptest::collection::vec(piece, 1..8).prop_map(|pieces| {
+        let mut at = 1_767_225_600i64;
+        let mut rows = Vec::new();
+        for ((signal, track), piece) in pieces {
+            for (step, value) in piece {
+                at = at.saturating_add(step);
+                rows.push((at, signal, value, track));
+            }
         }
         rows
     })
@@ -211,6 +233,13 @@ proptest! {
     /// However the rows are stored, they are those of the CSV, and read in a stream they make the same recording.
     #[test]
     fn means_what_csv_means(rows in rows(), stored in stored()) {
+        check(&rows, &stored);
+    }
+
+    /// The same of rows that are read in runs.
+    #[test]
+    fn runs_mean_what_csv_means(rows in whole_rows(), mut stored in stored(), pages in 100usize..3_000) {
+        (stored.page_rows, stored.group_rows) = (pages, 2_000);
         check(&rows, &stored);
     }
 
