@@ -20,6 +20,12 @@ const FLOAT_DIGITS: u32 = f64::DIGITS;
 /// assert_eq!(parse_exact("0x10"), None);
 /// ```
 pub fn parse_exact(text: &str) -> Option<Decimal> {
+    /// Digits that always fit 64 bits.
+    const PLAIN_MAX: usize = 18;
+    // what most numbers are
+    if (1..=PLAIN_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse::<u64>().ok().map(Decimal::from);
+    }
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(place) => (text.get(..place)?, text.get(place.checked_add(1)?..)?.parse::<i32>().ok()?),
         None => (text, 0),
@@ -218,6 +224,10 @@ mod tests {
     fn exact_text() {
         for (text, expected) in [
             ("0", "0"),
+            ("00", "0"),
+            ("007", "7"),
+            ("1000", "1000"),
+            ("999999999999999999", "999999999999999999"),
             ("-0.0", "0"),
             ("1e3", "1000"),
             ("1.2e-05", "0.000012"),

@@ -62,9 +62,11 @@ impl Parser<'_> {
 
     pub(super) fn quoted_value(&self) -> Option<String> {
         let token = self.peek();
-        let quoted = matches!(token.kind, Kind::Quoted | Kind::OddQuoted);
+        if !matches!(token.kind, Kind::Quoted | Kind::OddQuoted) {
+            return None;
+        }
         let inner = self.text_of(token).trim_matches(['"', '“', '”', '„', '\'', '`', '‘', '’']).trim();
-        (quoted && inner.starts_with(|c: char| c.is_ascii_digit()) && Quantity::parse(inner).is_ok())
+        (inner.starts_with(|c: char| c.is_ascii_digit()) && Quantity::parse(inner).is_ok())
             .then(|| inner.to_owned())
     }
 
