@@ -49,7 +49,8 @@ pub(crate) fn run() -> Result<String, String> {
         let _ = writeln!(table, "{line}");
     }
     let path = folder.path("rows.parquet");
-    write_parquet(&path, SIGNALS, rows.iter().map(|(at, n, value)| (*at, *n, f64::from(*value) / 1_000.0)))?;
+    let values = rows.iter().map(|(at, n, value)| (*at, *n, f64::from(*value) / 1_000.0));
+    write_parquet(&path, &names(SIGNALS), Compression::SNAPPY, values)?;
     let bytes = std::fs::metadata(&path).map_err(words)?.len();
     let ours = || {
         let mut recorder = Recorder::default();
@@ -131,19 +132,25 @@ fn csv_of(rows: &[Row], dated: bool) -> String {
     text
 }
 
-/// Writes rows (second after the start, signal, value) as other programs do: microseconds, dictionaries, snappy, a
-/// million rows a group.
+/// The names of so many signals.
+pub(crate) fn names(signals: u32) -> Vec<String> {
+    (0..signals).map(|n| format!("latency_{n}")).collect()
+}
+
+/// Writes rows (second after the start, signal's place, value) as other programs do: microseconds, dictionaries, a million
+/// rows a group.
 pub(crate) fn write_parquet(
     path: &std::path::Path,
-    signals: u32,
+    signals: &[String],
+    compression: Compression,
     mut rows: impl Iterator<Item = (u32, u32, f64)>,
 ) -> Result<(), String> {
     let schema = "message m { required int64 time (TIMESTAMP(MICROS,true)); required byte_array signal (STRING); required double value; }";
     let schema = Arc::new(parse_message_type(schema).map_err(words)?);
-    let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+    let properties = Arc::new(WriterProperties::builder().set_compression(compression).build());
     let file = std::fs::File::create(path).map_err(words)?;
     let mut writer = SerializedFileWriter::new(file, schema, properties).map_err(words)?;
-    let names: Vec<ByteArray> = (0..signals).map(|n| format!("latency_{n}").as_str().into()).collect();
+    let names: Vec<ByteArray> = signals.iter().map(|name| name.as_str().into()).collect();
     loop {
         let (mut times, mut named, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for (at, n, value) in rows.by_ref().take(1 << 20) {

@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use crate::ingest::write_parquet;
+use ::parquet::basic::Compression;
+
+use crate::ingest::{names, write_parquet};
 use crate::options;
 use crate::process::{Scratch, expect_code, spark, spread};
 use crate::promtool::series::{Size, story, values};
@@ -44,7 +46,12 @@ pub(crate) fn run() -> Result<String, String> {
         u32::try_from(*samples.get(usize::try_from(at).ok()?)?).ok().map(f64::from)
     };
     let rows = (0..seconds).flat_map(|at| (0..SIGNALS).map(move |n| (at, n)));
-    write_parquet(&file, SIGNALS, rows.map(|(at, n)| (at, n, value(at, n).unwrap_or(0.0))))?;
+    write_parquet(
+        &file,
+        &names(SIGNALS),
+        Compression::SNAPPY,
+        rows.map(|(at, n)| (at, n, value(at, n).unwrap_or(0.0))),
+    )?;
     let bytes = std::fs::metadata(&file).map_err(|error| error.to_string())?.len();
 
     let (binary, said) = (spark()?, folder.path("said"));
