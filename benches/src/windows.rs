@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
 use spark_core::window::{
-    Aggregate, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, extrapolated,
-    extrapolated_about, extrapolated_ends, growth_of, is_reset, mean, quantile_over, slope,
+    Aggregate, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, correlation,
+    extrapolated, extrapolated_about, extrapolated_ends, growth_of, is_reset, mean, quantile_over, slope,
     standard_deviation, sum,
 };
 use spark_core::{Relation, TimeSpan, Timestamp};
@@ -83,6 +83,12 @@ pub(crate) fn run() -> Result<String, String> {
     row::<SlopeAbove>(&mut table, &data, "slope > 0.00001/s", |data, window| {
         above(slope(data.points.get(window)?)?, SLOPE)
     })?;
+    row::<DeltaAbove>(&mut table, &data, "delta > 1ms", |data, window| {
+        let points = data.points.get(window)?;
+        let end = points.last()?.0;
+        above(extrapolated(points, end.minus(span(points.len())), end, Kind::Delta)?, MILLISECOND)
+    })?;
+    table.push_str(&paired(&data));
     table.push_str("the value itself, as it is told where a trigger turns\n");
     row::<Mean>(&mut table, &data, "avg", |data, window| mean(data.values.get(window)?))?;
     row::<Rate>(&mut table, &data, "rate", |data, window| {
@@ -136,6 +142,27 @@ fn row<S: Sliding>(
     Ok(())
 }
 
+/// A correlation, which asks for all pairs.
+fn paired(data: &Data) -> String {
+    let mut line = format!("{:<22}", "correlation");
+    for width in WIDTHS {
+        let scans = SCANNED.checked_div(width).unwrap_or_default().clamp(5, 2_000);
+        let times = (0..ROUNDS).map(|_| {
+            let start = cpu::used();
+            for place in 0..scans {
+                let (left, right) = (data.values.iter().skip(place), data.values.iter().skip(place).skip(7));
+                let pairs: Vec<_> = left.copied().zip(right.copied()).take(width).collect();
+                black_box(correlation(&pairs));
+            }
+            nanos_each(cpu::used().saturating_sub(start), scans)
+        });
+        let all = median(times.collect());
+        let _ = write!(line, "{:>24}", format!("all pairs: {all:.0}"));
+    }
+    line.push('\n');
+    line
+}
+
 /// The dearest single step of a maximum over falling values, which a monotonic deque keeps all of, and then a large one.
 fn worst(data: &Data) -> Result<String, String> {
     let width: usize = 86_400;
@@ -147,7 +174,8 @@ fn worst(data: &Data) -> Result<String, String> {
         .map(|place| if place == large_at { 1_000_000 } else { 500_000_usize.saturating_sub(place) })
         .map(Decimal::from)
         .collect();
-    let falling = Data { points: data.points.clone(), values: falling };
+    let times = (0..).map(|second| Timestamp::EPOCH.plus(TimeSpan::from_seconds(second)));
+    let falling = Data { points: times.zip(falling.iter().copied()).collect(), values: falling };
     for (name, data) in [("random values", data), ("hostile values", &falling)] {
         // the random ones are fewer than two windows
         let steps = steps.min(data.values.len().saturating_sub(width));
@@ -155,9 +183,14 @@ fn worst(data: &Data) -> Result<String, String> {
         let [stacks, deque] =
             [dearest::<TwoStacks>(data, width, steps)?, dearest::<MonotonicDeque>(data, width, steps)?];
         let total = dearest::<Sum>(data, width, steps)?;
+        let [quantile, rate] =
+            [dearest::<Above95>(data, width, steps)?, dearest::<RateAbove>(data, width, steps)?];
+        let [slope, deviation] =
+            [dearest::<SlopeAbove>(data, width, steps)?, dearest::<DeviationAbove>(data, width, steps)?];
         let _ = writeln!(
             table,
-            "{name:<22}max by DABA {daba}, by two stacks {stacks}, by a monotonic deque {deque}; sum {total}"
+            "{name:<22}max by DABA {daba}, by two stacks {stacks}, by a monotonic deque {deque}; sum {total}, p95 \
+             {quantile}, rate {rate}, slope {slope}, stddev {deviation}"
         );
     }
     Ok(table)
@@ -264,6 +297,7 @@ const THRESHOLD: Decimal = Decimal::from_parts(86, 0, 0, false, 2);
 const NEARLY_ALL: Decimal = Decimal::from_parts(892, 0, 0, false, 3);
 const RATE: Decimal = Decimal::from_parts(32, 0, 0, false, 2);
 const DEVIATION: Decimal = Decimal::from_parts(23, 0, 0, false, 2);
+const MILLISECOND: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
 const SLOPE: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
 /// Whether a value is above a threshold, as an engine finds it: by its estimate, or else by the value.
@@ -385,6 +419,26 @@ impl Sliding for RateAbove {
     }
 }
 
+/// Last minus first: of the window there is nothing to keep.
+#[derive(Default)]
+struct DeltaAbove;
+
+impl Sliding for DeltaAbove {
+    fn push(&mut self, _: &Data, _: usize) -> Option<()> {
+        Some(())
+    }
+    fn pop(&mut self, _: &Data, _: usize) -> Option<()> {
+        Some(())
+    }
+    fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
+        let points = data.points.get(window)?;
+        let (first, last) = (*points.first()?, *points.last()?);
+        let between = (last.0.minus(span(points.len())), last.0);
+        let about = extrapolated_about(points.len(), first, last, None, between, Kind::Delta);
+        held(about, || extrapolated(points, between.0, between.1, Kind::Delta), MILLISECOND)
+    }
+}
+
 #[derive(Default)]
 struct Slope(Moments);
 
@@ -433,7 +487,7 @@ impl Sliding for SlopeAbove {
     }
     fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
         let points = data.points.get(window.clone())?;
-        let about = self.0.0.slope_about(*points.first()?, points.last()?.0);
+        let about = self.0.0.slope_about(points.first()?.0, points.last()?.0);
         held(about, || self.0.get(data, window), SLOPE)
     }
 }

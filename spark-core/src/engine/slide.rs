@@ -74,20 +74,23 @@ impl Slide {
         }
     }
 
-    /// Says that a function is asked of it; a quantile, only where it is held against a threshold.
-    pub(super) fn need(&mut self, function: WindowFunction, threshold: Option<Decimal>) {
+    /// Says that a function is asked of it.
+    pub(super) fn need(&mut self, function: WindowFunction) {
         match function {
             WindowFunction::Sum | WindowFunction::Avg => self.total = Some(Total::default()),
             WindowFunction::Min => self.smallest = Some(Daba::default()),
             WindowFunction::Max => self.largest = Some(Daba::default()),
             WindowFunction::Increase | WindowFunction::Rate => self.resets = Some(Total::default()),
             WindowFunction::Slope | WindowFunction::Stddev => self.moments = Some(Moments::default()),
-            WindowFunction::Quantile(_) => {
-                let threshold = threshold.filter(|threshold| self.fence(*threshold).is_none());
-                self.fences.extend(threshold.map(Fence::new));
-            }
-            // its edges tell enough
-            WindowFunction::Count | WindowFunction::Delta => {}
+            // its edges tell enough, or its fences
+            WindowFunction::Count | WindowFunction::Delta | WindowFunction::Quantile(_) => {}
+        }
+    }
+
+    /// Says that a quantile is held against a threshold.
+    pub(super) fn need_fence(&mut self, threshold: Decimal) {
+        if self.fence(threshold).is_none() {
+            self.fences.push(Fence::new(threshold));
         }
     }
 
@@ -306,8 +309,7 @@ impl Slide {
             WindowFunction::Rate => self.extrapolated_about(Kind::Rate, history),
             WindowFunction::Delta => self.extrapolated_about(Kind::Delta, history),
             WindowFunction::Slope => {
-                let (first, last) = self.ends(history)?;
-                self.moments.as_ref()?.slope_about(first, last.0)
+                self.moments.as_ref()?.slope_about(self.first(history)?.at, self.last(history)?.at)
             }
             // known without a division
             WindowFunction::Min | WindowFunction::Max | WindowFunction::Count => {

@@ -9,7 +9,7 @@ use super::measure::Measure;
 use super::program::Program;
 use super::slide::{Slide, Values};
 use super::stages::StageMemory;
-use super::windows::Windows;
+use super::windows::{Windows, thresholds};
 use crate::condition::{Expression, Relation, Test, WindowFunction};
 use crate::decimal::is_endless;
 use crate::decision::Unknown;
@@ -213,7 +213,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The truth of a quantile held against a literal, where counting the samples on either side tells it.
+    /// The truth of a quantile held against literals, where counting the samples on either side tells it.
     fn counted(&self, place: usize) -> Option<Outcome> {
         let comparison = self.program.comparisons.get(place)?;
         let Expression::Window { function: WindowFunction::Quantile(quantile), signal, over } =
@@ -221,13 +221,18 @@ impl<'a> View<'a> {
         else {
             return None;
         };
-        let Test::Is(relation, Expression::Literal(threshold)) = &comparison.test else { return None };
         let (slide, history) = self.slide(*signal, Track::Canary, *over)?;
+        let order = |threshold: Option<Decimal>| slide.fence(threshold?)?.order(quantile.fraction());
+        let [first, second] = thresholds(&comparison.test);
+        // a window whose function is unknown is so whatever it is held against
+        first?;
         if let Err(cause) = self.unknown_in((slide, history), (*signal, Track::Canary), 1)? {
             return Some(Outcome::Unknown(cause));
         }
-        let order = slide.fence(*threshold)?.order(quantile.fraction())?;
-        Some(Outcome::of(relation.is_of(order)))
+        Some(Outcome::of(match comparison.test {
+            Test::Is(relation, _) => relation.is_of(order(first)?),
+            Test::Between(..) => order(first)?.is_ge() && order(second)?.is_le(),
+        }))
     }
 
     /// The value of a window's function.

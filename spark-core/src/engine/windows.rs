@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rust_decimal::Decimal;
+
 use super::histories::Histories;
 use super::readers::place_of;
 use super::slide::Slide;
@@ -63,18 +65,11 @@ impl Windows {
                     self.slides.push((*signal, track, Slide::new(*over, reach)));
                     self.slides.len().saturating_sub(1)
                 });
-                let threshold = match &comparison.test {
-                    Test::Is(_, Expression::Literal(threshold))
-                        if *expression == comparison.left && track == Track::Canary =>
-                    {
-                        Some(*threshold)
-                    }
-                    _ => None,
-                };
-                if let Some((_, _, slide)) = self.slides.get_mut(place)
-                    && (threshold.is_some() || !matches!(function, WindowFunction::Quantile(_)))
-                {
-                    slide.need(*function, threshold);
+                let Some((_, _, slide)) = self.slides.get_mut(place) else { return };
+                if !matches!(function, WindowFunction::Quantile(_)) {
+                    slide.need(*function);
+                } else if *expression == comparison.left && track == Track::Canary {
+                    thresholds(&comparison.test).into_iter().flatten().for_each(|at| slide.need_fence(at));
                 }
             }
         }
@@ -92,5 +87,14 @@ impl Windows {
         let places = self.places.get(place_of(signal, track))?;
         let slides = self.slides.get(places.clone())?;
         slides.iter().find(|(_, _, slide)| slide.over == over).map(|(_, _, slide)| slide)
+    }
+}
+
+/// The literals that a left side is held against, where it is against nothing else.
+pub(super) fn thresholds(test: &Test) -> [Option<Decimal>; 2] {
+    match test {
+        Test::Is(_, Expression::Literal(threshold)) => [Some(*threshold), None],
+        Test::Between(Expression::Literal(low), Expression::Literal(high)) => [Some(*low), Some(*high)],
+        Test::Is(..) | Test::Between(..) => [None, None],
     }
 }

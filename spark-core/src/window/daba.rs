@@ -85,6 +85,7 @@ impl<T: Aggregate> Daba<T> {
     }
 
     /// The aggregate of all values; none of none.
+    #[inline]
     pub fn get(&self) -> Option<T> {
         if self.is_empty() {
             return None;
@@ -94,6 +95,7 @@ impl<T: Aggregate> Daba<T> {
     }
 
     /// Takes a value in at the new end.
+    #[inline]
     pub fn push(&mut self, value: T) {
         if self.len() == self.slots.len() {
             self.grow();
@@ -105,6 +107,7 @@ impl<T: Aggregate> Daba<T> {
     }
 
     /// Lets the oldest value go.
+    #[inline]
     pub fn pop(&mut self) {
         if !self.is_empty() {
             self.front = self.front.wrapping_add(1);
@@ -118,6 +121,7 @@ impl<T: Aggregate> Daba<T> {
     }
 
     /// The step that each push and each pop pays: it turns values into aggregates before they are needed.
+    #[inline]
     fn step(&mut self) {
         if self.back <= self.front {
             // nothing older: the one value is its own aggregate
@@ -144,10 +148,12 @@ impl<T: Aggregate> Daba<T> {
         self.set(self.accumulated, self.slot(self.accumulated).merge(after));
     }
 
+    #[inline]
     fn slot(&self, at: u64) -> T {
         self.slots.get(self.place(at)).copied().unwrap_or(T::NONE)
     }
 
+    #[inline]
     fn set(&mut self, at: u64, value: T) {
         let place = self.place(at);
         if let Some(slot) = self.slots.get_mut(place) {
@@ -160,6 +166,7 @@ impl<T: Aggregate> Daba<T> {
         clippy::as_conversions,
         reason = "the lower bits are what is asked for"
     )]
+    #[inline]
     const fn place(&self, at: u64) -> usize {
         at as usize & self.slots.len().wrapping_sub(1)
     }
@@ -202,6 +209,7 @@ impl Aggregate for Largest {
 
 /// The order of two decimals. Samples of one source mostly have the same number of places, and then it is that of integers;
 /// a threshold mostly has few digits, and then it is too.
+#[inline]
 pub(crate) fn order(a: &Decimal, b: &Decimal) -> Ordering {
     if a.scale() == b.scale() {
         return a.mantissa().cmp(&b.mantissa());

@@ -59,7 +59,8 @@ impl Estimate {
 
     /// About so many units of 10^-places.
     fn units(units: i128, places: u32) -> Option<Self> {
-        let about = near(units) / float_ten_to(places)?;
+        // a product takes a fifth of a quotient's time
+        let about = near(units) * float_part_of(places)?;
         let is_whole = places == 0 && about.abs() <= LARGEST_WHOLE;
         Self::within(about, if units == 0 || is_whole { 0.0 } else { ROUNDED * about.abs() })
     }
@@ -74,6 +75,7 @@ impl Estimate {
     }
 
     /// None where that is not finite, or so large that decimals may overflow.
+    #[inline]
     pub(super) fn within(about: f64, error: f64) -> Option<Self> {
         (about.abs() + error < LARGEST).then_some(Self { about, error })
     }
@@ -139,6 +141,7 @@ impl Estimate {
     clippy::as_conversions,
     reason = "the upper and the lower half are what is asked for"
 )]
+#[inline]
 pub(super) fn near(units: i128) -> f64 {
     const HALF: f64 = 18_446_744_073_709_551_616.0;
     if let Ok(units) = i64::try_from(units) {
@@ -151,10 +154,21 @@ pub(super) fn near(units: i128) -> f64 {
 }
 
 /// A power of ten, to the nearest float; none beyond the places of a decimal.
+#[inline]
 pub(super) fn float_ten_to(power: u32) -> Option<f64> {
     const TENS: [f64; 29] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
         1e18, 1e19, 1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28,
     ];
     TENS.get(power as usize).copied()
+}
+
+/// One by a power of ten, to the nearest float; none beyond the places of a decimal.
+#[inline]
+fn float_part_of(power: u32) -> Option<f64> {
+    const PARTS: [f64; 29] = [
+        1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15,
+        1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21, 1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27, 1e-28,
+    ];
+    PARTS.get(power as usize).copied()
 }

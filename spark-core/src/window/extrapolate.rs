@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::daba::order;
 use super::estimate::{Estimate, SHORTENED, STEP, float_ten_to, near};
-use super::total::{EXACT_BITS, Total, in_units, product};
+use super::total::{EXACT_BITS, Total, in_units, product, small};
 use crate::decimal;
 use crate::time::Timestamp;
 
@@ -67,8 +67,13 @@ pub struct Ends {
 /// assert!(is_reset(Decimal::from(7), Decimal::ONE));
 /// assert!(!is_reset(Decimal::ONE, Decimal::ONE));
 /// ```
+#[inline]
 pub fn is_reset(before: Decimal, after: Decimal) -> bool {
-    order(&after, &before).is_lt()
+    let places_are_same = before.scale() == after.scale();
+    match (small(before), small(after)) {
+        (Some(before), Some(after)) if places_are_same => after < before,
+        _ => order(&after, &before).is_lt(),
+    }
 }
 
 /// Last minus first, and what a counter showed before its resets; in its shortest form, and `None` where decimals that are
@@ -180,19 +185,25 @@ impl Growth {
     fn of(first: Decimal, last: Decimal, resets: Option<&Total>) -> Option<Self> {
         let places = resets.map_or(0, Total::places).max(first.scale()).max(last.scale());
         let is_none = resets.is_none() && first.scale() == last.scale();
-        let (first, last) = (in_units(first, places)?, in_units(last, places)?);
-        let is_none = is_none && first == last;
         let (lost, all_lost, times) = match resets {
             Some(resets) => {
                 let (lost, all_lost) = resets.raw(places)?;
-                (lost, all_lost, i128::try_from(resets.len()).ok()?)
+                (lost, all_lost, resets.len())
             }
             None => (0, 0, 0),
         };
-        let about = near(last.checked_sub(first)?.checked_add(lost)?);
+        let (first, last) = (in_units(first, places)?, in_units(last, places)?);
+        let is_none = is_none && first == last;
+        let about = match (i64::try_from(first), i64::try_from(last), i64::try_from(lost)) {
+            // as it mostly is; three of 63 bits have less than 127
+            (Ok(first), Ok(last), Ok(lost)) => {
+                near(i128::from(last).wrapping_sub(first.into()).wrapping_add(lost.into()))
+            }
+            _ => near(last.checked_sub(first)?.checked_add(lost)?),
+        };
         let (first, last) = (near(first), near(last));
         // each addition rounds once, and each value was rounded a few times on its way to a float
-        let roundings = near(times.checked_add(32)?) * f64::EPSILON;
+        let roundings = (near(i128::try_from(times).ok()?) + 32.0) * f64::EPSILON;
         let off = roundings * (first.abs() + last.abs() + near(all_lost));
         Some(Self { is_none, about, off, first, unit: float_ten_to(places)? })
     }

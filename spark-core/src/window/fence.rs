@@ -166,6 +166,7 @@ impl Fence {
 
     /// Takes a value in. False, and nothing is taken in, where it has more places than any before: the fence has to be made
     /// [of](Self::of) all values anew.
+    #[inline]
     #[must_use]
     pub fn push(&mut self, value: Decimal) -> bool {
         if value.scale() > self.places && self.places < FINEST {
@@ -175,6 +176,7 @@ impl Fence {
         true
     }
 
+    #[inline]
     fn put(&mut self, value: Decimal) {
         let Placed { side, about, is_rounded, is_huge } = self.placed(value);
         match side {
@@ -187,6 +189,7 @@ impl Fence {
     }
 
     /// Lets the oldest value go, which this is.
+    #[inline]
     pub fn pop(&mut self, value: Decimal) {
         let Placed { side, is_rounded, is_huge, .. } = self.placed(value);
         match side {
@@ -198,6 +201,7 @@ impl Fence {
         self.huge = self.huge.saturating_sub(usize::from(is_huge));
     }
 
+    #[inline]
     fn placed(&self, value: Decimal) -> Placed {
         if value.scale() == self.places
             && let Some(units) = small(value).filter(|units| (-LARGEST_WHOLE..=LARGEST_WHOLE).contains(units))

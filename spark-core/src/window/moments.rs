@@ -58,6 +58,7 @@ struct Sums {
 
 impl Sums {
     // INVARIANT: what is in them fits; what is moved does again, so that nothing is lost where a step in between wraps
+    #[inline]
     fn put(&mut self, (x, y): (i64, i64)) {
         let (x, y) = (i128::from(x), i128::from(y));
         self.x = self.x.wrapping_add(x);
@@ -67,6 +68,7 @@ impl Sums {
         self.yy = self.yy.wrapping_add(y.wrapping_mul(y));
     }
 
+    #[inline]
     fn take(&mut self, (x, y): (i64, i64)) {
         let (x, y) = (i128::from(x), i128::from(y));
         self.x = self.x.wrapping_sub(x);
@@ -116,6 +118,7 @@ impl Moments {
 
     /// Takes a sample in. False, and nothing is taken in, where it is finer than any before, in time or value: the sums have
     /// to be made [of](Self::of) all samples anew.
+    #[inline]
     #[must_use]
     pub fn push(&mut self, at: Timestamp, value: Decimal) -> bool {
         if self.len == 0 {
@@ -153,6 +156,7 @@ impl Moments {
     }
 
     /// Takes the oldest sample off, which this is.
+    #[inline]
     pub fn pop(&mut self, at: Timestamp, value: Decimal) {
         self.len = self.len.saturating_sub(1);
         self.finest = self.finest.saturating_sub(usize::from(value.scale() == self.places));
@@ -187,11 +191,13 @@ impl Moments {
     }
 
     /// A sample in the units of the sums.
+    #[inline]
     fn part(&self, at: Timestamp, value: Decimal) -> Option<(i64, i64)> {
         Some((self.steps(at)?, self.height(value)?))
     }
 
     /// A value in units of the places.
+    #[inline]
     fn units(&self, value: Decimal) -> Option<i64> {
         if value.scale() == self.places {
             small(value)
@@ -200,11 +206,13 @@ impl Moments {
         }
     }
 
+    #[inline]
     fn height(&self, value: Decimal) -> Option<i64> {
         self.units(value)?.checked_sub(self.level)
     }
 
     /// A time in units of the sums; none where it is no whole number of them.
+    #[inline]
     fn steps(&self, at: Timestamp) -> Option<i64> {
         let nanos = at.nanos().checked_sub(self.origin.nanos())?;
         // by a constant, a division is a multiplication
@@ -217,21 +225,25 @@ impl Moments {
         }
     }
 
-    /// From the first sample's time to the last's.
-    fn span(&self, first: Timestamp, last: Timestamp) -> Option<i64> {
-        let span = self.steps(last)?.checked_sub(self.steps(first)?)?;
-        (self.unfit.is_none() && self.len >= 2 && span > 0).then_some(span)
+    /// As many times the span from the first sample to the last as there are samples, in steps.
+    fn times(&self, first: Timestamp, last: Timestamp) -> Option<f64> {
+        let nanos = last.nanos().checked_sub(first.nanos())?;
+        let second = float_ten_to(COARSEST.checked_sub(self.unit)?)?;
+        let is_some = self.unfit.is_none() && self.len >= 2 && nanos > 0;
+        is_some.then(|| near(self.count()) * near(nanos.into()) * (second * 1e-9))
     }
 
     /// The slope per second of the line that fits the samples best, of which these are the first and the last; none where
     /// plain decimals might be rounded before the last step, or where there is none.
     pub fn slope(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Decimal> {
-        let span = self.span(first.0, last)?;
-        let Sums { x, y, xy, xx, .. } = self.sums;
+        let times = self.times(first.0, last)?;
+        let Sums { x, y, xy, xx, yy } = self.sums;
         // to seconds: x has 9 - unit places, so above has one power more than below has
         let time_places = COARSEST.checked_sub(self.unit)?;
         let places = self.places.checked_add(time_places)?;
-        let (times, distances) = self.within(first.1, span)?;
+        // more than all distances of values from the first: a sum of sizes is at most the root of as many times that of squares
+        let (count, from_level) = (near(self.count()), near(self.height(first.1)?.into()));
+        let distances = upper_root(2.0 * count * (near(yy) + count * from_level * from_level));
         // below half of what a decimal holds, whatever floats round
         let fits = |size: f64| size < float_two_to(EXACT_BITS.saturating_sub(2));
         let short = places.max(time_places.checked_mul(2)?) <= Decimal::MAX_SCALE;
@@ -243,18 +255,9 @@ impl Moments {
         quotient(decimal(above, places)?, decimal(below, time_places.checked_mul(2)?)?)
     }
 
-    /// As many times the span as there are samples, and more than all distances of values from the first, in units.
-    fn within(&self, first: Decimal, span: i64) -> Option<(f64, f64)> {
-        let count = near(self.count());
-        let from_level = near(self.height(first)?.into());
-        // of numbers, the sum of sizes is at most the root of as many times the sum of squares
-        let squares = 2.0 * (near(self.sums.yy) + count * from_level * from_level);
-        Some((count * near(span.into()), (count * squares).sqrt()))
-    }
-
     /// About the same slope, also where plain decimals are rounded on the way.
-    pub fn slope_about(&self, first: (Timestamp, Decimal), last: Timestamp) -> Option<Estimate> {
-        let span = self.span(first.0, last)?;
+    pub fn slope_about(&self, first: Timestamp, last: Timestamp) -> Option<Estimate> {
+        let times = self.times(first, last)?;
         if self.sums.yy == 0 {
             // all at one level
             return Some(Estimate::ZERO);
@@ -263,7 +266,8 @@ impl Moments {
         let (x, y, xy, xx) = (near(self.sums.x), near(self.sums.y), near(self.sums.xy), near(self.sums.xx));
         let time_places = COARSEST.checked_sub(self.unit)?;
         let (second, one) = (float_ten_to(time_places)?, float_ten_to(self.places)?);
-        let (times, distances) = self.within(first.1, span)?;
+        // more than all distances of values from the first, of which none is farther from the level than the root
+        let distances = 2.0 * count * upper_root(near(self.sums.yy));
         let (products, squares) = (times * distances, times * times);
         if products >= LARGEST * second * one || squares >= LARGEST * second * second {
             return None;
@@ -274,13 +278,13 @@ impl Moments {
             ROUNDED * (count * xy.abs() + (x * y).abs()) + cuts * (products + (count * second + times) * one);
         let off_below = ROUNDED * (count * xx + x * x) + cuts * (squares + (count * second + times) * second);
         let (above, below) = (count * xy - x * y, count * xx - x * x);
-        let least = below - off_below;
-        if least <= off_below {
+        if below <= 2.0 * off_below {
             return None;
         }
-        let scale = second / (one * below);
+        let scale = second / one * (1.0 / below);
         let about = above * scale;
-        let off = (off_above * scale + about.abs() * (off_below / least)) * 2.0 + SHORTENED * about.abs();
+        // as `below` is more than twice what it is off by
+        let off = 2.0 * (off_above + above.abs() * (off_below / below)) * scale + SHORTENED * about.abs();
         // one that would become none is left to floats
         Estimate::within(about, off + STEP).filter(|about| !about.is_tiny())
     }
@@ -314,6 +318,7 @@ impl Moments {
     }
 }
 
+#[inline]
 fn fits((x, y): &(i64, i64)) -> bool {
     x.unsigned_abs() >> TIME_BITS == 0 && y.unsigned_abs() >> VALUE_BITS == 0
 }
@@ -328,6 +333,12 @@ fn unit_of(origin: Timestamp, at: Timestamp) -> u32 {
         _ if nanos.checked_rem(1_000) == Some(0) => 3,
         _ => 0,
     }
+}
+
+/// The root of a float that is not negative, or up to a sixteenth more: half of its exponent and half of what follows.
+fn upper_root(square: f64) -> f64 {
+    const HALF_BIAS: u64 = 1_023 << 51;
+    f64::from_bits((square.to_bits() >> 1).wrapping_add(HALF_BIAS))
 }
 
 fn float_two_to(power: u32) -> f64 {
@@ -398,7 +409,7 @@ mod tests {
                     at.nanos() % 1_000_000_000 == 0 && value.scale() < 4 && value.mantissa().abs() < 5_000
                 });
                 prop_assert!(slid.is_some() || !ordinary || window.len() < 2);
-                let about = moments.slope_about(window[0], *at);
+                let about = moments.slope_about(window[0].0, *at);
                 let is_flat = plain.is_none_or(|plain| plain.is_zero());
                 prop_assert!(about.is_some() || !ordinary || is_flat);
                 prop_assert!(about.is_none_or(|about| plain.is_some_and(|plain| about.may_be(plain))), "{:?} {:?}", about, plain);

@@ -56,6 +56,7 @@ impl Total {
     }
 
     /// Takes a value in, or does nothing. That this is not known before costs nothing.
+    #[inline]
     #[must_use]
     pub fn push_if(&mut self, taken: bool, value: Decimal) -> bool {
         if let Some(part) = self.small_part(value) {
@@ -98,6 +99,7 @@ impl Total {
     }
 
     /// Takes a value off that was taken in, or does nothing.
+    #[inline]
     pub fn pop_if(&mut self, taken: bool, value: Decimal) {
         if let Some(part) = self.small_part(value) {
             let (part, times) = if taken { (part, 1) } else { (0, 0) };
@@ -122,6 +124,7 @@ impl Total {
     }
 
     /// The part of a value that needs all of the total's places, as nearly all do.
+    #[inline]
     fn small_part(&self, value: Decimal) -> Option<i64> {
         if value.scale() == self.places { small(value) } else { None }
     }
@@ -193,6 +196,7 @@ pub(crate) fn product(a: i128, b: i128) -> Option<i128> {
 }
 
 /// The digits of a value as a whole number, without its places; none where these are more than 63 bits.
+#[inline]
 pub(crate) fn small(value: Decimal) -> Option<i64> {
     let parts = value.unpack();
     let size = i64::try_from(u64::from(parts.mid) << 32 | u64::from(parts.lo)).ok()?;
@@ -200,6 +204,7 @@ pub(crate) fn small(value: Decimal) -> Option<i64> {
 }
 
 /// A value in units of 10^-places; none where it has more places, or is too large.
+#[inline]
 pub(crate) fn in_units(value: Decimal, places: u32) -> Option<i128> {
     match places.checked_sub(value.scale())? {
         0 => Some(value.mantissa()),

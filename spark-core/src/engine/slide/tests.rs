@@ -293,7 +293,7 @@ fn samples_that_had_to_go() {
     let mut history = History::default();
     let (at, over) = (|n| Timestamp::EPOCH.plus(seconds(n)), seconds(60));
     let mut slide = Slide::new(over, seconds(45));
-    slide.need(WindowFunction::Max, None);
+    slide.need(WindowFunction::Max);
     let mut look = |history: &History, second: u32| {
         slide.advance(history, at(second));
         let largest = slide.value(WindowFunction::Max, history);
