@@ -4,8 +4,10 @@
 //! is a memory of the last evaluation, never a part of the saved state. An engine that was just restored visits every part,
 //! and comes to the same bytes.
 
-use super::clock::{Clock, Outcome};
+use super::clock::Clock;
 use super::deadlines::{Deadlines, NEVER};
+use super::evaluate::Made;
+use super::flat::Turning;
 use super::overrides::Overrides;
 use super::parts::{Part, PartKind};
 use super::pass::Memory;
@@ -59,18 +61,20 @@ impl Agenda {
         watch: &mut Watch,
         view: &View<'_>,
         last: Option<Timestamp>,
-        compared: &[Option<Outcome>],
+        made: &mut Made,
     ) -> bool {
         let program = view.program;
         let gap = last.filter(|_| self.settled && view.at < self.next_word).map(|last| view.at.since(last));
-        let Self { visits, running, .. } = self;
+        let Self { visits, running, due, .. } = self;
+        let Made { compared, flat, asks, changed, .. } = made;
         let Some(gap) = gap else {
             (0..program.parts.len()).for_each(|part| visits.insert(part));
-            watch.refresh_all(view);
+            watch.refresh_all(view, flat);
+            flat.forget_turned();
             return true;
         };
         self.always.iter().for_each(|part| visits.insert(*part as usize));
-        while let Some(part) = self.due.take_due(view.at) {
+        while let Some(part) = due.take_due(view.at) {
             visits.insert(part);
         }
         if gap > running.reach {
@@ -79,22 +83,28 @@ impl Agenda {
             parts.for_each(|part| visits.insert(*part as usize));
             running.outdated = true;
         }
-        watch.changed(view, compared, &mut |comparison| {
+        if gap > flat.reach(&program.bits) {
+            flat.running(&program.bits).for_each(|part| visits.insert(part));
+        }
+        watch.changed(view, compared, flat, &mut |comparison| {
             let part = program.part_of_comparison.get(comparison);
             part.into_iter().for_each(|part| visits.insert(*part as usize));
         });
+        flat.turn(program, view.at, Turning { asks, changed, visits, due });
         false
     }
 
     /// Whether nothing changes by itself at an instant, the last evaluation having been at `last`.
-    pub(super) fn is_quiet(&self, last: Timestamp, at: Timestamp) -> bool {
-        self.quiet_until(at.since(last)).is_some_and(|until| at < until)
+    pub(super) fn is_quiet(&self, last: Timestamp, at: Timestamp, reach: TimeSpan) -> bool {
+        self.quiet_until(at.since(last), reach).is_some_and(|until| at < until)
     }
 
     /// Until when evaluations that are `every` apart visit nothing unless a sample changes something; `None` where each may.
-    pub(super) fn quiet_until(&self, every: TimeSpan) -> Option<Timestamp> {
+    /// `reach` is the longest interval that is evidence for the flat triggers that run.
+    pub(super) fn quiet_until(&self, every: TimeSpan, reach: TimeSpan) -> Option<Timestamp> {
         // a clock that takes so long an interval for no evidence has to see each
-        let quiet = self.settled && self.always.is_empty() && every <= self.running.reach;
+        let is_evidence = every <= self.running.reach.min(reach);
+        let quiet = self.settled && self.always.is_empty() && is_evidence;
         quiet.then(|| self.due.not_before().min(self.next_word))
     }
 
@@ -118,8 +128,15 @@ impl Agenda {
         }
     }
 
-    /// Takes up what a part remembers that was just visited.
-    pub(super) fn take_up(&mut self, view: &View<'_>, memory: &Memory, place: usize, part: &Part) {
+    /// Takes up what a part remembers that was just visited; where it `is_kept`, its clocks run among the flat triggers.
+    pub(super) fn take_up(
+        &mut self,
+        view: &View<'_>,
+        memory: &Memory,
+        place: usize,
+        part: &Part,
+        is_kept: bool,
+    ) {
         let mut due = NEVER;
         for place in part.clocks.range() {
             let (Some(clock), Some((duration, reach))) =
@@ -127,7 +144,7 @@ impl Agenda {
             else {
                 continue;
             };
-            self.running.set(place, clock.adds_since() == Some(view.at), *reach);
+            self.running.set(place, !is_kept && clock.adds_since() == Some(view.at), *reach);
             due = due.min(clock.next_turn(view.at, *duration).unwrap_or(NEVER));
         }
         if let PartKind::Trigger(place) = part.kind

@@ -128,6 +128,11 @@ impl Clock {
         }
     }
 
+    /// One that began to run at an evaluation.
+    pub(super) const fn running_since(start: Timestamp) -> Self {
+        Self::Adding { start, held: TimeSpan::ZERO, last_true: start }
+    }
+
     /// The last instant that it saw, where it adds up from there.
     pub(super) const fn adds_since(&self) -> Option<Timestamp> {
         match self {

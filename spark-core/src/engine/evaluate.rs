@@ -1,12 +1,13 @@
 //! An evaluation: the parts that have to be visited, each after those that it listens to, and the decision from all.
 
 use super::clock::Outcome;
+use super::flat::Flat;
 use super::overrides::Overrides;
 use super::parts::PartKind;
 use super::pass::Pass;
-use super::places::{PlaceSet, place as number};
+use super::places::PlaceSet;
 use super::program::Program;
-use super::ruling::{Asks, Ruling, Turned};
+use super::ruling::{Asks, Ruling};
 use super::triggers::Traced;
 use super::view::View;
 use super::{Engine, truth};
@@ -18,16 +19,17 @@ use crate::trigger::TriggerId;
 /// What the last evaluation made of each part, beside the state: to be told, and not to be made again.
 #[derive(Debug, Clone)]
 pub(super) struct Made {
-    /// By comparison; `None` where it was not asked.
+    /// By comparison; `None` where it was not asked. Of flat triggers that are kept it stands there, as do their clauses.
     pub(super) compared: Vec<Option<Outcome>>,
     /// By trigger.
     pub(super) traced: Vec<Option<Traced>>,
     /// By signal: its expectation.
     met: Vec<Option<Outcome>>,
-    /// The parts that ask for something, by the rank of their names.
+    /// The parts that ask for something, by their bits.
     pub(super) asks: Asks,
-    /// The triggers that changed in it, by the rank of their names.
-    changed: PlaceSet,
+    /// The triggers that changed in it, by their bits.
+    pub(super) changed: PlaceSet,
+    pub(super) flat: Flat,
 }
 
 impl Made {
@@ -37,8 +39,9 @@ impl Made {
             compared: vec![None; program.comparisons.len()],
             traced: vec![None; triggers],
             met: vec![None; program.expectations.len()],
-            asks: Asks::new(program.parts.len()),
-            changed: PlaceSet::new(program.parts.len()),
+            asks: Asks::new(program.bits.len()),
+            changed: PlaceSet::new(program.bits.len()),
+            flat: Flat::new(&program.bits),
         }
     }
 }
@@ -58,10 +61,9 @@ impl Engine {
     }
 
     fn advance(&mut self, at: Timestamp) {
+        self.forget_changes();
         if self.is_quiet(at) {
             self.latest.at = Some(at);
-            self.latest.turned.clear();
-            self.latest.has_open_details = false;
             return;
         }
         self.windows.advance(&self.state.histories, at);
@@ -72,26 +74,17 @@ impl Engine {
         latest.ready = ready.unwrap_or(latest.ready);
         latest.at = Some(at);
         latest.verdict = self.made.asks.verdict();
-        latest.turned.clear();
         if !(latest.overridden.is_empty() && self.state.overrides.is_empty()) {
             latest.overridden = self.state.overrides.names();
         }
-        latest.has_open_details = !self.made.changed.is_empty();
-        while let Some(rank) = self.made.changed.pop_first() {
-            let Some(PartKind::Trigger(place)) = self.program.ranked(rank).map(|part| part.kind) else {
-                continue;
-            };
-            let trigger = TriggerId(place);
-            let Some(memory) = self.state.memory.triggers.get(trigger.index()) else { continue };
-            let (state, since) = (memory.shown, memory.since.unwrap_or(at));
-            let rank = number(rank);
-            latest.turned.push(Turned { trigger, rank, state, since, details: None });
-        }
+        latest.has_changes = !self.made.changed.is_empty();
+        latest.has_open_details = latest.has_changes;
     }
 
     /// Whether an evaluation would visit nothing, and all stays as it was at the last one.
     fn is_quiet(&self, at: Timestamp) -> bool {
-        self.latest.at.is_some_and(|last| self.agenda.is_quiet(last, at))
+        let reach = self.made.flat.reach(&self.program.bits);
+        self.latest.at.is_some_and(|last| self.agenda.is_quiet(last, at, reach))
             && self.watch.is_quiet(at)
             && self.program.readers.timed.is_empty()
             && !self.state.stages.in_stage()
@@ -106,7 +99,7 @@ impl Engine {
         let (policy, program, made) = (&self.policy, &self.program, &mut self.made);
         let (histories, windows) = (&state.histories, &self.windows);
         let view = View { policy, program, histories, windows, stages: &state.stages, at };
-        agenda.open(&mut self.watch, &view, last, &made.compared);
+        agenda.open(&mut self.watch, &view, last, made);
         let mut ready = None;
         let mut pass = Pass {
             view,
@@ -117,6 +110,7 @@ impl Engine {
         };
         while let Some((place, part)) = agenda.next().and_then(|n| Some((n, program.parts.get(n)?))) {
             if let Some(last) = last {
+                made.flat.leave(part, last, pass.memory);
                 agenda.bring_forward(pass.memory, part, last);
             }
             let short = part.short.and_then(|short| Some((short, pass.holds(part, short)?)));
@@ -125,6 +119,7 @@ impl Engine {
             {
                 compared.fill(None);
             }
+            let mut is_kept = false;
             let asks = match part.kind {
                 PartKind::Expectation(signal) => {
                     let signal = signal as usize;
@@ -154,12 +149,15 @@ impl Engine {
                     };
                     if let (Some(slot), Some(traced)) = (made.traced.get_mut(trigger), traced) {
                         *slot = Some(traced);
+                        is_kept = short.is_some()
+                            && state.overrides.is_empty()
+                            && made.flat.keep(program, part, at, pass.memory, &traced);
                     }
                     let memory = pass.memory.triggers.get(trigger);
                     let asks = memory.and_then(|memory| memory.asks);
                     let asks = asks.filter(|_| !is_overridden(&view, trigger, &state.overrides));
                     if memory.map(|memory| memory.shown) != before {
-                        made.changed.insert(part.rank as usize);
+                        made.changed.insert(part.bit as usize);
                         let listeners = program.listeners.get(part.listeners.range()).unwrap_or_default();
                         listeners.iter().for_each(|listener| agenda.put_on(*listener as usize));
                     }
@@ -172,8 +170,8 @@ impl Engine {
                     None
                 }
             };
-            made.asks.set(part.rank as usize, asks);
-            agenda.take_up(&view, pass.memory, place, part);
+            made.asks.set(part.bit as usize, asks);
+            agenda.take_up(&view, pass.memory, place, part, is_kept);
         }
         agenda.close(&view, &state.overrides);
         ready

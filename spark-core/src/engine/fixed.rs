@@ -52,7 +52,11 @@ impl Band {
                     Relation::NotEqual => Some(Self { low: literal, high: literal, inside: false }),
                 }
             }
-            PlainTest::Between(low, high) => inside(scaled(low, scale)?, scaled(high, scale)?),
+            PlainTest::Between(low, high) => {
+                let (low, high) = (scaled(low, scale)?, scaled(high, scale)?);
+                // nothing is between ends that are the wrong way round: it turns twice at the same value
+                inside(low, high.max(low.checked_sub(1)?))
+            }
         }
     }
 

@@ -54,7 +54,7 @@ impl Engine {
     /// What a trigger shows at the last evaluation; none before the first, or where there is no such trigger.
     pub fn glance(&self, trigger: TriggerId) -> Option<Glance> {
         self.latest.at?;
-        let memory = self.state.memory.triggers.get(trigger.index())?;
+        let memory = self.remembered(trigger.index())?;
         let overridden = self.overridden_until(trigger).is_some();
         Some(Glance {
             state: memory.shown,
@@ -70,9 +70,8 @@ impl Engine {
     pub fn level_closeness(&self, trigger: TriggerId, severity: Severity) -> Option<Closeness> {
         let declared = &self.policy.triggers().get(trigger.index())?.levels;
         let place = declared.iter().position(|level| level.severity == severity)?;
-        let truth = self.made.traced.get(trigger.index())?.as_ref()?.levels.get(place)?.as_ref()?;
+        let (full, bare) = (*self.traced(trigger.index())?.levels.get(place)?)?;
         let root = &self.program.triggers.get(trigger.index())?.levels.get(place)?.root;
-        let (full, bare) = *truth;
         Some(self.closeness(root, full, bare))
     }
 
@@ -96,7 +95,7 @@ impl Engine {
             Some(Node::Held { clock, .. }) => {
                 let last = self.latest.at.unwrap_or_default();
                 let duration = self.program.clocks.get(*clock).map(|(duration, _)| *duration);
-                let clock = self.agenda.clock(&self.state.memory, *clock, last);
+                let clock = self.clock(*clock, last);
                 clock.zip(duration).map(|(clock, held)| (held.minus(clock.missing(held)), held))
             }
             _ => None,

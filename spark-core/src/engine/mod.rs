@@ -1,12 +1,14 @@
 //! The engine: the only place that turns samples into decisions.
 
 mod agenda;
+mod bits;
 mod cause;
 mod clock;
 mod deadlines;
 mod estimate;
 mod evaluate;
 mod fixed;
+mod flat;
 mod glance;
 mod histories;
 mod history;
@@ -139,7 +141,7 @@ impl Engine {
         // a plan that the policy does not have can never be ready
         let has_plan = state.plan.as_ref().is_none_or(|plan| policy.plan(plan).is_some());
         let ready = if has_plan { Truth::True } else { Truth::Unknown };
-        let latest = Latest { ready, ..Latest::default() };
+        let latest = Latest::new(program.bits.len(), ready);
         let agenda = Agenda::new(&program.parts, program.clocks.len());
         let (made, watch) = (Made::new(&program), Watch::new(&program.readers.newest));
         let windows = Windows::new(&policy, &program.comparisons);
@@ -199,7 +201,10 @@ impl Engine {
         // what is done bit by bit, or once somebody looks, is done
         state.histories.forget_before(at, &self.program.needed);
         for (place, clock) in state.memory.clocks.iter_mut().enumerate() {
-            *clock = self.agenda.clock(&self.state.memory, place, at).unwrap_or(*clock);
+            *clock = self.clock(place, at).unwrap_or(*clock);
+        }
+        for (place, memory) in state.memory.triggers.iter_mut().enumerate() {
+            *memory = self.remembered(place).unwrap_or(*memory);
         }
         state.last = Some(last.to_decision());
         state

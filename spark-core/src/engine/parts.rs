@@ -1,10 +1,13 @@
 //! What is evaluated as one: an expectation, a trigger, a plan's `proceed when`. Each has its comparisons and its clocks
 //! to itself.
 
+use super::bits::Bits;
 use super::places::{Places, place};
 use super::program::Program;
+use super::readers::Newness;
 use super::short::Short;
 use crate::policy::Policy;
+use crate::time::TimeSpan;
 
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +28,23 @@ pub(super) struct Part {
     pub(super) clocks: Places,
     /// The parts that listen to what this one shows: by `unless`. They come after it.
     pub(super) listeners: Places,
-    /// The place of its name among those of all parts, in order.
-    pub(super) rank: u32,
+    /// Its bit, in the order of names.
+    pub(super) bit: u32,
     /// Whether it has a sequence, which remembers each instant of what is unknown.
     pub(super) has_sequence: bool,
     /// Where it is a trigger that can be evaluated in short.
     pub(super) short: Option<Short>,
+    /// Whether its comparisons have bits too.
+    pub(super) is_flat: bool,
+}
+
+impl Part {
+    /// The bit of one of its comparisons, where it is a flat trigger.
+    fn bit_of(&self, comparison: usize) -> Option<usize> {
+        let own = self.bit as usize;
+        let behind = self.comparisons.range().end.checked_sub(comparison)?;
+        own.checked_sub(behind).filter(|_| self.is_flat)
+    }
 }
 
 /// Where a part begins, while a program is laid out.
@@ -57,7 +71,16 @@ impl Program {
         let clocks = Places::new(beginning.clocks..self.clocks.len());
         let has_sequence = beginning.sequences < self.sequences;
         let listeners = Places::default();
-        self.parts.push(Part { kind, comparisons, clocks, listeners, rank: 0, has_sequence, short: None });
+        self.parts.push(Part {
+            kind,
+            comparisons,
+            clocks,
+            listeners,
+            bit: 0,
+            has_sequence,
+            short: None,
+            is_flat: false,
+        });
     }
 
     /// Brings the triggers into the policy's order, and notes who listens to whom and what belongs to which.
@@ -74,7 +97,6 @@ impl Program {
             PartKind::Trigger(trigger) => (1, rank.get(trigger as usize).copied().unwrap_or_default()),
             PartKind::Proceed => (2, 0),
         });
-        self.rank_names(policy);
         self.note_listeners(policy);
         let short = |part: &Part| match part.kind {
             PartKind::Trigger(place) => {
@@ -92,6 +114,7 @@ impl Program {
             let clocks = self.part_of_clock.get_mut(part.clocks.range());
             clocks.into_iter().for_each(|clocks| clocks.fill(of));
         }
+        self.lay_bits(policy);
     }
 
     /// Notes who listens to whom.
@@ -120,26 +143,64 @@ impl Program {
         }
     }
 
-    /// The part whose name has that place among all names, in order.
-    pub(super) fn ranked(&self, rank: usize) -> Option<&Part> {
-        self.parts.get(*self.parts_by_name.get(rank)? as usize)
+    /// Says where all of this stands among bits.
+    fn lay_bits(&mut self, policy: &Policy) {
+        let in_order = self.parts_by_name(policy);
+        let mut bits = Bits::new(&mut self.parts, &in_order, &self.clocks, policy.triggers().len());
+        let Self { parts, part_of_comparison, readers, .. } = self;
+        bits.add_sections(readers, |comparison| {
+            let part = parts.get(*part_of_comparison.get(comparison as usize)? as usize)?;
+            part.bit_of(comparison as usize)
+        });
+        self.bits = bits;
     }
 
-    /// Brings the parts' names into order: names are told in it.
-    fn rank_names(&mut self, policy: &Policy) {
+    /// The bit of a comparison, where it is one of a flat trigger.
+    pub(super) fn bit_of_comparison(&self, comparison: usize) -> Option<usize> {
+        let part = self.parts.get(*self.part_of_comparison.get(comparison)? as usize)?;
+        part.bit_of(comparison)
+    }
+
+    /// The comparisons that read the newest sample of a series, some of them twice.
+    pub(super) fn comparisons_of(&self, newness: &Newness) -> impl Iterator<Item = usize> {
+        let bits = self.bits.sections(newness.sections).iter().flat_map(|section| self.bits.bits_of(section));
+        let flat = bits.filter_map(|(bit, own)| {
+            let behind = own.checked_sub(bit)?;
+            self.part_at(own)?.comparisons.range().end.checked_sub(behind)
+        });
+        newness.loose().map(|comparison| comparison as usize).chain(flat)
+    }
+
+    /// The part whose bit that is.
+    pub(super) fn part_at(&self, bit: usize) -> Option<&Part> {
+        self.parts.get(self.bits.part_at(bit)?)
+    }
+
+    /// The outermost `for` of a part, where it has one.
+    pub(super) fn duration(&self, part: usize) -> Option<TimeSpan> {
+        let clock = self.parts.get(part)?.clocks.range().start;
+        self.clocks.get(clock).map(|(duration, _)| *duration)
+    }
+
+    /// The parts in the order of their names, in which they are told.
+    fn parts_by_name(&self, policy: &Policy) -> Vec<u32> {
         let name = |of: u32| self.parts.get(of as usize).and_then(|part| part.kind.name(policy));
         let mut by_name: Vec<(u64, u32)> =
             (0..place(self.parts.len())).map(|of| (first_letters(name(of)), of)).collect();
         by_name.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| name(*one).cmp(&name(*other))));
-        let by_name: Vec<u32> = by_name.into_iter().map(|(_, of)| of).collect();
-        for (rank, of) in (0..).zip(&by_name) {
-            self.parts.get_mut(*of as usize).into_iter().for_each(|part| part.rank = rank);
-        }
-        self.parts_by_name = by_name;
+        by_name.into_iter().map(|(_, of)| of).collect()
     }
 }
 
 impl PartKind {
+    /// The place of a trigger.
+    pub(super) const fn trigger(self) -> Option<u32> {
+        match self {
+            Self::Trigger(trigger) => Some(trigger),
+            Self::Expectation(_) | Self::Proceed => None,
+        }
+    }
+
     /// What a reader knows it by: a trigger's name, a signal's of an expectation.
     pub(super) fn name(self, policy: &Policy) -> Option<&str> {
         match self {

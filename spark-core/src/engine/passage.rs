@@ -13,7 +13,8 @@ impl Engine {
     /// believed; the caller looks out for both. `None` where each evaluation may.
     pub fn quiet_until(&self, every: TimeSpan) -> Option<Timestamp> {
         let alone = self.program.readers.timed.is_empty() && !self.state.stages.in_stage();
-        self.agenda.quiet_until(every).filter(|_| alone)
+        let reach = self.made.flat.reach(&self.program.bits);
+        self.agenda.quiet_until(every, reach).filter(|_| alone)
     }
 
     /// Between which values, ends included, the samples of a series change nothing, as long as the newest is believed;
@@ -36,8 +37,7 @@ impl Engine {
         // clocks that run add up by themselves until their part is visited
         if self.latest.at.is_some_and(|last| last < to) {
             self.latest.at = Some(to);
-            self.latest.turned.clear();
-            self.latest.has_open_details = false;
+            self.forget_changes();
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-const BITS: usize = 64;
+/// Of a word.
+pub(super) const BITS: usize = 64;
 
 /// Places that follow each other, in half the room of a range. Of more than an `u32` counts there are none: a policy's
 /// places are far fewer.
@@ -67,6 +68,37 @@ impl PlaceSet {
         }
     }
 
+    /// Says of the places of these bits of a word which are in.
+    pub(super) fn put(&mut self, word: usize, of: u64, is_in: u64) {
+        let Some(bits) = self.words.get_mut(word) else { return };
+        *bits = *bits & !of | is_in & of;
+        let has_any = *bits != 0;
+        let group = word / BITS;
+        if let Some(summary) = self.summary.get_mut(group) {
+            let (_, bit) = parts(word);
+            *summary = *summary & !bit | if has_any { bit } else { 0 };
+        }
+    }
+
+    pub(super) fn has(&self, place: usize) -> bool {
+        let (word, bit) = parts(place);
+        self.words.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let words = self.summary.iter().enumerate().flat_map(|(group, bits)| members(group, *bits));
+        let bits = words.filter_map(|word| self.words.get(word));
+        bits.fold(0, |sum, bits| sum.saturating_add(bits.count_ones() as usize))
+    }
+
+    pub(super) fn clear(&mut self) {
+        for (group, bits) in self.summary.iter_mut().enumerate() {
+            for word in members(group, std::mem::take(bits)) {
+                self.words.get_mut(word).into_iter().for_each(|word| *word = 0);
+            }
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.summary.iter().all(|bits| *bits == 0)
     }
@@ -94,12 +126,12 @@ const fn parts(place: usize) -> (usize, u64) {
     (place / BITS, 1_u64.rotate_left((place % BITS) as u32))
 }
 
-const fn within(word: usize, bit: u32) -> usize {
+pub(super) const fn within(word: usize, bit: u32) -> usize {
     word.saturating_mul(BITS).saturating_add(bit as usize)
 }
 
 /// The places of the bits that are set in a word.
-fn members(word: usize, bits: u64) -> impl Iterator<Item = usize> {
+pub(super) fn members(word: usize, bits: u64) -> impl Iterator<Item = usize> {
     let rest = std::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)));
     rest.take_while(|bits| *bits != 0).map(move |bits| within(word, bits.trailing_zeros()))
 }

@@ -1,5 +1,6 @@
 //! Conditions, laid out for evaluation: nodes by place, with a place for what each remembers.
 
+use super::bits::Bits;
 use super::history::Needed;
 use super::parts::{Part, PartKind};
 use super::places::{Places, place as number};
@@ -96,8 +97,7 @@ pub(super) struct Program {
     pub(super) listeners: Vec<u32>,
     pub(super) part_of_comparison: Vec<u32>,
     pub(super) part_of_clock: Vec<u32>,
-    /// The parts in the order of their names.
-    pub(super) parts_by_name: Vec<u32>,
+    pub(super) bits: Bits,
 }
 
 impl Program {

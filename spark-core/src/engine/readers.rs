@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::fixed::{Band, PlainTest, scale_for};
-use super::places::place;
+use super::places::{Places, place};
 use crate::condition::{Comparison, Expression};
 use crate::policy::Policy;
 use crate::signal::{SignalId, Track};
@@ -39,16 +39,19 @@ pub(super) struct Newness {
     pub(super) track: Track,
     /// The scale in which it is compared.
     pub(super) scale: u32,
-    /// The values at which plain comparisons turn, rising, each with its comparison.
+    /// The values at which plain comparisons turn, rising, each with its comparison: of those that are not flat triggers'.
     pub(super) edges: Box<[(i64, u32)]>,
     /// The comparisons that are not plain.
     pub(super) computed: Box<[u32]>,
+    /// Where among the sections of [`Bits`](super::bits::Bits) those of flat triggers stand.
+    pub(super) sections: Places,
 }
 
 impl Newness {
-    /// All of them, some of them twice.
-    pub(super) fn comparisons(&self) -> impl Iterator<Item = u32> {
-        self.computed.iter().copied().chain(self.edges.iter().map(|(_, comparison)| *comparison))
+    /// Those that are not flat triggers', some of them twice.
+    pub(super) fn loose(&self) -> impl Iterator<Item = u32> {
+        let turning = self.edges.iter().map(|(_, comparison)| comparison);
+        self.computed.iter().chain(turning).copied()
     }
 }
 
@@ -107,6 +110,8 @@ impl Readers {
         let (mut edges, mut computed) = (Vec::with_capacity(reads.len()), Vec::new());
         for Reads { comparison, .. } in reads {
             let band = test(*comparison).and_then(|test| test.band(scale));
+            // one that nothing turns within what fits is computed
+            let band = band.filter(|band| band.edges().next().is_some());
             match band {
                 Some(band) => edges.extend(band.edges().map(|edge| (edge, place(*comparison)))),
                 None => computed.push(place(*comparison)),
@@ -119,7 +124,9 @@ impl Readers {
         if let Some(slot) = self.of_series.get_mut(place_of(signal, track)) {
             *slot = series;
         }
-        self.newest.push(Newness { signal, track, scale, edges: edges.into(), computed: computed.into() });
+        let (edges, computed) = (edges.into(), computed.into());
+        let sections = Places::default();
+        self.newest.push(Newness { signal, track, scale, edges, computed, sections });
     }
 
     /// The place of a series among those whose newest sample is read; none where nobody reads it.

@@ -50,7 +50,7 @@ impl Engine {
     /// What is told of a trigger's state at the last instant, where it changed.
     pub(super) fn details(&self, trigger: TriggerId, at: Timestamp) -> Details {
         let place = trigger.index();
-        let Some(memory) = self.state.memory.triggers.get(place) else { return Details::default() };
+        let Some(memory) = self.remembered(place) else { return Details::default() };
         let view = self.view(at);
         let deciding = self.deciding_level(place, at).and_then(|(_, level)| view.deciding(&level.root));
         let (value, margin) = view.value_and_margin(deciding, memory.shown);
@@ -65,7 +65,7 @@ impl Engine {
 
     fn trigger_report(&self, place: usize, at: Timestamp) -> Option<Report> {
         let trigger = self.policy.triggers().get(place)?;
-        let memory = self.state.memory.triggers.get(place)?;
+        let memory = self.remembered(place)?;
         let view = self.view(at);
         let level = self.deciding_level(place, at);
         let deciding = level.and_then(|(_, level)| view.deciding(&level.root));
@@ -100,16 +100,14 @@ impl Engine {
     fn deciding_level(&self, place: usize, at: Timestamp) -> Option<(usize, &LevelRoots)> {
         let trigger = self.policy.triggers().get(place)?;
         let roots = self.program.triggers.get(place)?;
-        let memory = self.state.memory.triggers.get(place)?;
+        let memory = self.remembered(place)?;
         let levels = || roots.levels.iter().enumerate().filter(|(_, level)| self.is_read(&level.root));
         if let Some(severity) = memory.shown.level() {
             return levels()
                 .find(|(n, _)| trigger.levels.get(*n).is_some_and(|level| level.severity == severity));
         }
         let view = self.view(at);
-        let running = |level: &LevelRoots| {
-            self.state.memory.clocks.get(level.run).is_some_and(|run| run.start().is_some())
-        };
+        let running = |level: &LevelRoots| self.clock(level.run, at).is_some_and(|run| run.start().is_some());
         if memory.shown == State::Pending
             && let Some(level) = levels().rfind(|(_, level)| running(level))
         {
@@ -172,7 +170,7 @@ impl Engine {
 
     fn would_change(&self, place: usize, trigger: &Trigger, at: Timestamp) -> Option<String> {
         let view = self.view(at);
-        let memory = self.state.memory.triggers.get(place)?;
+        let memory = self.remembered(place)?;
         let roots = self.program.triggers.get(place)?;
         let words = |root: &Root| {
             view.deciding(root).and_then(|deciding| view.comparison(deciding.place)).map(|c| view.words(c))
@@ -243,7 +241,7 @@ impl Engine {
             return None;
         };
         let (duration, _) = self.program.clocks.get(*place)?;
-        let clock = self.agenda.clock(&self.state.memory, *place, at)?;
+        let clock = self.clock(*place, at)?;
         clock.start()?;
         Some(at.plus(clock.missing(*duration)))
     }

@@ -13,10 +13,10 @@ use crate::trigger::{Severity, Trigger};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Short {
     /// Whether one comparison is enough.
-    any: bool,
-    severity: Severity,
+    pub(super) any: bool,
+    pub(super) severity: Severity,
     /// Whether there is a `for`. Its part has that clock, which is the one of its bare condition too; without one, that alone.
-    held: bool,
+    pub(super) held: bool,
 }
 
 impl Short {

@@ -33,13 +33,13 @@ impl Engine {
     /// assert_eq!(engine.comparisons().count(), 0, "a policy without conditions compares nothing");
     /// ```
     pub fn comparisons(&self) -> impl Iterator<Item = (SourceSpan, Option<Truth>)> {
-        let truths = self.made.compared.iter().map(|outcome| outcome.map(truth));
+        let truths = (0..).map(|place| self.compared(place).map(truth));
         self.program.comparisons.iter().map(|comparison| comparison.span).zip(truths)
     }
 
     /// What the last evaluation made of a trigger's clauses; none before the first, or where there is no such trigger.
     pub fn conditions(&self, trigger: TriggerId) -> Option<Conditions> {
-        let levels = self.made.traced.get(trigger.index())?.as_ref()?;
+        let levels = self.traced(trigger.index())?;
         let declared = &self.policy.triggers().get(trigger.index())?.levels;
         Some(Conditions {
             given: levels.given,

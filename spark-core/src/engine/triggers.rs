@@ -170,6 +170,21 @@ impl TriggerMemory {
         (self.unknown_since, self.cause, self.given) = (None, None, None);
     }
 
+    /// What one remembers that has one level and nothing else, and whose condition is known; `since` is when it turned.
+    pub(super) const fn of_known(severity: Severity, holds: bool, reached: bool, since: Timestamp) -> Self {
+        let (shown, asks) = match (reached, severity) {
+            (true, Severity::Rollback) => (State::Rollback, Some(Verdict::Rollback)),
+            (true, Severity::Hold) => (State::Hold, Some(Verdict::Hold)),
+            (true, Severity::Warn) => (State::Warn, None),
+            (false, Severity::Warn) if holds => (State::Pending, None),
+            (false, _) if holds => (State::Pending, Some(Verdict::Hold)),
+            (false, _) => (State::Ok, None),
+        };
+        let level = if reached { Some((severity, since)) } else { None };
+        let (unknown_since, cause, given) = (None, None, None);
+        Self { level, unknown_since, shown, since: Some(since), asks, cause, given }
+    }
+
     /// When it asks for rollback because it has been unknown for too long, if it stays so.
     pub(super) fn gives_up_at(&self, trigger: &Trigger) -> Option<Timestamp> {
         Some(self.unknown_since?.plus(trigger.unknown_rollback_after?))

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 use super::clock::Outcome;
 use super::deadlines::{Deadlines, NEVER};
+use super::flat::Flat;
 use super::history::History;
 use super::readers::{Newness, Plain};
 use super::view::View;
@@ -145,11 +146,12 @@ impl Watch {
     }
 
     /// Tells each comparison that is not what it was at the last evaluation. One that was not asked then, under a `given`
-    /// that is as it was, is not asked now.
+    /// that is as it was, is not asked now. Those of flat triggers are told where one is not known: else they turn as bits.
     pub(super) fn changed(
         &mut self,
         view: &View<'_>,
         compared: &[Option<Outcome>],
+        flat: &mut Flat,
         tell: &mut impl FnMut(usize),
     ) {
         let readers = &view.program.readers;
@@ -168,7 +170,7 @@ impl Watch {
                 watched.listed = false;
             }
             let known = self.rank(place);
-            self.refresh(view, place);
+            self.refresh(view, place, flat);
             let changed = |place: &usize| changed(self, *place);
             match (known, self.rank(place)) {
                 (Some(before), Some(now)) => {
@@ -180,8 +182,10 @@ impl Watch {
                     computed.filter(changed).for_each(&mut *tell);
                 }
                 _ => {
-                    let comparisons = newness.comparisons().map(|comparison| comparison as usize);
-                    comparisons.filter(changed).for_each(&mut *tell);
+                    let comparisons = view.program.comparisons_of(newness);
+                    let was_kept =
+                        |place: &usize| known.is_some() && flat.compared(view.program, *place).is_some();
+                    comparisons.filter(|place| was_kept(place) || changed(place)).for_each(&mut *tell);
                 }
             }
         }
@@ -194,15 +198,15 @@ impl Watch {
     }
 
     /// Takes up what every series shows.
-    pub(super) fn refresh_all(&mut self, view: &View<'_>) {
+    pub(super) fn refresh_all(&mut self, view: &View<'_>, flat: &mut Flat) {
         self.moved.clear();
         self.series.iter_mut().for_each(|watched| watched.listed = false);
         for place in 0..self.series.len() {
-            self.refresh(view, place);
+            self.refresh(view, place, flat);
         }
     }
 
-    fn refresh(&mut self, view: &View<'_>, place: usize) {
+    fn refresh(&mut self, view: &View<'_>, place: usize, flat: &mut Flat) {
         let readers = view.program.readers.newest.get(place);
         let (Some(watched), Some(readers)) = (self.series.get_mut(place), readers) else { return };
         let Some(history) = view.history(readers.signal, readers.track) else { return };
@@ -211,6 +215,16 @@ impl Watch {
         let is_ahead = history.last().is_some_and(|last| last > view.at);
         if is_ahead && !std::mem::replace(&mut watched.listed, true) {
             self.moved.push(place);
+        }
+        let bits = &view.program.bits;
+        for section in bits.sections(readers.sections) {
+            match watched.shown {
+                Some(value) => {
+                    let (low, high) = flat.show(bits, section, value);
+                    (watched.low, watched.high) = (watched.low.max(low), watched.high.min(high));
+                }
+                None => flat.hide(section),
+            }
         }
         self.doubted.set(place, doubted_at);
     }

@@ -89,6 +89,35 @@ fn a_policy() -> impl Strategy<Value = Arc<Policy>> {
     })
 }
 
+/// So many flat triggers that they stand in several words: samples beside literals under one `and` or one `or`, some of them
+/// with a `for`, and a few of all kinds among them.
+fn a_wide_policy() -> impl Strategy<Value = Arc<Policy>> {
+    let compared = (0..SIGNALS, crate::properties::relation(), 0..12i64).prop_map(|(signal, relation, n)| {
+        let literal = Expression::Literal(Decimal::new(n, 0) / Decimal::TWO);
+        compare(Expression::Signal(SignalId(signal)), relation, literal)
+    });
+    let condition = (proptest::collection::vec(compared, 1..5), any::<bool>())
+        .prop_map(|(parts, any)| if any { Condition::Any(parts) } else { Condition::All(parts) });
+    let duration = proptest::option::weighted(0.4, prop_oneof![Just(0u32), 1..40u32]);
+    let severity = prop_oneof![Just(Severity::Warn), Just(Severity::Hold), Just(Severity::Rollback)];
+    let flat = (condition, duration, severity).prop_map(|(condition, duration, severity)| {
+        let condition = match duration {
+            Some(duration) => held(condition, duration),
+            None => condition,
+        };
+        trigger("t", vec![(severity, condition)])
+    });
+    let others = [a_trigger(0), a_trigger(1), a_trigger(2)];
+    (others, proptest::collection::vec(flat, 20..60)).prop_map(|(others, flat)| {
+        let mut triggers: Vec<Trigger> = others.into_iter().chain(flat).collect();
+        for (n, trigger) in triggers.iter_mut().enumerate() {
+            trigger.name = format!("t{n}");
+        }
+        let parts = PolicyParts { every: EVERY, signals: signals(), triggers, plans: vec![], checks: vec![] };
+        Arc::new(Policy::new(parts).unwrap())
+    })
+}
+
 /// The same triggers, written so that no comparison is one of a sample beside literals alone, and each has a `given`.
 fn the_long_way(policy: &Policy) -> Arc<Policy> {
     fn expression(side: &mut Expression) {
@@ -257,5 +286,44 @@ proptest! {
             let _ = lends.decide(at);
             prop_assert_eq!(lends.save(), gives.save());
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Triggers that are evaluated as bits give what the general way gives, however many words they fill; and a restored
+    /// engine, which goes that way once, tells the same and saves the same.
+    #[test]
+    fn bits_are_the_long_way(policy in a_wide_policy(), history in a_history()) {
+        let mut bits = Engine::new(policy.clone());
+        let mut long = Engine::new(the_long_way(&policy));
+        let triggers = || (0..policy.triggers().len()).map(|n| TriggerId(u32::try_from(n).unwrap()));
+        let mut at = Timestamp::EPOCH.plus(TimeSpan::from_seconds(1_000));
+        for (after, events) in &history {
+            at = at.plus(TimeSpan::from_seconds(*after));
+            for event in events {
+                tell(&mut bits, at, event);
+                tell(&mut long, at, event);
+            }
+            let ruling = bits.decide(at);
+            let told = ruling.to_decision();
+            let changes: Vec<_> = told.changes.iter().map(|change| (change.trigger, change.state)).collect();
+            prop_assert_eq!(ruling.changes().len(), changes.len());
+            prop_assert!(ruling.changes().eq(changes));
+            prop_assert_eq!(told, long.evaluate(at));
+            prop_assert!(triggers().all(|trigger| bits.glance(trigger) == long.glance(trigger)));
+        }
+        for trigger in triggers() {
+            let severity = policy.triggers()[trigger.index()].levels[0].severity;
+            let truths =
+                |engine: &Engine| engine.level_closeness(trigger, severity).map(|c| (c.truth, c.bare, c.held));
+            prop_assert_eq!(truths(&bits), truths(&long));
+        }
+        let restored = Engine::restore(policy.clone(), bits.save()).unwrap();
+        let last = |engine: &Engine| engine.last().map(|last| last.to_decision());
+        prop_assert_eq!(last(&restored), last(&bits));
+        prop_assert_eq!(restored.trigger_reports(), bits.trigger_reports());
+        prop_assert_eq!(restored.save(), bits.save());
     }
 }
