@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
 use spark_core::window::{
-    Aggregate, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Smallest, Total, correlation,
-    extrapolated, extrapolated_about, extrapolated_ends, growth_of, is_reset, mean, quantile_over, slope,
-    standard_deviation, sum,
+    Aggregate, Correlated, Daba, Ends, Estimate, Fence, Kind, Largest, Moments, Pairs, Smallest, Total,
+    correlation, extrapolated, extrapolated_about, extrapolated_ends, growth_of, is_reset, mean,
+    quantile_over, slope, standard_deviation, sum,
 };
 use spark_core::{Relation, TimeSpan, Timestamp};
 
@@ -88,7 +88,10 @@ pub(crate) fn run() -> Result<String, String> {
         let end = points.last()?.0;
         above(extrapolated(points, end.minus(span(points.len())), end, Kind::Delta)?, MILLISECOND)
     })?;
-    table.push_str(&paired(&data));
+    row::<CorrelationAbove>(&mut table, &data, "correlation > 0.1", |data, window| {
+        let pairs: Option<Vec<_>> = window.map(|place| pair(data, place)).collect();
+        above(correlation(&pairs?)?, TENTH)
+    })?;
     table.push_str("the value itself, as it is told where a trigger turns\n");
     row::<Mean>(&mut table, &data, "avg", |data, window| mean(data.values.get(window)?))?;
     row::<Rate>(&mut table, &data, "rate", |data, window| {
@@ -140,27 +143,6 @@ fn row<S: Sliding>(
     }
     table.push('\n');
     Ok(())
-}
-
-/// A correlation, which asks for all pairs.
-fn paired(data: &Data) -> String {
-    let mut line = format!("{:<22}", "correlation");
-    for width in WIDTHS {
-        let scans = SCANNED.checked_div(width).unwrap_or_default().clamp(5, 2_000);
-        let times = (0..ROUNDS).map(|_| {
-            let start = cpu::used();
-            for place in 0..scans {
-                let (left, right) = (data.values.iter().skip(place), data.values.iter().skip(place).skip(7));
-                let pairs: Vec<_> = left.copied().zip(right.copied()).take(width).collect();
-                black_box(correlation(&pairs));
-            }
-            nanos_each(cpu::used().saturating_sub(start), scans)
-        });
-        let all = median(times.collect());
-        let _ = write!(line, "{:>24}", format!("all pairs: {all:.0}"));
-    }
-    line.push('\n');
-    line
 }
 
 /// The dearest single step of a maximum over falling values, which a monotonic deque keeps all of, and then a large one.
@@ -298,6 +280,7 @@ const NEARLY_ALL: Decimal = Decimal::from_parts(892, 0, 0, false, 3);
 const RATE: Decimal = Decimal::from_parts(32, 0, 0, false, 2);
 const DEVIATION: Decimal = Decimal::from_parts(23, 0, 0, false, 2);
 const MILLISECOND: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+const TENTH: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 const SLOPE: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
 /// Whether a value is above a threshold, as an engine finds it: by its estimate, or else by the value.
@@ -472,6 +455,37 @@ impl Sliding for DeviationAbove {
     fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
         let value = || standard_deviation(data.values.get(window)?);
         held(self.0.0.deviation_about(), value, DEVIATION)
+    }
+}
+
+/// Each value beside the one seven before.
+fn pair(data: &Data, place: usize) -> Option<(Decimal, Decimal)> {
+    Some((*data.values.get(place)?, *data.values.get(place.saturating_sub(7))?))
+}
+
+#[derive(Default)]
+struct CorrelationAbove(Pairs);
+
+impl Sliding for CorrelationAbove {
+    fn push(&mut self, data: &Data, place: usize) -> Option<()> {
+        let pair = pair(data, place)?;
+        if place == 0 {
+            self.0 = Pairs::of([pair].into_iter())?;
+            return Some(());
+        }
+        self.0.push(pair)
+    }
+    fn pop(&mut self, data: &Data, place: usize) -> Option<()> {
+        self.0.pop(pair(data, place)?);
+        Some(())
+    }
+    fn get(&self, data: &Data, window: Range<usize>) -> Option<Decimal> {
+        let value = || correlation(&window.map(|place| pair(data, place)).collect::<Option<Vec<_>>>()?);
+        let about = match self.0.correlation() {
+            Correlated::About(about) => Some(about),
+            Correlated::Not | Correlated::Unsure => None,
+        };
+        held(about, value, TENTH)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::condition::{Comparison, Expression, Relation, Test, WindowFunction};
 use crate::decision::Unknown;
 use crate::signal::{SignalId, Track};
 use crate::time::TimeSpan;
-use crate::window::Estimate;
+use crate::window::{Correlated, Estimate};
 
 /// About a value; nothing where it has to be computed.
 type About = Result<Option<Estimate>, Unknown>;
@@ -46,7 +46,7 @@ impl View<'_> {
             Expression::Window { function, signal, over } => {
                 return self.window_about(*function, *signal, track, *over);
             }
-            Expression::Correlation { .. } => None,
+            Expression::Correlation { a, b, over } => return self.correlation_about((*a, *b), track, *over),
             Expression::Arithmetic { operator, left, right } => {
                 let Some(left) = self.about(left, track, left_side, place)? else { return Ok(None) };
                 let Some(right) = self.about(right, track, left_side, place)? else { return Ok(None) };
@@ -57,6 +57,25 @@ impl View<'_> {
                 Estimate::of(self.stages.previous(place).ok_or(Unknown::NoPreviousStage)?)
             }
         })
+    }
+
+    fn correlation_about(&self, (a, b): (SignalId, SignalId), track: Track, over: TimeSpan) -> About {
+        let (Some(left), Some(right)) = (self.slide(a, track, over), self.slide(b, track, over)) else {
+            return Ok(None);
+        };
+        for (slide, signal) in [(left, a), (right, b)] {
+            match self.unknown_in(slide, (signal, track), 0) {
+                Some(Ok(())) => {}
+                Some(Err(cause)) => return Err(cause),
+                None => return Ok(None),
+            }
+        }
+        let Some(pairing) = self.windows.pairing(a, b, track, over) else { return Ok(None) };
+        match pairing.correlation(self.at) {
+            Correlated::About(about) => Ok(Some(about)),
+            Correlated::Not => Err(Unknown::DivisionByZero),
+            Correlated::Unsure => Ok(None),
+        }
     }
 
     fn window_about(

@@ -14,6 +14,7 @@ mod histories;
 mod history;
 mod measure;
 mod overrides;
+mod pairing;
 mod parts;
 mod pass;
 mod passage;

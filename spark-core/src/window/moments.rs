@@ -16,13 +16,13 @@ const VALUE_BITS: u32 = 58;
 const COARSEST: u32 = 9;
 
 /// What four roundings of floats can take from a value.
-const ROUNDED: f64 = 4.0 * f64::EPSILON;
+pub(super) const ROUNDED: f64 = 4.0 * f64::EPSILON;
 
 /// More than what one rounding of a decimal can take: a part of it, or that much of one.
-const CUT: f64 = 1e-27;
+pub(super) const CUT: f64 = 1e-27;
 
 /// Well within a decimal's range: what stays below it does not overflow.
-const LARGEST: f64 = 1e26;
+pub(super) const LARGEST: f64 = 1e26;
 
 /// Sums of times, values, their products and their squares.
 ///
@@ -47,19 +47,20 @@ pub struct Moments {
     unfit: Option<usize>,
 }
 
+/// Sums of pairs, of their products and their squares.
 #[derive(Debug, Clone, Default)]
-struct Sums {
-    x: i128,
-    y: i128,
-    xy: i128,
-    xx: i128,
-    yy: i128,
+pub(super) struct Sums {
+    pub(super) x: i128,
+    pub(super) y: i128,
+    pub(super) xy: i128,
+    pub(super) xx: i128,
+    pub(super) yy: i128,
 }
 
 impl Sums {
     // INVARIANT: what is in them fits; what is moved does again, so that nothing is lost where a step in between wraps
     #[inline]
-    fn put(&mut self, (x, y): (i64, i64)) {
+    pub(super) fn put(&mut self, (x, y): (i64, i64)) {
         let (x, y) = (i128::from(x), i128::from(y));
         self.x = self.x.wrapping_add(x);
         self.y = self.y.wrapping_add(y);
@@ -69,7 +70,7 @@ impl Sums {
     }
 
     #[inline]
-    fn take(&mut self, (x, y): (i64, i64)) {
+    pub(super) fn take(&mut self, (x, y): (i64, i64)) {
         let (x, y) = (i128::from(x), i128::from(y));
         self.x = self.x.wrapping_sub(x);
         self.y = self.y.wrapping_sub(y);
@@ -79,7 +80,7 @@ impl Sums {
     }
 
     /// Counts all from another point, which is so far away.
-    fn move_by(&mut self, count: usize, (x, y): (i64, i64)) {
+    pub(super) fn move_by(&mut self, count: usize, (x, y): (i64, i64)) {
         let count = i128::try_from(count).unwrap_or(0);
         let (x, y) = (i128::from(x), i128::from(y));
         let moved = |sum: i128, a: (i128, i128), b: (i128, i128)| {

@@ -174,6 +174,7 @@ fn estimates_do_tell() {
         left: Box::new(window("rate")),
         right: Box::new(window("avg")),
     });
+    lefts.push(Expression::Correlation { a: SignalId(0), b: SignalId(1), over: seconds(60) });
     let far = Test::Is(Relation::Above, Expression::Literal(Decimal::from(-1_000)));
     let comparisons: Vec<_> = lefts.iter().map(|left| comparison(left.clone(), far.clone(), false)).collect();
     let mut engine = Engine::new(policy(comparisons, 45));
@@ -181,8 +182,11 @@ fn estimates_do_tell() {
     for second in 0..200_u32 {
         let at = Timestamp::EPOCH.plus(seconds(second));
         let reading = Reading::Value(Decimal::new((i64::from(second) * 7_919) % 1_000, 3));
-        let sample = Sample { signal: SignalId(0), track: Track::Canary, at, reading };
-        engine.observe(&sample);
+        for signal in 0..SIGNALS {
+            let sample =
+                Sample { signal: SignalId(signal), track: Track::Canary, at, reading: reading.clone() };
+            engine.observe(&sample);
+        }
         drop(engine.evaluate(at));
         if second >= 100 {
             let view = engine.view(at);

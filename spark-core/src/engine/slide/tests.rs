@@ -43,11 +43,15 @@ fn a_function() -> impl Strategy<Value = WindowFunction> {
 
 pub(in crate::engine) fn a_window() -> impl Strategy<Value = Expression> {
     let over = prop_oneof![Just(20_u32), Just(60), 1..400_u32];
-    (a_function(), 0..SIGNALS, over).prop_map(|(function, signal, over)| Expression::Window {
-        function,
-        signal: SignalId(signal),
+    let window = (a_function(), 0..SIGNALS, over.clone()).prop_map(|(function, signal, over)| {
+        Expression::Window { function, signal: SignalId(signal), over: seconds(over) }
+    });
+    let correlation = (0..SIGNALS, 0..SIGNALS, over).prop_map(|(a, b, over)| Expression::Correlation {
+        a: SignalId(a),
+        b: SignalId(b),
         over: seconds(over),
-    })
+    });
+    prop_oneof![10 => window.boxed(), 1 => correlation.boxed()]
 }
 
 pub(in crate::engine) fn a_relation() -> impl Strategy<Value = Relation> {
