@@ -5,6 +5,7 @@ mod bits;
 mod cause;
 mod clock;
 mod deadlines;
+mod deciding;
 mod estimate;
 mod evaluate;
 mod fixed;

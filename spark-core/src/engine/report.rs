@@ -3,37 +3,17 @@
 use rust_decimal::Decimal;
 
 use super::Engine;
-use super::program::{LevelRoots, Node, NodeId, Root};
+use super::deciding::Deciding;
+use super::program::{LevelRoots, Node, Root};
 use super::ruling::Details;
 use super::runs::Covered;
 use super::view::{Sides, View};
-use crate::condition::{Comparison, Expression};
+use crate::condition::{Comparison, Expression, Relation};
 use crate::decision::{Evidence, Report, State, Truth};
 use crate::quantity::Quantity;
 use crate::signal::{SignalId, SourceSpan, Track};
 use crate::time::{TimeSpan, Timestamp};
 use crate::trigger::{Trigger, TriggerId};
-
-/// The comparison that decides a condition.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deciding {
-    pub(super) place: usize,
-    sides: Option<Sides>,
-    /// Whether it stands under an odd number of `not`s; its sides are turned already.
-    negated: bool,
-}
-
-impl Deciding {
-    /// How near it is to turning, as a part of its threshold. It is a quotient, so it is asked for only where there is a
-    /// choice.
-    fn nearness(&self) -> Decimal {
-        let unknown = if self.negated { Decimal::MIN } else { Decimal::MAX };
-        self.sides.map_or(unknown, |sides| {
-            let scale = if sides.right.is_zero() { Decimal::ONE } else { sides.right.abs() };
-            sides.margin.checked_div(scale).unwrap_or(sides.margin)
-        })
-    }
-}
 
 impl Engine {
     pub(super) fn view(&self, at: Timestamp) -> View<'_> {
@@ -113,9 +93,9 @@ impl Engine {
         {
             return Some(level);
         }
-        let nearness = |level: &LevelRoots| view.deciding(&level.root).map(|deciding| deciding.nearness());
-        levels().reduce(|best, next| match (nearness(best.1), nearness(next.1)) {
-            (Some(a), Some(b)) if b < a => next,
+        let deciding = |level: &LevelRoots| view.deciding(&level.root);
+        levels().reduce(|best, next| match (deciding(best.1), deciding(next.1)) {
+            (Some(a), Some(b)) if b.is_nearness(Relation::Below, &a) => next,
             (None, Some(_)) => next,
             _ => best,
         })
@@ -251,7 +231,7 @@ fn overridden_words(until: Timestamp) -> String {
     format!("overridden until {until}: it asks for nothing before")
 }
 
-fn negate(value: Decimal) -> Decimal {
+pub(super) fn negate(value: Decimal) -> Decimal {
     Decimal::ZERO.checked_sub(value).unwrap_or(value)
 }
 
@@ -262,40 +242,6 @@ impl<'a> View<'a> {
 
     fn words(&self, comparison: &Comparison) -> String {
         super::cause::comparison_words(self.policy, comparison)
-    }
-
-    /// The comparison that decides a condition: of `and` the farthest from true, of `or` the nearest.
-    pub(super) fn deciding(&self, root: &Root) -> Option<Deciding> {
-        self.deciding_node(root.bare)
-    }
-
-    fn deciding_node(&self, id: NodeId) -> Option<Deciding> {
-        match self.program.nodes.get(id)? {
-            Node::Compare(place) => {
-                Some(Deciding { place: *place, sides: self.sides(*place).ok(), negated: false })
-            }
-            Node::All(parts) => self.best(parts, |next, best| next > best),
-            Node::Any(parts) => self.best(parts, |next, best| next < best),
-            Node::Not(inner) => {
-                let deciding = self.deciding_node(*inner)?;
-                let sides = deciding.sides.map(|sides| Sides { margin: negate(sides.margin), ..sides });
-                Some(Deciding { sides, negated: !deciding.negated, ..deciding })
-            }
-            Node::Held { inner, .. } => self.deciding_node(*inner),
-            Node::Sequence(sequence) => self.deciding_node(sequence.then),
-            Node::EveryExpectation => None,
-        }
-    }
-
-    fn best(&self, parts: &[NodeId], better: impl Fn(Decimal, Decimal) -> bool) -> Option<Deciding> {
-        parts.iter().filter_map(|part| self.deciding_node(*part)).reduce(|best, next| {
-            // an unknown part decides only where all are
-            match (best.sides.is_some(), next.sides.is_some()) {
-                (false, true) => next,
-                (true, true) if better(next.nearness(), best.nearness()) => next,
-                _ => best,
-            }
-        })
     }
 
     /// Value, threshold and margin of the deciding comparison, and the margin in percent; nothing where the state is unknown.
