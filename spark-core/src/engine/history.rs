@@ -4,15 +4,15 @@
 //! the history, which fills one line of a cache, so that a sample that comes after a decision goes nowhere else. Of one
 //! that windows look at, the older ones stand behind it, in 16 bytes each. What evidence tells, of all of them, is runs of times.
 
+mod asked;
+
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::fixed::scaled;
-use super::runs::{self, Covered, Present, Run};
-use super::word::{Said, Word};
+use super::runs::{self, Present, Run};
+use super::word::Word;
 use crate::decision::Observed;
 use crate::signal::Reading;
 use crate::time::{TimeSpan, Timestamp};
@@ -170,27 +170,41 @@ impl History {
         last: Option<Timestamp>,
         needed: &Needed,
     ) -> Observed {
-        let next = word.filter(|_| self.here > 1 && at > self.newest.at).map(|word| Kept { at, word });
         // the newest was seen, so nobody asks for the one before it
-        if let Some(next) = next
+        if let (Some(word), 2, false) = (word, self.here, self.has_older)
             && needed.samples.is_zero()
-            && !self.has_older
+            && at > self.newest.at
             && last.is_some_and(|last| self.newest.at <= last)
             && !self.before.word.is_elsewhere()
         {
             self.note(at, last, needed);
-            self.before = std::mem::replace(&mut self.newest, next);
+            self.before = std::mem::replace(&mut self.newest, Kept { at, word });
             return Observed::Kept;
         }
+        self.take_in_beside_others(at, reading, word, last, needed)
+    }
+
+    /// The same where older ones are kept too, or are still to be.
+    #[inline(never)]
+    fn take_in_beside_others(
+        &mut self,
+        at: Timestamp,
+        reading: &Reading,
+        word: Option<Word>,
+        last: Option<Timestamp>,
+        needed: &Needed,
+    ) -> Observed {
         if let Some(last) = last {
             self.forget_some(last, needed);
         }
-        if let Some(next) = next.filter(|_| self.here > 1 && !self.is_full()) {
-            self.note(at, last, needed);
-            self.put(next);
-            return Observed::Kept;
+        match word {
+            Some(word) if self.here > 1 && at > self.newest.at && !self.is_full() => {
+                self.note(at, last, needed);
+                self.put(Kept { at, word });
+                Observed::Kept
+            }
+            _ => self.observe(at, reading, last, needed),
         }
-        self.observe(at, reading, last, needed)
     }
 
     #[inline(never)]
@@ -228,6 +242,17 @@ impl History {
         if newest.is_some_and(|newest| self.run.goes_on(at.since(newest))) {
             return;
         }
+        self.begin_run(at, newest, last, needed);
+    }
+
+    #[inline(never)]
+    fn begin_run(
+        &mut self,
+        at: Timestamp,
+        newest: Option<Timestamp>,
+        last: Option<Timestamp>,
+        needed: &Needed,
+    ) {
         if let Some(ended) = self.run.begin(at, newest) {
             let keep_after = last.map(|last| last.minus(needed.times));
             runs::put(&mut self.rest_mut().runs, ended, keep_after);
@@ -285,24 +310,6 @@ impl History {
         }
     }
 
-    fn point_of(&self, kept: Kept) -> Point {
-        let reading = match kept.word.said() {
-            Said::Reading(reading) => reading,
-            Said::Elsewhere(number) => {
-                let value = self.rest().and_then(|rest| {
-                    rest.wide.get(usize::try_from(number.checked_sub(rest.wide_gone)?).ok()?)
-                });
-                Reading::Value(value.copied().unwrap_or_default())
-            }
-        };
-        Point { at: kept.at, reading }
-    }
-
-    /// The samples at these places.
-    fn points(&self, places: Range<usize>) -> impl DoubleEndedIterator<Item = Point> + Clone {
-        places.filter_map(|place| self.get(place)).map(|kept| self.point_of(kept))
-    }
-
     /// Lets the oldest sample go.
     fn pop(&mut self) -> Option<Timestamp> {
         let oldest = self.get(0)?;
@@ -329,45 +336,6 @@ impl History {
         self.rest_mut().evicted = evicted;
     }
 
-    /// The sample with that number; none where it is gone, or not there yet.
-    pub(super) fn point(&self, number: u64) -> Option<Point> {
-        let place = usize::try_from(number.checked_sub(self.gone())?).ok()?;
-        self.get(place).map(|kept| self.point_of(kept))
-    }
-
-    /// Its time.
-    pub(super) fn time(&self, number: u64) -> Option<Timestamp> {
-        let place = usize::try_from(number.checked_sub(self.gone())?).ok()?;
-        self.get(place).map(|kept| kept.at)
-    }
-
-    fn gone(&self) -> u64 {
-        self.rest().map_or(0, |rest| rest.gone)
-    }
-
-    /// The numbers of the samples in `(at - over, at]`, from the first to one past the last.
-    pub(super) fn numbers(&self, at: Timestamp, over: TimeSpan) -> Range<u64> {
-        let Range { start, end } = self.places(at, over);
-        let number = |place: usize| self.gone().saturating_add(u64::try_from(place).unwrap_or(u64::MAX));
-        number(start)..number(end)
-    }
-
-    /// The samples with these numbers.
-    pub(super) fn numbered(&self, numbers: &Range<u64>) -> impl DoubleEndedIterator<Item = Point> + Clone {
-        let place = |number: u64| usize::try_from(number.saturating_sub(self.gone())).unwrap_or(usize::MAX);
-        let end = place(numbers.end).min(self.len());
-        self.points(place(numbers.start).min(end)..end)
-    }
-
-    fn evicted(&self) -> Option<Timestamp> {
-        self.rest()?.evicted
-    }
-
-    /// Whether a sample had to go that is later than that.
-    pub(super) fn evicted_after(&self, opens: Timestamp) -> bool {
-        self.evicted().is_some_and(|evicted| evicted > opens)
-    }
-
     fn fail(&mut self, at: Timestamp, words: &str) -> Observed {
         let newest = self.last();
         if newest.is_some_and(|newest| at < newest) {
@@ -382,113 +350,6 @@ impl History {
         }
         failures.push_back((at, words.to_owned()));
         Observed::Kept
-    }
-
-    /// The latest failure that is not after `at`.
-    fn failed(&self, at: Timestamp) -> Option<&(Timestamp, String)> {
-        self.rest()?.failures.iter().rfind(|(failed, _)| *failed <= at)
-    }
-
-    /// How many samples are not after `at`.
-    fn seen(&self, at: Timestamp) -> usize {
-        let here = [self.newest, self.before];
-        let ahead = here.iter().take(self.here.into()).take_while(|kept| kept.at > at).count();
-        if ahead < usize::from(self.here) || !self.has_older {
-            return self.len().saturating_sub(ahead);
-        }
-        self.rest().map_or(0, |rest| rest.older.partition_point(|kept| kept.at <= at))
-    }
-
-    fn newest_seen(&self, at: Timestamp) -> Option<Kept> {
-        match self.newest_kept() {
-            Some(newest) if newest.at <= at => Some(newest),
-            _ => self.get(self.seen(at).checked_sub(1)?),
-        }
-    }
-
-    pub(super) fn newest(&self, at: Timestamp) -> Newest {
-        match (self.newest_seen(at), self.failed(at)) {
-            (Some(kept), failed) if failed.is_none_or(|(failed, _)| kept.at > *failed) => {
-                Newest::Point(self.point_of(kept))
-            }
-            (_, Some(_)) => Newest::Failed,
-            (_, None) => Newest::Nothing,
-        }
-    }
-
-    /// The time of the sample that [`Self::newest`] gives, where it does, and its value in units of `10^-scale`, where that fits.
-    pub(super) fn shown(&self, at: Timestamp, scale: u32) -> Option<(Timestamp, Option<i64>)> {
-        let kept = self.newest_seen(at)?;
-        let failed = self.failed(at).is_some_and(|(failed, _)| kept.at <= *failed);
-        let value = match kept.word.is_elsewhere() {
-            false => kept.word.scaled(scale),
-            true => self.point_of(kept).reading.value().and_then(|value| scaled(value, scale)),
-        };
-        (!failed).then_some((kept.at, value))
-    }
-
-    /// The time of the newest sample or failure that was ever observed, be it ahead.
-    pub(super) fn last(&self) -> Option<Timestamp> {
-        let failed = self.rest().and_then(|rest| rest.failures.back()).map(|(failed, _)| *failed);
-        self.newest_kept().map(|newest| newest.at).max(failed)
-    }
-
-    /// The source's words of its latest failure, for the reader.
-    pub(super) fn failure(&self, at: Timestamp) -> Option<&str> {
-        self.failed(at).map(|(_, words)| words.as_str())
-    }
-
-    /// The samples in `(at - over, at]`.
-    pub(super) fn window(
-        &self,
-        at: Timestamp,
-        over: TimeSpan,
-    ) -> impl DoubleEndedIterator<Item = Point> + Clone {
-        self.points(self.places(at, over))
-    }
-
-    fn places(&self, at: Timestamp, over: TimeSpan) -> Range<usize> {
-        let start = self.seen(at.minus(over));
-        start..self.seen(at).max(start)
-    }
-
-    /// How much of `(at - over, at]` samples cover: each the time since the one before it, at most `reach`.
-    pub(super) fn covered(&self, at: Timestamp, over: TimeSpan, reach: TimeSpan) -> TimeSpan {
-        let places = self.places(at, over);
-        let opens = at.minus(over);
-        if self.evicted_after(opens) {
-            return TimeSpan::ZERO;
-        }
-        let mut before = places.start.checked_sub(1).and_then(|place| self.get(place)).map(|kept| kept.at);
-        let mut covered = TimeSpan::ZERO;
-        for kept in places.filter_map(|place| self.get(place)) {
-            if let Some(earlier) = before {
-                let from = earlier.max(kept.at.minus(reach)).max(opens);
-                covered = covered.plus(kept.at.since(from));
-            }
-            before = Some(kept.at);
-        }
-        covered
-    }
-
-    fn failures(&self) -> impl DoubleEndedIterator<Item = &(Timestamp, String)> {
-        self.rest().into_iter().flat_map(|rest| &rest.failures)
-    }
-
-    fn all_times(&self) -> impl Iterator<Item = Timestamp> {
-        self.runs().flat_map(Run::times)
-    }
-
-    fn runs(&self) -> impl Iterator<Item = Run> {
-        let before = self.rest().into_iter().flat_map(|rest| rest.runs.iter().copied());
-        before.chain(self.newest_kept().map(|newest| self.run.ending(newest.at)))
-    }
-
-    /// The times of the samples in `(at - over, at]`, be they kept or not.
-    pub(super) fn times(&self, at: Timestamp, over: TimeSpan) -> Covered {
-        let mut covered = Covered::default();
-        self.runs().for_each(|run| covered.add(&run, at.minus(over), at));
-        covered
     }
 
     /// Forgets what no window that ends at `at` or later can reach, but the newest before it (it bounds coverage).

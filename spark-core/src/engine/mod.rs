@@ -95,7 +95,7 @@ pub struct EngineState {
     histories: Histories,
     memory: Memory,
     stages: StageMemory,
-    /// By signal: whether its expectation was met, and the first instant at which it was so.
+    /// By signal, up to the last that has one: whether its expectation was met, and the first instant at which it was so.
     expectations: Vec<Option<(Truth, Timestamp)>>,
     /// The last decision, once it is saved.
     last: Option<Decision>,
@@ -136,7 +136,7 @@ impl Engine {
             histories: Histories::new(policy.signals().len()),
             memory,
             stages: StageMemory::default(),
-            expectations: vec![None; policy.signals().len()],
+            expectations: vec![None; program.expectations.len()],
             last: None,
             overrides: Overrides::default(),
         };

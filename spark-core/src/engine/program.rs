@@ -78,7 +78,7 @@ pub(super) struct TriggerRoots {
 pub(super) struct Program {
     pub(super) nodes: Vec<Node>,
     pub(super) comparisons: Vec<Comparison>,
-    /// By signal: its expectation.
+    /// By signal: its expectation; up to the last signal that has one.
     pub(super) expectations: Vec<Option<Box<Root>>>,
     /// By trigger.
     pub(super) triggers: Vec<TriggerRoots>,
@@ -118,6 +118,8 @@ impl Program {
             }
             program.expectations.push(root.map(Box::new));
         }
+        let expecting = program.expectations.iter().rposition(Option::is_some);
+        program.expectations.truncate(expecting.map_or(0, |last| last.saturating_add(1)));
         for (place, trigger) in policy.triggers().iter().enumerate() {
             let beginning = program.begin_part();
             let levels = trigger

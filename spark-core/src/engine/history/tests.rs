@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::super::fixed::scaled;
+use super::super::runs::Covered;
 use super::*;
 
 fn at(second: u32) -> Timestamp {
