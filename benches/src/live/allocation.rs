@@ -42,7 +42,7 @@ fn a_warm_engine_allocates_nothing() {
 #[test]
 fn an_engine_holds_little_for_each_series() {
     const SERIES: usize = 2_000;
-    const BYTES_MAX: u64 = 1_160;
+    const BYTES_MAX: u64 = 890;
     let policy = many(SERIES, 1).unwrap();
     let mut engine = None;
     let counted = allocation_counter::measure(|| engine = Some(Engine::new(policy)));
