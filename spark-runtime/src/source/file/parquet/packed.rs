@@ -91,6 +91,11 @@ impl Hybrid {
 
     /// Whether the next `count` numbers, all of one run, are that number.
     pub(super) fn is_run(&mut self, page: &[u8], number: u32, count: usize) -> bool {
+        self.is_same(page, count) && matches!(self.run, Run::Same(same) if same == number)
+    }
+
+    /// Whether the next `count` numbers, all of one run, are the same.
+    pub(super) fn is_same(&mut self, page: &[u8], count: usize) -> bool {
         if self.left == 0 {
             // a run that does not read is told of by whoever reads it
             let mut next = *self;
@@ -99,7 +104,7 @@ impl Hybrid {
             }
             *self = next;
         }
-        matches!(self.run, Run::Same(same) if same == number) && self.left >= count
+        matches!(self.run, Run::Same(_)) && self.left >= count
     }
 
     /// Passes over numbers of which [`Self::is_run`] said so.

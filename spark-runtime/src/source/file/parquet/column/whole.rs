@@ -4,6 +4,9 @@ use super::super::cell::{Cell, Form};
 use super::super::footer::Physical;
 use super::{Column, Values};
 
+/// Rows of one name after another that are worth being read together.
+const RUN_MIN: usize = 32;
+
 /// The values of some rows.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) enum Whole<'c> {
@@ -35,7 +38,16 @@ impl Column {
             (Values::Dictionary(_), _) => !matches!(self.form, Form::Text),
             _ => false,
         };
-        is_stored_so && (!self.optional || self.levels.is_run(&self.page, 1, rows))
+        if !is_stored_so || (self.optional && !self.levels.is_run(&self.page, 1, rows)) {
+            return false;
+        }
+        match &mut self.values {
+            // names that take turns are read sooner one by one
+            Values::Dictionary(places) if self.form == Form::Name => {
+                places.is_same(&self.page, rows.min(RUN_MIN))
+            }
+            _ => true,
+        }
     }
 
     /// Reads the next rows, of which [`Self::is_whole`] said so; nothing where the page is damaged.
