@@ -1,3 +1,5 @@
+//! Histories beside plain lists, and the size of a head.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
