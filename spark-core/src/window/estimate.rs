@@ -24,7 +24,7 @@ pub(super) const STEP: f64 = 1e-26;
 const LARGEST: f64 = 1e27;
 
 /// Whole numbers up to it are floats (2^53).
-const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+const LARGEST_WHOLE: u128 = 1 << f64::MANTISSA_DIGITS;
 
 /// Twice the part of the larger of two values within which computed ones are taken for the same (10^-13).
 const SAME: f64 = 2e-13;
@@ -61,7 +61,7 @@ impl Estimate {
     fn units(units: i128, places: u32) -> Option<Self> {
         // a product takes a fifth of a quotient's time
         let about = near(units) * float_part_of(places)?;
-        let is_whole = places == 0 && about.abs() <= LARGEST_WHOLE;
+        let is_whole = places == 0 && units.unsigned_abs() <= LARGEST_WHOLE;
         Self::within(about, if units == 0 || is_whole { 0.0 } else { ROUNDED * about.abs() })
     }
 
@@ -88,8 +88,9 @@ impl Estimate {
         (is - self.about).abs() <= self.error + 4.0 * f64::EPSILON * is.abs()
     }
 
-    pub(super) const fn is_tiny(self) -> bool {
-        self.about.abs() < STEP
+    /// Whether what it stands for is surely not zero, nor so little that decimals cut it off.
+    pub(super) const fn is_some(&self) -> bool {
+        self.about.abs() > self.error + STEP
     }
 
     /// Two values as one; none where decimals may overflow, or divide by zero.
@@ -171,4 +172,25 @@ fn float_part_of(power: u32) -> Option<f64> {
         1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21, 1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27, 1e-28,
     ];
     PARTS.get(power as usize).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole number beyond those that floats hold is not taken for its neighbour.
+    #[test]
+    fn whole_numbers() {
+        let of = |units: i64| Estimate::of(Decimal::from(units)).unwrap();
+        let largest = 1 << f64::MANTISSA_DIGITS;
+        for (left, right, above) in [
+            (largest + 1, largest, None),
+            (largest, largest + 1, None),
+            (largest, largest, Some(false)),
+            (largest, 1, Some(true)),
+            (-largest - 1, -largest, None),
+        ] {
+            assert_eq!(of(left).stands(Relation::Above, of(right)), above, "{left} {right}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::daba::{Aggregate, Daba, order};
-use super::estimate::{float_ten_to, near};
+use super::estimate::{STEP, float_ten_to, near};
 use super::total::{in_units, small};
 use crate::decimal::ten_to;
 
@@ -78,7 +78,7 @@ struct Units {
     /// Whole numbers above it are above the threshold.
     not_above: i64,
     about: f64,
-    /// About the part of it that is as good as itself.
+    /// About the part of it that is as good as itself, and what decimals cut off.
     as_good: f64,
 }
 
@@ -96,8 +96,16 @@ impl Units {
         let floor = floor.unwrap_or(beyond).clamp(-FARTHEST, FARTHEST);
         let ceiling = floor.saturating_add(i128::from(!is_whole));
         let within = |units: i128| i64::try_from(units).unwrap_or(0);
-        let about = scaled_about(threshold, places);
-        Self { not_below: within(ceiling), not_above: within(floor), about, as_good: AS_GOOD * about.abs() }
+        let units = Self {
+            not_below: within(ceiling),
+            not_above: within(floor),
+            about: scaled_about(threshold, places),
+            as_good: 0.0,
+        };
+        // the product of two floats may be beside the whole number that it stands for
+        let about = units.whole().map_or(units.about, near);
+        let cut = STEP * float_ten_to(places).unwrap_or(f64::INFINITY);
+        Self { about, as_good: AS_GOOD * about.abs() + cut, ..units }
     }
 
     /// A threshold that is a whole number of units.
@@ -295,6 +303,8 @@ mod tests {
     fn a_value() -> impl Strategy<Value = Decimal> {
         prop_oneof![
             8 => (-20..20_i64, 0..2_u32).prop_map(|(value, places)| Decimal::new(value, places)),
+            // where a float of a value and that of its digits may differ by one
+            2 => (0..4_i64, 0..4_u32).prop_map(|(more, places)| Decimal::new(LARGEST_WHOLE / 5 * 4 + more, places)),
             1 => (any::<i64>(), 0..29_u32).prop_map(|(value, places)| Decimal::new(value, places)),
             1 => (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>(), 0..29_u32)
                 .prop_map(|(low, mid, high, negative, places)| Decimal::from_parts(low, mid, high, negative, places)),
@@ -330,6 +340,37 @@ mod tests {
         let good = window.iter().any(|value| is_near(value, as_good));
         let rounded = is_near(&quantile, as_good + 4.0 * ROUNDED * largest);
         good || rounded || !is_ordinary
+    }
+
+    /// Where the digits of a value are as many as a float holds, it is not taken for its neighbour; nor what lies within the
+    /// last place of decimals for what it is cut off to.
+    #[test]
+    fn neighbours_are_told_apart() {
+        let number = |text: &str| crate::decimal::parse_exact(text).unwrap();
+        for (threshold, values, q, expected) in [
+            (
+                "720575940379280.1",
+                ["720575940379280", "720575940379280.1"],
+                "0.5",
+                [None, Some(Ordering::Less)],
+            ),
+            (
+                "720575940379280.4",
+                ["720575940379280.4", "720575940379280.5"],
+                "0.5",
+                [None, Some(Ordering::Greater)],
+            ),
+            ("7387.2298", ["7387.2298", "7387.229800000001"], "0.5", [None, Some(Ordering::Greater)]),
+            (
+                "0",
+                ["-0.0000000000000000000000000001", "0.0000000000000000000000000001"],
+                "0.4",
+                [None, Some(Ordering::Equal)],
+            ),
+        ] {
+            let fence = Fence::of(number(threshold), values.into_iter().map(number));
+            assert!(expected.contains(&fence.order(number(q))), "{threshold}: {:?}", fence.order(number(q)));
+        }
     }
 
     proptest! {

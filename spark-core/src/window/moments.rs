@@ -7,10 +7,13 @@ use super::regression::quotient;
 use super::total::{EXACT_BITS, in_units, product, small};
 use crate::time::Timestamp;
 
-/// Below this a time is added, in steps, and a value, in units: 2^20 of their products, as many as a series keeps, fit into
-/// 127 bits, also where both are counted from a sample that is as far away again.
+/// Below this a time is added, in steps, and a value, in units: 2^20 of their products and squares, as many as a series
+/// keeps, fit into 127 bits, also where both are counted from a sample that is as far away again.
 const TIME_BITS: u32 = 46;
-const VALUE_BITS: u32 = 58;
+const VALUE_BITS: u32 = 52;
+const SAMPLES_BITS: u32 = 20;
+const _: () =
+    assert!(2 * (TIME_BITS + 1) + SAMPLES_BITS <= 127 && 2 * (VALUE_BITS + 1) + SAMPLES_BITS <= 127);
 
 /// Seconds, as a power of ten of nanoseconds.
 const COARSEST: u32 = 9;
@@ -286,8 +289,8 @@ impl Moments {
         let about = above * scale;
         // as `below` is more than twice what it is off by
         let off = 2.0 * (off_above + above.abs() * (off_below / below)) * scale + SHORTENED * about.abs();
-        // one that would become none is left to floats
-        Estimate::within(about, off + STEP).filter(|about| !about.is_tiny())
+        // one that decimals may round to none is left to floats, which see how far all values are from zero
+        Estimate::within(about, off + STEP).filter(Estimate::is_some)
     }
 
     /// About the population standard deviation.
@@ -385,6 +388,27 @@ mod tests {
                 steps.into_iter().map(&mut point).collect()
             },
         )
+    }
+
+    /// Sums of thousands of samples as far from each other as sums take are not beyond their bits: what they give is so.
+    #[test]
+    fn far_and_many() {
+        for (bits, places) in (40..62).flat_map(|bits| [(bits, 18), (bits, 3)]) {
+            let far = Decimal::new((1 << bits) - 1, places);
+            // half of them at one value and half at another, in turn and in two halves
+            for place in 1..14 {
+                let value = |n: u64| if n >> (13 - place) & 1 == 0 { Decimal::ZERO } else { far };
+                let points = (0_u32..).zip(0..1 << 13).map(|(second, n)| {
+                    (Timestamp::EPOCH.plus(crate::time::TimeSpan::from_seconds(second)), value(n))
+                });
+                let about = Moments::of(points).deviation_about();
+                assert!(
+                    about.is_none_or(|about| about.may_be(far / Decimal::TWO)),
+                    "{bits} {places} {about:?}"
+                );
+                assert!(about.is_some() || bits > VALUE_BITS || places == 3, "{bits} {places}");
+            }
+        }
     }
 
     proptest! {
