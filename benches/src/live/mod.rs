@@ -12,8 +12,14 @@ mod rules;
 mod sample;
 mod scale;
 mod stopwatch;
+mod tail;
 
-/// All tables.
+use crate::options::flag;
+
+/// All tables; with `--tail` that of a hundred million samples alone.
 pub(crate) fn run() -> Result<String, String> {
+    if flag("tail") {
+        return tail::table();
+    }
     Ok([decision::table()?, sample::table()?, scale::table()?].join("\n"))
 }

@@ -7,6 +7,7 @@ use spark_core::Engine;
 
 use super::rules::{Random, Way, instant, many, sample};
 use crate::cpu;
+use crate::options::flag;
 
 const ROUNDS: usize = 7;
 
@@ -15,7 +16,9 @@ pub(crate) fn table() -> Result<String, String> {
     let head = ["series", "load ns", "sample ns", "idle ns", "one hovers", "all hover", "bytes"];
     let _ = writeln!(table, "{}", head.map(|word| format!("{word:>12}")).join(""));
     let mut rows = Vec::new();
-    for series in [100, 1_000, 10_000, 100_000] {
+    // a million takes 3 GB
+    let largest = flag("million").then_some(1_000_000);
+    for series in [100, 1_000, 10_000, 100_000].into_iter().chain(largest) {
         let row = row(series)?;
         let _ = writeln!(table, "{series:>12}{}", row.map(|cost| format!("{cost:>12.1}")).join(""));
         rows.push((series as f64, row));

@@ -327,13 +327,16 @@ mod tests {
     }
 
     /// Whether all values have to be asked: some are beyond all that others are, or as good as the threshold without being it.
-    fn may_be_silent(window: &[Decimal], quantile: Decimal, threshold: Decimal) -> bool {
+    fn may_be_silent(window: &[Decimal], quantile: Decimal, Fence { threshold, places, .. }: &Fence) -> bool {
+        let threshold = *threshold;
         let float = |value: &Decimal| crate::decimal::to_float(*value);
         let largest = window.iter().chain([&threshold]).map(|value| float(value).abs()).fold(0.0, f64::max);
         let is_near = |value: &Decimal, reach: f64| {
             *value != threshold && (float(value) - float(&threshold)).abs() <= reach
         };
-        let is_long = |value: &Decimal| small(*value).is_none_or(|units| units.abs() > LARGEST_WHOLE);
+        let is_long = |value: &Decimal| {
+            in_units(*value, *places).is_none_or(|units| units.abs() > LARGEST_WHOLE.into())
+        };
         let is_ordinary =
             window.iter().chain([&threshold]).all(|value| value.scale() <= FINEST && !is_long(value));
         let as_good = 2.0 * AS_GOOD * float(&threshold).abs();
@@ -405,7 +408,7 @@ mod tests {
                         prop_assert_eq!(order, plain.unwrap().cmp(&threshold));
                         prop_assert!(order.is_eq() || !are_same(plain.unwrap(), threshold));
                     }
-                    None => prop_assert!(plain.is_none_or(|plain| may_be_silent(window, plain, threshold))),
+                    None => prop_assert!(plain.is_none_or(|plain| may_be_silent(window, plain, &fence))),
                 }
             }
         }
