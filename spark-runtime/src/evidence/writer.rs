@@ -27,6 +27,12 @@ impl Writer {
         }
     }
 
+    /// Takes away what it wrote itself and may not move in any more: the rollout is another's, who took older files away before
+    /// these were there. What cannot be taken away hinders nobody.
+    pub(crate) fn take_back(self, folder: &Path, ending: &str) {
+        let _ = remove(&self.beside(folder, ending));
+    }
+
     /// Takes away what runners before this one left half written.
     ///
     /// # Errors
@@ -109,5 +115,21 @@ mod tests {
         let mut stay = stay.map(str::to_owned);
         stay.sort();
         assert_eq!(left, stay);
+    }
+
+    /// A runner takes back what it wrote itself, a file or a folder, and what is not there without a word; nothing of another's.
+    #[test]
+    fn only_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("1.2");
+        for name in ["1.2.seal.7.new", "1.2.seal.8.new", "1.2.files.7.new"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        for ending in [".seal", ".journal"] {
+            Writer::Fenced(7).take_back(&folder, ending);
+        }
+        let left = ["1.2.seal.7.new", "1.2.seal.8.new", "1.2.files.7.new"]
+            .map(|name| dir.path().join(name).exists());
+        assert_eq!(left, [false, true, true]);
     }
 }

@@ -111,7 +111,7 @@ impl Held {
         writer.clear_older(folder.path())?;
         let new = writer.beside(folder.path(), ".journal");
         write_lines(&new, &lines).map_err(failed)?;
-        confirm(&mut journal).await?;
+        confirm_or_take_back(&mut journal, writer, folder, ".journal").await?;
         // the next runner takes this file away: then it is not moved in, however late this one goes on
         let put =
             std::fs::rename(&new, folder.path().join(JOURNAL_NAME)).map_err(|error| failed(error).into());
@@ -131,7 +131,14 @@ impl Held {
         let staged = loop {
             match tokio::time::timeout(every, &mut staged).await {
                 Ok(done) => break done,
-                Err(_) => confirm(&mut self.journal).await?,
+                Err(_) => {
+                    if let Err(lost) = confirm(&mut self.journal).await {
+                        // what still writes them would leave them behind
+                        let _ = staged.await;
+                        writer.take_back(folder.path(), ".files");
+                        return Err(lost);
+                    }
+                }
             }
         };
         let staged = staged.map_err(|error| JournalError::Unreadable {
@@ -139,7 +146,7 @@ impl Held {
             why: error.to_string(),
         });
         // also of one that failed: whoever has taken it over takes half-written files away
-        confirm(&mut self.journal).await?;
+        confirm_or_take_back(&mut self.journal, writer, folder, ".files").await?;
         let put = staged.map_err(ReleaseError::from).and_then(|staged| staged?.put());
         explained(&mut self.journal, put).await
     }
@@ -155,7 +162,7 @@ impl Held {
         confirm(&mut self.journal).await?;
         evidence::write_public_key(&evidence::key_beside(folder.path()), &key.verifying_key())?;
         let prepared = PreparedSeal::of(folder.path(), release, key, writer);
-        confirm(&mut self.journal).await?;
+        confirm_or_take_back(&mut self.journal, writer, folder, ".seal").await?;
         let put = prepared.and_then(PreparedSeal::put).map_err(ReleaseError::from);
         explained(&mut self.journal, put).await
     }
@@ -180,6 +187,16 @@ impl Held {
 
 async fn confirm(journal: &mut PostgresJournal) -> Result<(), ReleaseError> {
     journal.confirm().await.map_err(fenced)
+}
+
+/// Confirms that the rollout is this runner's before what it wrote is moved in; it takes that away where it is not.
+async fn confirm_or_take_back(
+    journal: &mut PostgresJournal,
+    writer: Writer,
+    folder: &EvidenceFolder,
+    ending: &str,
+) -> Result<(), ReleaseError> {
+    confirm(journal).await.inspect_err(|_| writer.take_back(folder.path(), ending))
 }
 
 /// What failed because another runner took this one's files away says so.
